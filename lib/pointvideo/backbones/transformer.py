@@ -1,0 +1,72 @@
+"""The transformer that P4Transformer, PPTr and C2P share: pre-norm, no final norm.
+
+It differs from the standard block in one place that must be kept for parity: the attention's output
+projection is followed by a GELU.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over all tokens; scale ``head_width ** -0.5``."""
+
+    def __init__(self, width: int, heads: int, head_width: int):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.to_qkv = nn.Linear(width, 3 * heads * head_width, bias=False)
+        # with one head as wide as the token the authors leave the projection (and its GELU) out
+        projects = not (heads == 1 and head_width == width)
+        self.to_out = nn.Linear(heads * head_width, width) if projects else None
+
+    def forward(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+        batch, count, _ = tokens.shape
+        qkv = self.to_qkv(self.norm(tokens)).view(batch, count, 3, self.heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, head_width)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        mixed = mixed.transpose(1, 2).reshape(batch, count, -1)
+        return mixed if self.to_out is None else F.gelu(self.to_out(mixed))
+
+
+class FeedForward(nn.Module):
+    """Linear, GELU, dropout, linear, dropout."""
+
+    def __init__(self, width: int, hidden: int, dropout: float):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, hidden)
+        self.contract = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+        hidden = self.dropout(F.gelu(self.expand(self.norm(tokens))))
+        return self.dropout(self.contract(hidden))
+
+
+class Transformer(nn.Module):
+    """``depth`` blocks of attention and feed-forward, each with a residual connection.
+
+    Args:
+        width: channels of a token.
+        depth: blocks.
+        heads, head_width: attention heads and the channels of each.
+        hidden: channels inside the feed-forward.
+        dropout: in the feed-forward only, as in P4Transformer.
+
+    Source: Fan et al., P4Transformer, CVPR 2021, section 3.2.
+    """
+
+    def __init__(self, width: int, depth: int, heads: int, head_width: int, hidden: int, dropout: float = 0.0):
+        super().__init__()
+        self.attention = nn.ModuleList(Attention(width, heads, head_width) for _ in range(depth))
+        self.feed_forward = nn.ModuleList(FeedForward(width, hidden, dropout) for _ in range(depth))
+
+    def forward(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+        for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
+            tokens = tokens + attention(tokens)
+            tokens = tokens + feed_forward(tokens)
+        return tokens
