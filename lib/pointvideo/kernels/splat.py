@@ -1,7 +1,8 @@
 """Splat: which points of a cloud does a pinhole camera see?
 
-Every point falls on the pixel ``trunc(focal · X / Z + width / 2, focal · Y / Z + height / 2)`` (towards
-zero) of a camera that looks along +Z. A depth buffer keeps the smallest Z of each pixel; a point is visible
+In the frame of a camera that stands at ``position`` and whose axes are the rows of ``rotation`` (right, down,
+ahead), a point has coordinates (X, Y, Z) and falls on the pixel ``trunc(focal · X / Z + width / 2,
+focal · Y / Z + height / 2)`` (towards zero). A depth buffer keeps the smallest Z of each pixel; a point is visible
 when it lies within ``tolerance`` of its pixel's buffer. Points behind the camera or outside the image are not
 visible. This is C2P's occlusion sampling (section 3.1) and the sensor of the simulated worlds.
 """
@@ -18,13 +19,16 @@ from .cpu import njit, parallel_for
 
 
 def splat_specification(
-    camera_xyz: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
+    xyz: Tensor, position: Tensor, rotation: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The specification, in plain torch; see :func:`splat`."""
-    clouds, points, _ = camera_xyz.shape
-    x, y, z = camera_xyz.unbind(-1)
-    position = torch.arange(points, device=camera_xyz.device)
-    ahead = (z > 0) & (position < lengths[:, None])
+    clouds, points, _ = xyz.shape
+    dx, dy, dz = (xyz - position[:, None]).unbind(-1)
+    rows = rotation[:, :, :, None].unbind(1)
+    # written out, in this order: a matrix product rounds differently and moves points across pixel borders
+    x, y, z = (row[:, 0] * dx + row[:, 1] * dy + row[:, 2] * dz for row in rows)
+    number = torch.arange(points, device=xyz.device)
+    ahead = (z > 0) & (number < lengths[:, None])
     safe = torch.where(ahead, z, torch.ones_like(z))
     column = focal * x / safe + width / 2
     row = focal * y / safe + height / 2
@@ -34,154 +38,188 @@ def splat_specification(
     depth = depth.scatter_reduce(1, pixel, torch.where(inside, z, torch.full_like(z, torch.inf)), "amin")
     nearest = depth.gather(1, pixel)
     visible = inside & (z - nearest < tolerance)
-    winner = torch.where(inside & (z == nearest), position, points)
+    winner = torch.where(inside & (z == nearest), number, points)
     index = torch.full((clouds, height * width), points, device=z.device).scatter_reduce(1, pixel, winner, "amin")
     index = index.masked_fill(index == points, -1)
     return visible, depth.view(clouds, height, width), index.view(clouds, height, width)
 
 
 @njit
-def _project(cloud, length, xyz, focal, width, height, pixel, depth):
-    """Fill ``pixel`` (-1 where not in the image) and the depth buffer of one cloud."""
+def _project(cloud, length, xyz, position, rotation, focal, width, height, column, row, ahead, pixel, depth):
+    """Fill ``pixel`` (width · height where not in the image), ``ahead`` (Z) and the depth buffer of one cloud."""
     half_width = xyz.dtype.type(width / 2)
     half_height = xyz.dtype.type(height / 2)
+    px, py, pz = position[cloud, 0], position[cloud, 1], position[cloud, 2]
+    rx0, rx1, rx2 = rotation[cloud, 0, 0], rotation[cloud, 0, 1], rotation[cloud, 0, 2]
+    ry0, ry1, ry2 = rotation[cloud, 1, 0], rotation[cloud, 1, 1], rotation[cloud, 1, 2]
+    rz0, rz1, rz2 = rotation[cloud, 2, 0], rotation[cloud, 2, 1], rotation[cloud, 2, 2]
+    one = xyz.dtype.type(1)
+    zero = xyz.dtype.type(0)
+    for point in range(length):  # no branch and no store that depends on another: this loop vectorises
+        dx = xyz[cloud, point, 0] - px
+        dy = xyz[cloud, point, 1] - py
+        dz = xyz[cloud, point, 2] - pz
+        z = rz0 * dx + rz1 * dy + rz2 * dz
+        safe = z if z > zero else one
+        column[point] = focal * (rx0 * dx + rx1 * dy + rx2 * dz) / safe + half_width
+        row[point] = focal * (ry0 * dx + ry1 * dy + ry2 * dz) / safe + half_height
+        ahead[point] = z
+    outside = width * height  # one slot behind the image takes what falls beside it
+    last_column, last_row = xyz.dtype.type(width), xyz.dtype.type(height)
     for point in range(length):
-        z = xyz[cloud, point, 2]
-        pixel[point] = -1
-        if z > 0:
-            column = focal * xyz[cloud, point, 0] / z + half_width
-            row = focal * xyz[cloud, point, 1] / z + half_height
-            if -1 < column < width and -1 < row < height:
-                target = np.int32(row) * width + np.int32(column)
-                pixel[point] = target
-                if z < depth[target]:
-                    depth[target] = z
+        c, r = column[point], row[point]
+        inside = (ahead[point] > zero) & (c > -one) & (c < last_column) & (r > -one) & (r < last_row)
+        target = np.int32(r if inside else zero) * np.int32(width) + np.int32(c if inside else zero)
+        pixel[point] = target if inside else np.int32(outside)
+    for point in range(length):
+        target = pixel[point]
+        z = ahead[point]
+        old = depth[target]
+        depth[target] = z if z < old else old
 
 
 @njit
-def _visible_cpu(start, stop, xyz, lengths, focal, width, height, tolerance, visible):
+def _visible_cpu(start, stop, xyz, position, rotation, lengths, focal, width, height, tolerance, visible):
     points = xyz.shape[1]
+    column = np.empty(points, xyz.dtype)
+    row = np.empty(points, xyz.dtype)
+    ahead = np.empty(points, xyz.dtype)
     pixel = np.empty(points, np.int32)
-    depth = np.full(width * height, np.inf, xyz.dtype)
+    depth = np.empty(width * height + 1, xyz.dtype)
     for cloud in range(start, stop):
         length = lengths[cloud]
-        _project(cloud, length, xyz, focal, width, height, pixel, depth)
+        depth[:] = np.inf
+        _project(cloud, length, xyz, position, rotation, focal, width, height, column, row, ahead, pixel, depth)
         for point in range(length):
             target = pixel[point]
-            visible[cloud, point] = target >= 0 and xyz[cloud, point, 2] - depth[target] < tolerance
+            visible[cloud, point] = (target < width * height) & (ahead[point] - depth[target] < tolerance)
         for point in range(length, points):
             visible[cloud, point] = False
-        for point in range(length):  # wipe only what was written: the image is larger than the cloud
-            if pixel[point] >= 0:
-                depth[pixel[point]] = np.inf
 
 
 @njit
-def _splat_cpu(start, stop, xyz, lengths, focal, width, height, tolerance, visible, depth, index):
+def _splat_cpu(start, stop, xyz, position, rotation, lengths, focal, width, height, tolerance, visible, depth, index):
     points = xyz.shape[1]
+    column = np.empty(points, xyz.dtype)
+    row = np.empty(points, xyz.dtype)
+    ahead = np.empty(points, xyz.dtype)
     pixel = np.empty(points, np.int32)
+    buffer = np.empty(width * height + 1, xyz.dtype)
     for cloud in range(start, stop):
         length = lengths[cloud]
-        buffer = depth[cloud]
         winner = index[cloud]
-        for slot in range(width * height):
-            buffer[slot] = np.inf
-            winner[slot] = -1
-        _project(cloud, length, xyz, focal, width, height, pixel, buffer)
+        buffer[:] = np.inf
+        winner[:] = -1
+        _project(cloud, length, xyz, position, rotation, focal, width, height, column, row, ahead, pixel, buffer)
         for point in range(points):
             visible[cloud, point] = False
         for point in range(length):
             target = pixel[point]
-            if target >= 0:
-                z = xyz[cloud, point, 2]
-                visible[cloud, point] = z - buffer[target] < tolerance
-                if z == buffer[target] and winner[target] < 0:
+            if target < width * height:
+                visible[cloud, point] = ahead[point] - buffer[target] < tolerance
+                if ahead[point] == buffer[target] and winner[target] < 0:
                     winner[target] = point
+        depth[cloud] = buffer[: width * height]
+
+
+def _arrays(xyz, position, rotation, focal, lengths, tolerance):
+    scalar = xyz.numpy().dtype.type
+    tensors = (tensor.detach().contiguous().numpy() for tensor in (xyz, position, rotation, lengths))
+    return *tensors, scalar(focal), scalar(tolerance)
 
 
 @torch.library.custom_op("pointvideo::splat", mutates_args=())
 def _operator(
-    camera_xyz: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
+    xyz: Tensor, position: Tensor, rotation: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if camera_xyz.device.type != "cpu":
-        return splat_specification(camera_xyz, focal, width, height, lengths, tolerance)
-    clouds, points, _ = camera_xyz.shape
+    if xyz.device.type != "cpu":
+        return splat_specification(xyz, position, rotation, focal, width, height, lengths, tolerance)
+    clouds, points, _ = xyz.shape
     visible = torch.empty(clouds, points, dtype=torch.bool)
-    depth = camera_xyz.new_empty(clouds, height * width)
+    depth = xyz.new_empty(clouds, height * width)
     index = torch.empty(clouds, height * width, dtype=torch.int64)
-    xyz = camera_xyz.contiguous().numpy()
-    scale, slack = xyz.dtype.type(focal), xyz.dtype.type(tolerance)
-    arrays = (visible.numpy(), depth.numpy(), index.numpy())
-    parallel_for(_splat_cpu, clouds, xyz, lengths.numpy(), scale, width, height, slack, *arrays)
+    cloud, place, axes, counts, scale, slack = _arrays(xyz, position, rotation, focal, lengths, tolerance)
+    images = (visible.numpy(), depth.numpy(), index.numpy())
+    parallel_for(_splat_cpu, clouds, cloud, place, axes, counts, scale, width, height, slack, *images)
     return visible, depth.view(clouds, height, width), index.view(clouds, height, width)
 
 
 @_operator.register_fake
-def _operator_fake(camera_xyz, focal, width, height, lengths, tolerance):
-    clouds, points, _ = camera_xyz.shape
+def _operator_fake(xyz, position, rotation, focal, width, height, lengths, tolerance):
+    clouds, points, _ = xyz.shape
     image = (clouds, height, width)
     return (
-        camera_xyz.new_empty((clouds, points), dtype=torch.bool),
-        camera_xyz.new_empty(image),
-        camera_xyz.new_empty(image, dtype=torch.int64),
+        xyz.new_empty((clouds, points), dtype=torch.bool),
+        xyz.new_empty(image),
+        xyz.new_empty(image, dtype=torch.int64),
     )
 
 
 @torch.library.custom_op("pointvideo::visible_points", mutates_args=())
 def _visible_operator(
-    camera_xyz: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
+    xyz: Tensor, position: Tensor, rotation: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
 ) -> Tensor:
-    if camera_xyz.device.type != "cpu":
-        return splat_specification(camera_xyz, focal, width, height, lengths, tolerance)[0]
-    clouds, points, _ = camera_xyz.shape
+    if xyz.device.type != "cpu":
+        return splat_specification(xyz, position, rotation, focal, width, height, lengths, tolerance)[0]
+    clouds, points, _ = xyz.shape
     visible = torch.empty(clouds, points, dtype=torch.bool)
-    xyz = camera_xyz.contiguous().numpy()
-    scale, slack = xyz.dtype.type(focal), xyz.dtype.type(tolerance)
-    parallel_for(_visible_cpu, clouds, xyz, lengths.numpy(), scale, width, height, slack, visible.numpy())
+    cloud, place, axes, counts, scale, slack = _arrays(xyz, position, rotation, focal, lengths, tolerance)
+    parallel_for(_visible_cpu, clouds, cloud, place, axes, counts, scale, width, height, slack, visible.numpy())
     return visible
 
 
 @_visible_operator.register_fake
-def _visible_fake(camera_xyz, focal, width, height, lengths, tolerance):
-    return camera_xyz.new_empty(camera_xyz.shape[:2], dtype=torch.bool)
+def _visible_fake(xyz, position, rotation, focal, width, height, lengths, tolerance):
+    return xyz.new_empty(xyz.shape[:2], dtype=torch.bool)
 
 
-def _prepare(camera_xyz, focal, width, height, lengths, tolerance) -> Tensor:
-    if camera_xyz.dim() != 3 or camera_xyz.shape[-1] != 3 or camera_xyz.dtype not in (torch.float32, torch.float64):
+def _prepare(xyz, focal, width, height, position, rotation, lengths, tolerance) -> tuple:
+    if xyz.dim() != 3 or xyz.shape[-1] != 3 or xyz.dtype not in (torch.float32, torch.float64):
         raise ValueError(
-            f"camera_xyz: got {camera_xyz.dtype} of shape {tuple(camera_xyz.shape)}, "
-            "expected float32 or float64 (clouds, points, 3)"
+            f"xyz: got {xyz.dtype} of shape {tuple(xyz.shape)}, expected float32 or float64 (clouds, points, 3)"
         )
-    check_finite("camera_xyz", camera_xyz)
+    check_finite("xyz", xyz)
     check_length("focal", focal)
     check_length("tolerance", tolerance)
     check_count("width", width)
     check_count("height", height)
-    clouds, points, _ = camera_xyz.shape
+    clouds, points, _ = xyz.shape
+    if position is None:
+        position = xyz.new_zeros(clouds, 3)
+    if rotation is None:
+        rotation = torch.eye(3, dtype=xyz.dtype, device=xyz.device).expand(clouds, 3, 3)
+    for name, value, shape in (("position", position, (clouds, 3)), ("rotation", rotation, (clouds, 3, 3))):
+        if value.shape != shape or value.dtype != xyz.dtype:
+            raise ValueError(f"{name}: got {value.dtype} of shape {tuple(value.shape)}, expected {xyz.dtype} {shape}")
+        check_finite(name, value)
     if lengths is None:
-        return torch.full((clouds,), points, device=camera_xyz.device)
+        lengths = torch.full((clouds,), points, device=xyz.device)
     if lengths.dtype != torch.int64 or lengths.shape != (clouds,):
         raise ValueError(f"lengths: got {lengths.dtype} of shape {tuple(lengths.shape)}, expected int64 ({clouds},)")
     if lengths.numel() and (int(lengths.min()) < 0 or int(lengths.max()) > points):
         raise ValueError(f"lengths: got {int(lengths.min())} to {int(lengths.max())}, expected 0 to {points}")
-    return lengths.contiguous()
+    return xyz.detach(), position.detach(), rotation.detach(), float(focal), width, height, lengths, float(tolerance)
 
 
 def splat(
-    camera_xyz: Float[Tensor, "clouds points 3"],
+    xyz: Float[Tensor, "clouds points 3"],
     focal: float,
     width: int,
     height: int,
     *,
+    position: Float[Tensor, "clouds 3"] | None = None,
+    rotation: Float[Tensor, "clouds 3 3"] | None = None,
     lengths: Int[Tensor, "clouds"] | None = None,
     tolerance: float = 1e-3,
 ) -> tuple[Bool[Tensor, "clouds points"], Float[Tensor, "clouds height width"], Int[Tensor, "clouds height width"]]:
     """Depth image of each cloud, the point behind each pixel, and the points that are visible.
 
     Args:
-        camera_xyz: float32 or float64 points in the camera's frame: X right, Y down, Z ahead.
+        xyz: float32 or float64 points; in the camera's frame when no pose is given.
         focal: in pixels, for both axes; the principal point is the image centre.
         width, height: image size in pixels.
+        position: of each cloud's camera, in the unit of the coordinates; the origin when left out.
+        rotation: rows are the camera's axes right, down, ahead; the identity when left out.
         lengths: int64 number of valid points a cloud; all when left out.
         tolerance: a point counts as visible when it lies less than this behind its pixel's nearest point,
             in the unit of the coordinates.
@@ -195,19 +233,19 @@ def splat(
 
     Source: C2P, section 3.1, "Occlusion Sampling".
     """
-    lengths = _prepare(camera_xyz, focal, width, height, lengths, tolerance)
-    return _operator(camera_xyz.detach(), float(focal), width, height, lengths, float(tolerance))
+    return _operator(*_prepare(xyz, focal, width, height, position, rotation, lengths, tolerance))
 
 
 def visible_points(
-    camera_xyz: Float[Tensor, "clouds points 3"],
+    xyz: Float[Tensor, "clouds points 3"],
     focal: float,
     width: int,
     height: int,
     *,
+    position: Float[Tensor, "clouds 3"] | None = None,
+    rotation: Float[Tensor, "clouds 3 3"] | None = None,
     lengths: Int[Tensor, "clouds"] | None = None,
     tolerance: float = 1e-3,
 ) -> Bool[Tensor, "clouds points"]:
     """The first result of :func:`splat` alone: no image is written, which is several times faster."""
-    lengths = _prepare(camera_xyz, focal, width, height, lengths, tolerance)
-    return _visible_operator(camera_xyz.detach(), float(focal), width, height, lengths, float(tolerance))
+    return _visible_operator(*_prepare(xyz, focal, width, height, position, rotation, lengths, tolerance))

@@ -1,0 +1,100 @@
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+PROFILE ?= quick
+PROFILES := quick laptop gpu paper
+
+ifneq ($(words $(PROFILE)) $(words $(filter $(PROFILE),$(PROFILES))),1 1)
+$(error unknown PROFILE '$(PROFILE)': expected one of $(PROFILES))
+endif
+
+# Folders may be given relative to the repository root; notebooks run elsewhere, so they get the whole path.
+absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
+POINTVIDEO_CACHE ?= build
+export PROFILE
+override POINTVIDEO_CACHE := $(call absolute,$(POINTVIDEO_CACHE))
+export POINTVIDEO_CACHE
+ifneq ($(POINTVIDEO_DATA),)
+override POINTVIDEO_DATA := $(call absolute,$(POINTVIDEO_DATA))
+export POINTVIDEO_DATA
+endif
+ifneq ($(POINTVIDEO_GOLDENS),)
+override POINTVIDEO_GOLDENS := $(call absolute,$(POINTVIDEO_GOLDENS))
+export POINTVIDEO_GOLDENS
+endif
+
+# Without PASSIVE, a second process on the same cores costs far more than its share; it must stand before torch loads.
+export OMP_WAIT_POLICY := PASSIVE
+export THP_MEM_ALLOC_ENABLE := 1
+export HF_HUB_OFFLINE := 1
+export JUPYTER_PLATFORM_DIRS := 1
+
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
+
+.PHONY: help venv reproduce test test-fast notebooks navigation nbval plan table-c2p-4 table-c2p-6 paper-c2p which \
+	bench lint burn
+
+help: ## show this list
+	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [POINTVIDEO_DATA=folder with recorded sets]"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+venv: $(STAMP) ## make .venv from the pinned versions, where it is missing or stale
+
+$(STAMP): pyproject.toml constraints.txt
+	@rm -f $@
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in [(3, 11), (3, 12)] else "PointVideo needs Python 3.11 or 3.12, found %d.%d: set PYTHON=/path/to/python3.11" % v)'
+	@$(RUN) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "installing the pinned packages into $(VENV) (about a minute)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+reproduce: $(STAMP) ## execute every notebook at PROFILE, in order, into build/notebooks
+	@$(call timed,make reproduce PROFILE=$(PROFILE),$(RUN) -m pointvideo.study.notebooks run --profile $(PROFILE))
+
+test: $(STAMP) ## every test, slow ones and notebooks too; the last line gives the wall time
+	@$(RUN) -m pytest
+
+test-fast: $(STAMP) ## the tests that take seconds
+	@$(RUN) -m pytest -m "not slow and not notebooks"
+
+notebooks: $(STAMP) ## execute the committed notebooks in place at quick, for committing
+	@$(call timed,make notebooks,$(RUN) -m pointvideo.study.notebooks navigate && $(RUN) -m pointvideo.study.notebooks run --profile quick --in-place)
+
+navigation: $(STAMP) ## write the navigation bar into every notebook
+	@$(RUN) -m pointvideo.study.notebooks navigate
+
+nbval: $(STAMP) ## execute the committed notebooks again and compare their checked cells
+	@$(RUN) -m pytest -m notebooks
+
+plan: $(STAMP) ## list what would run at PROFILE, why, and for how long
+	@$(VENV)/bin/pointvideo plan --profile $(PROFILE)
+
+table-c2p-4: $(STAMP) ## C2P Table 4: MSR-Action3D
+	@$(VENV)/bin/pointvideo table c2p 4 --profile $(PROFILE)
+
+table-c2p-6: $(STAMP) ## C2P Table 6 and Fig 5: data efficiency
+	@$(VENV)/bin/pointvideo table c2p 6 --profile $(PROFILE)
+
+paper-c2p: $(STAMP) ## every table and figure of C2P
+	@$(VENV)/bin/pointvideo paper c2p --profile $(PROFILE)
+
+which: $(STAMP) ## read a figure's stamp: make which FIG=figures/...
+	@test -n "$(FIG)" || { echo "make which: name the figure, as in make which FIG=figures/laptop/table.png" >&2; exit 2; }
+	@$(VENV)/bin/pointvideo which "$(FIG)"
+
+bench: $(STAMP) ## measure the kernels and the training step, paired with plain torch
+	@$(VENV)/bin/pointvideo bench
+
+lint: $(STAMP) ## ruff over the code and the notebooks
+	@$(RUN) -m ruff check lib tests notebooks
+
+burn: ## delete everything made, stores and runs included; with VENV_TOO=1 the .venv as well
+	rm -rf "$(POINTVIDEO_CACHE)/stores" "$(POINTVIDEO_CACHE)/runs" "$(POINTVIDEO_CACHE)/notebooks" "$(CURDIR)/build"
+	rm -rf .pytest_cache .hypothesis .ruff_cache
+	find lib tests -name __pycache__ -prune -exec rm -rf {} +
+	$(if $(VENV_TOO),rm -rf "$(VENV)" lib/pointvideo.egg-info)

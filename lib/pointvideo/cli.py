@@ -1,0 +1,96 @@
+"""The command ``pointvideo``. Each part of the project adds its own sub-commands; an error is one line, exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def add_data_commands(subparsers) -> None:
+    """``pointvideo data prepare`` and ``pointvideo data info``."""
+    data = subparsers.add_parser("data", help="recorded data sets: prepare, info")
+    verbs = data.add_subparsers(metavar="COMMAND", required=True)
+    prepare = verbs.add_parser(
+        "prepare",
+        help="turn a recorded set in its official format into a store",
+        description="Turn a recorded set in its official format into a store. Interrupted, the same command continues.",
+    )
+    prepare.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
+    prepare.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
+    prepare.add_argument(
+        "--store", metavar="DIR", help="folder of the store (default: stores/SET in POINTVIDEO_CACHE, else in build)"
+    )
+    prepare.add_argument("--quiet", action="store_true", help="no progress bar")
+    prepare.set_defaults(run=_prepare)
+    info = verbs.add_parser("info", help="what a data set holds", description="What a data set holds.")
+    info.add_argument("name", metavar="NAME", help="a data set's name, or the folder of a store")
+    info.set_defaults(run=_info)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from pointvideo.data.prepare import prepare, summary
+
+    store = prepare(arguments.name, arguments.source, path=arguments.store, progress=not arguments.quiet)
+    print(summary(store))
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    import os
+
+    from pointvideo.data import resolve
+    from pointvideo.data.store import Store
+
+    is_folder = os.sep in arguments.name or os.path.isdir(arguments.name)
+    store = Store.open(arguments.name) if is_folder else resolve(arguments.name)
+    splits: dict[str, int] = {}
+    for sequence in store.sequences:
+        splits[sequence.split] = splits.get(sequence.split, 0) + 1
+    counts = store.frame_counts
+    camera = store.camera
+    lines = {
+        "name": f"{store.name} ({store.source})",
+        "store": store.path,
+        "fingerprint": store.fingerprint,
+        "sequences": f"{len(store.sequences)} ({', '.join(f'{split} {n}' for split, n in sorted(splits.items()))})",
+        "frames": f"{counts.sum()} ({counts.min()} to {counts.max()} a sequence)",
+        "points": f"{store.frame_offsets[-1]} ({store.frame_offsets[-1] / counts.sum():.0f} a frame)",
+        "classes": f"{len(store.classes)}: {', '.join(store.classes)}",
+        "subjects": len({sequence.subject for sequence in store.sequences}),
+        "camera": f"{camera.width} x {camera.height} pixels, focal length {camera.focal:g} pixels, "
+        f"centre {camera.centre_u:g}, {camera.centre_v:g}",
+        "unit": store.unit,
+        "fields": ", ".join(f"{name} {field['dtype']} {field['shape']}" for name, field in store.fields.items()),
+        "rejected": len(store.rejected),
+    }
+    for name, value in lines.items():
+        print(f"{name + ':':13}{value}")
+    for entry in store.rejected:
+        print(f"  {entry['file']}: {entry['reason']}")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; every ``add_…_commands(subparsers)`` sets ``run``, a function of the arguments."""
+    parser = argparse.ArgumentParser(prog="pointvideo", description="Self-supervised learning from point cloud videos.")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    add_data_commands(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0, or 2 after an error, which is one line on stderr."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return parsed.run(parsed)
+    except (ValueError, OSError) as error:
+        print(f"pointvideo: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("pointvideo: interrupted; the same command continues", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

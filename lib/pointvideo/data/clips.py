@@ -1,0 +1,140 @@
+"""Clips: which runs of frames a data set offers, and reading them from a store that stays in memory.
+
+Sub-clips, frame sampling, scaling and normalisation follow the data loaders that P4Transformer, PSTNet, PPTr
+and C2P share for MSR-Action3D.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pointvideo.data.frame_kernels import copy_frames, pick_points
+from pointvideo.data.sampling import FrameBatch, draw_indices, sample_indices, sample_points, scale_augment
+from pointvideo.data.scoring import score_videos
+from pointvideo.data.store import Store
+from pointvideo.kernels.cpu import parallel_for
+
+__all__ = [
+    "NORMALISE", "Clips", "ClipSampler", "FrameBatch", "enumerate_clips", "enumerate_split", "sample_indices",
+    "sample_points", "scale_augment", "score_videos",
+]  # fmt: skip
+
+NORMALISE = 300.0
+"""MSR-Action3D clips are divided by this many depth counts; they are not centred."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """K clips of ``frames`` frames, every ``step``-th: clip k is frames ``start[k] + step · i`` of ``sequence[k]``.
+
+    ``videos_scored`` of ``videos_total`` videos have a clip; the others do not count in any score.
+    """
+
+    sequence: np.ndarray
+    start: np.ndarray
+    frames: int
+    step: int
+    videos_total: int
+    videos_scored: int
+
+    def __len__(self) -> int:
+        return len(self.sequence)
+
+
+def enumerate_clips(
+    frame_counts: np.ndarray, frames: int, step: int = 1, short: str = "drop", *, sequences: np.ndarray | None = None
+) -> Clips:
+    """Every clip of every video: starts 0 … n - step · (frames - 1) - 1, in training and testing alike.
+
+    ``frame_counts`` (videos,) are the n; ``sequences`` (videos,) their positions in a store, else 0, 1, ….
+    ``short="drop"`` is the authors' behaviour: a video shorter than a clip has none and vanishes, from the
+    test denominator too. ``short="pad"`` gives it one clip in which the last frame repeats, so that all are scored.
+    """
+    counts = np.asarray(frame_counts, dtype=np.int64)
+    for name, value in (("frames", frames), ("step", step)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}, expected at least 1")
+    if short not in ("drop", "pad"):
+        raise ValueError(f"short is {short!r}, expected 'drop' or 'pad'")
+    if counts.ndim != 1 or (len(counts) and counts.min() < 1):
+        raise ValueError("frame_counts must be one-dimensional and at least 1 everywhere")
+    positions = np.arange(len(counts)) if sequences is None else np.asarray(sequences, dtype=np.int64)
+    if positions.shape != counts.shape:
+        raise ValueError(f"sequences has shape {positions.shape}, expected that of frame_counts, {counts.shape}")
+    offered = np.maximum(counts - step * (frames - 1), 1 if short == "pad" else 0)
+    first = np.cumsum(offered) - offered
+    return Clips(
+        sequence=np.repeat(positions, offered).astype(np.int64),
+        start=np.arange(offered.sum(), dtype=np.int64) - np.repeat(first, offered),
+        frames=int(frames),
+        step=int(step),
+        videos_total=len(counts),
+        videos_scored=int(np.count_nonzero(offered)),
+    )
+
+
+def enumerate_split(store: Store, split: str, frames: int, step: int = 1, short: str = "drop") -> Clips:
+    """The clips of one split of a store; ``sequence`` holds positions in the store."""
+    positions = store.indices(split)
+    return enumerate_clips(store.frame_counts[positions], frames, step, short, sequences=positions)
+
+
+class ClipSampler:
+    """Reads clips of ``frames`` frames, every ``step``-th, from a store whose pixels stay in memory.
+
+    ``resident=False`` leaves the pixels memory-mapped: for sets larger than memory, or many processes.
+    """
+
+    def __init__(self, store: Store, frames: int, step: int = 1, *, resident: bool = True):
+        for name, value in (("frames", frames), ("step", step)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}, expected at least 1")
+        self.store, self.frames, self.step = store, int(frames), int(step)
+        self._pixels = store.resident("pixels") if resident else np.asarray(store.array("pixels"))
+        # (u - centre_u) / focal for every value that fits a pixel: no division per point, the same float64.
+        values, camera = np.arange(1 << 16, dtype=np.float64), store.camera
+        self._slopes = ((values - camera.centre_u) / camera.focal, (values - camera.centre_v) / camera.focal)
+
+    def _locate(self, sequence, start) -> tuple[np.ndarray, np.ndarray]:
+        """First point (batch, frames) and number of points (batch, frames) of every frame; the last one repeats."""
+        sequence, start = (np.asarray(values, dtype=np.int64) for values in (sequence, start))
+        if sequence.ndim != 1 or sequence.shape != start.shape:
+            raise ValueError(
+                f"sequence {sequence.shape} and start {start.shape} must be one-dimensional and equally long"
+            )
+        if len(sequence) and not (0 <= sequence.min() and sequence.max() < len(self.store.sequences)):
+            raise ValueError(
+                f"sequence from {sequence.min()} to {sequence.max()}, the store has {len(self.store.sequences)}"
+            )
+        counts = self.store.frame_counts[sequence]
+        if np.any((start < 0) | (start >= counts)):
+            clip = int(np.flatnonzero((start < 0) | (start >= counts))[0])
+            raise ValueError(f"clip {clip} starts at frame {start[clip]}, its video has {counts[clip]} frames")
+        wanted = start[:, None] + self.step * np.arange(self.frames)
+        position = self.store.sequence_offsets[sequence][:, None] + np.minimum(wanted, counts[:, None] - 1)
+        first = self.store.frame_offsets[position]
+        return first, self.store.frame_offsets[position + 1] - first
+
+    def load(self, sequence: np.ndarray, start: np.ndarray) -> FrameBatch:
+        """Whole frames of the clips that begin at frame ``start`` (batch,) of ``sequence`` (batch,), not normalised."""
+        first, lengths = self._locate(sequence, start)
+        most = int(lengths.max(initial=1))
+        xyz = np.empty((*lengths.shape, most, 3), dtype=np.float32)
+        flat = xyz.reshape(-1, most, 3)
+        parallel_for(copy_frames, len(flat), self._pixels, first.reshape(-1), lengths.reshape(-1), *self._slopes, flat)
+        return FrameBatch(torch.from_numpy(xyz), torch.from_numpy(lengths))
+
+    def sample(
+        self, sequence: np.ndarray, start: np.ndarray, points: int, seed: int
+    ) -> Float[Tensor, "batch frames points 3"]:
+        """``sample_points(self.load(sequence, start), points, seed)``, bit for bit, without making whole frames."""
+        first, lengths = self._locate(sequence, start)
+        index = draw_indices(lengths, points, seed)
+        out = np.empty((len(index), points, 3), dtype=np.float32)
+        parallel_for(pick_points, len(index), self._pixels, first.reshape(-1), index, *self._slopes, out)
+        return torch.from_numpy(out.reshape(*lengths.shape, points, 3))

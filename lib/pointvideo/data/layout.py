@@ -1,0 +1,77 @@
+"""What a store is made of: its camera, its sequences, its version, and where stores and data lie."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+VERSION = 1
+
+
+class StoreError(ValueError):
+    """A store that cannot be read or written; the message is one line that names the file."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera: image size and focal length in pixels, optical centre ``(centre_u, centre_v)``."""
+
+    width: int
+    height: int
+    focal: float
+    centre_u: float
+    centre_v: float
+
+    def back_project(self, pixels: np.ndarray) -> np.ndarray:
+        """Coordinates of pixels ``(n, 3) = (u, v, depth)`` in float64, in the unit of the depth.
+
+        x = (u - centre_u) / focal * z, y = (v - centre_v) / focal * z, z = depth; u to the right,
+        v downwards, no half-pixel shift (MeteorNet's preparation of MSR-Action3D).
+        """
+        pixels = np.asarray(pixels, dtype=np.float64)
+        depth = pixels[:, 2]
+        x = (pixels[:, 0] - self.centre_u) / self.focal * depth
+        y = (pixels[:, 1] - self.centre_v) / self.focal * depth
+        return np.stack([x, y, depth], axis=1)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One recorded or simulated video: ``label`` and ``subject`` as numbers, ``split`` "train" or "test"."""
+
+    name: str
+    label: int
+    subject: int
+    split: str
+    frames: int
+    camera: int = 0
+
+
+def describe(**entries) -> dict:
+    """The content of store.json as a dict; dataclasses become dicts."""
+    entries["camera"] = asdict(entries["camera"])
+    entries["sequences"] = [asdict(sequence) for sequence in entries["sequences"]]
+    return {"version": VERSION, **entries}
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error on one line."""
+    return " ".join(str(error).split())
+
+
+def cache_dir() -> Path:
+    """Folder for what the project makes itself: ``POINTVIDEO_CACHE``, else ``build`` in the repository or here."""
+    named = os.environ.get("POINTVIDEO_CACHE")
+    if named:
+        return Path(named).expanduser()
+    root = Path(__file__).resolve().parents[3]
+    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / "build"
+
+
+def data_dir() -> Path | None:
+    """Folder with the recorded sets, one folder a set: ``POINTVIDEO_DATA``; None when it is unset or empty."""
+    named = os.environ.get("POINTVIDEO_DATA")
+    return Path(named).expanduser() if named else None

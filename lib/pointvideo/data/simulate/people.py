@@ -1,0 +1,204 @@
+"""The simulated ``people`` world: 20 actions, 10 subjects, several sensors; the stand-in for MSR-Action3D and NTU RGB+D.
+
+Every recording is a pure function of (seed, action, subject, repeat, cameras): a smaller world is a part of a larger one. As in MSR-Action3D
+the person is cut out of the background, subjects of the first half are for training and the others for testing.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from pointvideo.data.layout import Camera, Sequence, StoreError, cache_dir
+from pointvideo.data.store import Store, StoreWriter
+
+from .body import PARTS, Clothing, Proportions, Solids, build_solids, draw_clothing, draw_proportions
+from .motions import ACTION_NAMES, perform
+from .sensor import KINECT, UNIT, Noise, Pose, film, look_at
+from .skeleton import pose
+from .style import Style, draw_style
+
+_AZIMUTHS = (0.0, 30.0, -30.0, 60.0, -60.0, 15.0, -15.0, 45.0, -45.0)  # degrees around the actor, 0 = in front
+_HEIGHTS = (1.0, 1.6, 0.8, 1.3)  # metres
+_PERSON, _HABIT, _ACCIDENT = 0, 1, 2  # purposes of random streams
+FIELDS = {
+    "pixels": {"dtype": "uint16", "shape": [3], "unit": f"u, v in pixels; {UNIT}"},
+    "rgb": {"dtype": "uint8", "shape": [3], "unit": "red, green, blue, 0-255"},
+    "part": {"dtype": "uint8", "shape": [], "unit": "body part: " + ", ".join(f"{i} {part}" for i, part in enumerate(PARTS))},
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """One subject: body, clothes, habits."""
+
+    proportions: Proportions
+    clothing: Clothing
+    style: Style
+    solids: Solids
+
+
+def _stream(seed: int, purpose: int, *numbers: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence([seed, purpose, *numbers]))
+
+
+@lru_cache(maxsize=64)
+def draw_person(seed: int, subject: int, left_handed: bool = False) -> Person:
+    """Subject number ``subject`` (from 1) of the world ``seed``."""
+    rng = _stream(seed, _PERSON, subject)
+    proportions, clothing, style = draw_proportions(rng), draw_clothing(rng), draw_style(rng, left_handed=left_handed)
+    return Person(proportions, clothing, style, build_solids(proportions, clothing))
+
+
+def place_sensor(camera: int, rng: np.random.Generator) -> Pose:
+    """Where sensor number ``camera`` stands for one recording: its usual place, moved a little, 2.4-3.0 m from the actor."""
+    azimuth = np.deg2rad(_AZIMUTHS[camera] + rng.normal(0, 5.0))
+    distance = np.clip(rng.normal(2.70, 0.12), 2.4, 3.0)
+    height = _HEIGHTS[camera % len(_HEIGHTS)] + rng.normal(0, 0.04)
+    flat = np.sqrt(distance**2 - (height - 1.05) ** 2)
+    position = np.array([flat * np.sin(azimuth), height, flat * np.cos(azimuth)])
+    target = np.array([rng.normal(0.12, 0.07), rng.normal(1.10, 0.03), 0.0])
+    return look_at(position, target, roll=rng.normal(0, 0.7))
+
+
+def record(
+    action: str, subject: int, repeat: int, *, seed: int = 0, cameras: int = 2, camera: Camera = KINECT, noise: Noise = Noise(),
+    left_handed: bool = False,
+) -> tuple[int, list[dict[str, np.ndarray]]]:  # fmt: skip
+    """Film one performance; returns the sensor's number (from 0) and the frames (fields ``pixels``, ``rgb``, ``part``).
+
+    Raises ValueError for an unknown action and for numbers out of range.
+    """
+    _check_counts(subject=subject, repeat=repeat, cameras=cameras)
+    _check_seed(seed)
+    _check_actions((action,))
+    number = ACTION_NAMES.index(action) + 1
+    person = draw_person(seed, subject, left_handed)
+    habit = _stream(seed, _HABIT, subject, number)
+    accident = _stream(seed, _ACCIDENT, subject, number, repeat)
+    motion = perform(action, person.style, habit, accident)
+    # People never face the sensor squarely, nor stand on the mark.
+    motion["turn"] = motion["turn"] + accident.normal(0, 9.0)
+    motion["root"] = motion["root"] + np.array([accident.normal(0, 0.06), 0.0, accident.normal(0, 0.06)])
+    which = (number + subject + repeat) % cameras
+    frames = film(
+        person.solids, pose(person.proportions, motion), place_sensor(which, accident), camera=camera, noise=noise,
+        seed=int(accident.integers(2**62)),
+    )  # fmt: skip
+    return which, frames
+
+
+def make(
+    path: str | os.PathLike | None = None, *, seed: int = 0, subjects: int = 10, repeats: int = 2, cameras: int = 2,
+    actions: Iterable[str] = ACTION_NAMES, fields: Iterable[str] = ("pixels", "rgb", "part"), left_handed: Iterable[int] = (),
+    camera: Camera = KINECT, noise: Noise = Noise(), progress: bool = True,
+) -> Store:  # fmt: skip
+    """Build the ``people`` world, or open it where it is already built.
+
+    Parameters
+    ----------
+    path : folder of the store; default: a folder of the cache named after the world's parameters and this package's source.
+    seed : the world; the same seed gives the same bytes.
+    subjects, repeats : how many people, and how often each performs each action. Half of the people (rounded up) train.
+    cameras : sensors at their own places (1 to 9); each performance is filmed by one of them, all actions and subjects by all.
+    actions : names from ``ACTION_NAMES``; labels are positions in this list.
+    fields : ``pixels`` and any of ``rgb`` (colour) and ``part`` (body part, `PARTS`).
+    left_handed : numbers of the subjects who act with the left hand.
+    camera, noise : the sensor (default: Kinect v1, depth in counts of 5.12 mm).
+
+    An interrupted call is continued by the same call. A store at ``path`` that was made otherwise is made anew.
+    Raises ValueError (one line) for unknown actions, counts below 1 and the like, StoreError where the store cannot be written.
+    """
+    actions, fields, left_handed = tuple(actions), tuple(fields), tuple(sorted(set(left_handed)))
+    _check_counts(subjects=subjects, repeats=repeats, cameras=cameras)
+    _check_seed(seed)
+    _check_actions(actions)
+    unknown = [name for name in fields if name not in FIELDS]
+    if unknown or "pixels" not in fields:
+        raise ValueError(f"fields {', '.join(map(repr, fields))}: expected 'pixels' and any of 'rgb', 'part'")
+    if any(not 1 <= number <= subjects for number in left_handed):
+        raise ValueError(f"left_handed {list(left_handed)}: expected subject numbers from 1 to {subjects}")
+
+    world = {
+        "seed": int(seed), "subjects": int(subjects), "repeats": int(repeats), "cameras": int(cameras), "actions": list(actions), "fields": list(fields),
+        "left_handed": [int(number) for number in left_handed], "camera": asdict(camera), "noise": asdict(noise), "source": _source_digest(),
+    }  # fmt: skip
+    digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
+    size = f"{len(actions)}x{subjects}x{repeats}"
+    path = Path(path) if path is not None else cache_dir() / "stores" / f"people-seed{seed}-{size}-{digest[:8]}"
+    built = _open_built(path, digest)
+    if built is not None:
+        return built
+
+    writer = StoreWriter(
+        path, name="people", source="simulated", unit=UNIT, camera=camera, classes=actions, fields={name: FIELDS[name] for name in fields},
+        made_by="pointvideo.data.simulate.people", inputs={"digest": digest, **world},
+    )  # fmt: skip
+    todo = [(a, s, r) for r in range(1, repeats + 1) for s in range(1, subjects + 1) for a in actions]
+    names = {_name(*entry) for entry in todo}
+    with writer:
+        for action, subject, repeat in _with_progress(todo, progress):
+            name = _name(action, subject, repeat)
+            if writer.done(name, digest):
+                continue
+            which, frames = record(
+                action, subject, repeat, seed=seed, cameras=cameras, camera=camera, noise=noise, left_handed=subject in left_handed
+            )
+            split = "train" if subject <= (subjects + 1) // 2 else "test"
+            sequence = Sequence(name, actions.index(action), subject, split, len(frames), which)
+            writer.add(sequence, [{field: frame[field] for field in fields} for frame in frames], stamp=digest)
+        return writer.finish(only=names)
+
+
+def _name(action: str, subject: int, repeat: int) -> str:
+    return f"a{ACTION_NAMES.index(action) + 1:02d}_s{subject:02d}_e{repeat:02d}"
+
+
+def _with_progress(todo: list, progress: bool):
+    if not progress:
+        return todo
+    return tqdm(todo, desc="simulating people", unit="sequence")
+
+
+def _open_built(path: Path, digest: str) -> Store | None:
+    try:
+        store = Store.open(path)
+    except StoreError:
+        return None
+    inputs = store.description.get("inputs") or {}
+    return store if inputs.get("digest") == digest else None
+
+
+def _source_digest() -> str:
+    """Digest of this package's source: worlds made by other code are other worlds."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
+            raise ValueError(f"{name} is {count!r}, expected a whole number of at least 1")
+    if counts.get("cameras", 1) > len(_AZIMUTHS):
+        raise ValueError(f"cameras is {counts['cameras']}, expected at most {len(_AZIMUTHS)}")
+
+
+def _check_seed(seed: int) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed is {seed!r}, expected a whole number of at least 0")
+
+
+def _check_actions(actions: tuple[str, ...]) -> None:
+    if not actions:
+        raise ValueError(f"actions is empty, expected names from: {', '.join(ACTION_NAMES)}")
+    for action in actions:
+        if action not in ACTION_NAMES:
+            raise ValueError(f"action {action!r} is unknown, expected one of: {', '.join(ACTION_NAMES)}")
+    if len(set(actions)) != len(actions):
+        raise ValueError("actions names an action twice, expected each at most once")

@@ -1,0 +1,169 @@
+"""The store: one folder of memory-mapped arrays that every data set, recorded or simulated, ends up in.
+
+    store.json              what the set is: unit, camera, classes, fields, sequences, rejected files, fingerprint
+    <field>.npy             one row per point of the whole set, e.g. ``pixels`` (points, 3) uint16
+    frame_offsets.npy       (frames + 1,) int64: frame i holds the points offsets[i] … offsets[i+1]-1
+    sequence_offsets.npy    (sequences + 1,) int64: sequence i holds the frames offsets[i] … offsets[i+1]-1
+
+A depth sensor gives pixels, so points are kept as ``(u, v, depth count)`` in six bytes and turned into
+coordinates by the camera when they are read. :mod:`pointvideo.data.writer` makes stores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pointvideo.data.layout import VERSION, Camera, Sequence, StoreError, cache_dir, data_dir, one_line
+from pointvideo.data.writer import StoreWriter
+
+__all__ = ["Camera", "Sequence", "Store", "StoreError", "StoreWriter", "cache_dir", "data_dir"]
+
+
+class Store:
+    """A set of point cloud videos on disk. Open it with :meth:`Store.open`; nothing is read until asked for."""
+
+    def __init__(self, path: Path, description: dict):
+        self.path = path
+        self.description = description
+        self.name: str = description["name"]
+        self.source: str = description["source"]
+        self.unit: str = description["unit"]
+        self.camera = Camera(**description["camera"])
+        self.classes: tuple[str, ...] = tuple(description["classes"])
+        self.sequences: tuple[Sequence, ...] = tuple(Sequence(**entry) for entry in description["sequences"])
+        self.fields: dict[str, dict] = description["fields"]
+        self.rejected: tuple[dict, ...] = tuple(description["rejected"])
+        self.fingerprint: str = description["fingerprint"]
+        self._arrays: dict[str, np.ndarray] = {}
+        self._resident: dict[str, np.ndarray] = {}
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> Store:
+        """Open the store in folder ``path`` and check that its arrays fit its description.
+
+        Raises :class:`StoreError`, one line, for a folder that is missing, of another version or damaged.
+        """
+        path = Path(path)
+        description = _read_description(path)
+        try:
+            store = cls(path, description)
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"{path / 'store.json'}: damaged, {error}; prepare the store again") from error
+        store._check_sizes()
+        return store
+
+    def _check_sizes(self) -> None:
+        frames = sum(sequence.frames for sequence in self.sequences)
+        expected = {
+            "sequence_offsets": ((len(self.sequences) + 1,), np.int64),
+            "frame_offsets": ((frames + 1,), np.int64),
+        }
+        for name, (shape, dtype) in expected.items():
+            self._check_array(name, shape, np.dtype(dtype))
+        counts = np.array([sequence.frames for sequence in self.sequences], dtype=np.int64)
+        if not np.array_equal(np.diff(self.sequence_offsets), counts) or self.sequence_offsets[0] != 0:
+            raise StoreError(f"{self.path / 'sequence_offsets.npy'}: disagrees with the frame counts in store.json")
+        if self.frame_offsets[0] != 0 or np.any(np.diff(self.frame_offsets) < 0):
+            raise StoreError(f"{self.path / 'frame_offsets.npy'}: offsets must start at 0 and never fall")
+        points = int(self.frame_offsets[-1])
+        for name, field in self.fields.items():
+            self._check_array(name, (points, *field["shape"]), np.dtype(field["dtype"]))
+
+    def _check_array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        array = self.array(name)
+        if array.shape != shape or array.dtype != dtype:
+            found = f"{array.dtype} {array.shape}"
+            raise StoreError(f"{self.path / name}.npy: found {found}, expected {dtype} {shape} from store.json")
+
+    def array(self, name: str) -> np.ndarray:
+        """The whole array ``name`` (a field or an offsets array), memory-mapped read-only."""
+        if name not in self._arrays:
+            if name not in self.fields and name not in ("frame_offsets", "sequence_offsets"):
+                raise StoreError(f"store {self.name}: no field {name!r}, it has {', '.join(self.fields)}")
+            file = self.path / f"{name}.npy"
+            try:
+                self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+            except FileNotFoundError as error:
+                raise StoreError(f"{file}: missing; prepare the store again") from error
+            except (ValueError, OSError, EOFError) as error:
+                raise StoreError(f"{file}: not a whole .npy array ({one_line(error)})") from error
+        return self._arrays[name]
+
+    def resident(self, name: str) -> np.ndarray:
+        """The whole array ``name`` read into memory, once for this store."""
+        if name not in self._resident:
+            self._resident[name] = np.array(self.array(name))
+        return self._resident[name]
+
+    @cached_property
+    def frame_offsets(self) -> np.ndarray:
+        """(frames + 1,) int64 positions of each frame's first point."""
+        return np.asarray(self.array("frame_offsets"))
+
+    @cached_property
+    def sequence_offsets(self) -> np.ndarray:
+        """(sequences + 1,) int64 positions of each sequence's first frame."""
+        return np.asarray(self.array("sequence_offsets"))
+
+    @cached_property
+    def frame_counts(self) -> np.ndarray:
+        """(sequences,) int64 number of frames of each sequence."""
+        return np.diff(self.sequence_offsets)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """(sequences,) int64 class of each sequence."""
+        return np.array([sequence.label for sequence in self.sequences], dtype=np.int64)
+
+    def indices(self, split: str) -> np.ndarray:
+        """Positions of the sequences of ``split``, ascending; ValueError for a split that the store lacks."""
+        found = np.array([i for i, sequence in enumerate(self.sequences) if sequence.split == split], dtype=np.int64)
+        if not len(found):
+            known = ", ".join(sorted({sequence.split for sequence in self.sequences}))
+            raise StoreError(f"store {self.name}: no sequence in split {split!r}, it has {known}")
+        return found
+
+    def field(self, name: str, sequence: int, frame: int) -> np.ndarray:
+        """Rows of field ``name`` in one frame, (n, …), counted from 0."""
+        if not 0 <= sequence < len(self.sequences):
+            raise StoreError(f"store {self.name}: no sequence {sequence}, it has {len(self.sequences)}")
+        entry = self.sequences[sequence]
+        if not 0 <= frame < entry.frames:
+            raise StoreError(f"store {self.name}: no frame {frame} in {entry.name}, it has {entry.frames}")
+        position = int(self.sequence_offsets[sequence]) + frame
+        return np.asarray(self.array(name)[self.frame_offsets[position] : self.frame_offsets[position + 1]])
+
+    def points(self, sequence: int, frame: int) -> np.ndarray:
+        """Coordinates (n, 3) float32 of one frame in the store's unit, in row-major pixel order."""
+        return self.camera.back_project(self.field("pixels", sequence, frame)).astype(np.float32)
+
+    def summary(self) -> str:
+        """One line: sequences, frames, points, rejected files, source."""
+        frames, points = int(self.sequence_offsets[-1]), int(self.frame_offsets[-1])
+        return (
+            f"{self.name}: {len(self.sequences)} sequences, {frames} frames, {points} points, "
+            f"{len(self.rejected)} rejected ({self.source}, fingerprint {self.fingerprint[:12]})"
+        )
+
+
+def _read_description(path: Path) -> dict:
+    file = path / "store.json"
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StoreError(f"{path}: no store here (no store.json); make one with `pointvideo data prepare`") from error
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be read ({one_line(error)})") from error
+    except ValueError as error:
+        raise StoreError(f"{file}: not valid JSON ({one_line(error)}); prepare the store again") from error
+    if not isinstance(description, dict) or description.get("version") != VERSION:
+        found = description.get("version") if isinstance(description, dict) else None
+        raise StoreError(
+            f"{file}: store version {found}, this program reads version {VERSION}; prepare the store again"
+        )
+    return description

@@ -1,0 +1,53 @@
+"""Text forms of a table: HTML for notebooks, Markdown for a README, CSV for further work."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Iterable, Sequence
+
+VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word as well
+    "REPRODUCED": "#00694a", "DIFFERENT": "#a63a00", "INCONCLUSIVE": "#5c5c5c",
+    "direction appears": "#00694a", "direction reversed": "#a63a00", "not run": "#8a8a8a",
+}
+_CELL = "text-align:left;vertical-align:top;padding:4px 10px;border-bottom:1px solid #ddd;color:#222"
+
+
+def html_table(title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False) -> str:
+    """A self-contained HTML table; cells are escaped, verdicts coloured, a simulated table marked in its caption."""
+    mark = ' <span style="color:#a63a00;letter-spacing:2px">SIMULATED</span>' if simulated else ""
+    head = "".join(f'<th style="{_CELL};border-bottom:2px solid #888">{html.escape(name)}</th>' for name in header)
+    lines = []
+    for cells in body:
+        line = ""
+        for cell in cells:
+            colour = VERDICT_COLOURS.get(cell)
+            text = html.escape(str(cell))
+            line += f'<td style="{_CELL}">' + (f'<span style="color:{colour};font-weight:600">{text}</span>' if colour else text) + "</td>"
+        lines.append(f"<tr>{line}</tr>")
+    caption = f'<caption style="text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top">{html.escape(title)}{mark}</caption>'
+    return (f'<table style="border-collapse:collapse;font-size:90%;background:#fff">{caption}<thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(lines)}</tbody></table>")
+
+
+def html_details(summary: str, inner: str) -> str:
+    """A block that is folded until a reader opens it."""
+    return f'<details><summary style="cursor:pointer">{html.escape(summary)}</summary>{inner}</details>'
+
+
+def markdown_table(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A pipe table; bars and line breaks inside cells are escaped."""
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
+
+    return line(header) + "|" + " --- |" * len(header) + "\n" + "".join(line(cells) for cells in body)
+
+
+def csv_text(header: Sequence[str], body: Iterable[Sequence[object]]) -> str:
+    """Comma-separated values with a header line."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(body)
+    return buffer.getvalue()

@@ -1,0 +1,136 @@
+"""How certain an accuracy and a difference are: Wilson interval, deviation over seeds, paired bootstrap, verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+Verdict = Literal["REPRODUCED", "INCONCLUSIVE", "DIFFERENT"]
+SEEDS_FOR_A_VERDICT = 3
+
+
+@dataclass(frozen=True)
+class Interval:
+    """low to high, ends included, in the unit of what it is an interval of."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of accuracies (0 to 1) with its bootstrap interval. seeds: of the row that has fewest."""
+
+    estimate: float
+    interval: Interval
+    seeds: int
+    videos: int
+
+
+def wilson_interval(correct: float | int, videos: int, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval of a share (E. B. Wilson, 1927), which stays inside 0 to 1 and is right for small counts.
+
+    correct: successes, a mean over seeds may be fractional. videos: trials.
+    """
+    if videos < 1 or not 0 <= correct <= videos:
+        raise ValueError(f"an interval needs 0 <= correct <= videos and videos >= 1, found {correct} of {videos}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share = correct / videos
+    centre = (share + z * z / (2 * videos)) / (1 + z * z / videos)
+    half = z * math.sqrt(share * (1 - share) / videos + z * z / (4 * videos * videos)) / (1 + z * z / videos)
+    return Interval(centre - half if correct > 0 else 0.0, centre + half if correct < videos else 1.0)
+
+
+def mean_and_deviation(values: Sequence[float | int]) -> tuple[float, float | None]:
+    """Mean over seeds and sample standard deviation (n - 1); None for the deviation of a single seed."""
+    if len(values) == 0:
+        raise ValueError("a mean needs at least one value, found none")
+    array = np.asarray(values, dtype=np.float64)
+    return float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else None
+
+
+def bootstrap_contrast(
+    rows: Sequence[Bool[np.ndarray, "_seeds _videos"]],
+    weights: Sequence[float | int],
+    *,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Contrast:
+    """Percentile bootstrap interval of ``sum(weight * accuracy)`` over rows that were scored on the same videos.
+
+    rows: for each row, whether each of its seeds got each video right; column j is the same video in every row (paired).
+    Each resample draws the videos once for all rows, and for each row on its own S - 1 of its S seeds, both with replacement.
+    S - 1 instead of S makes the variance between seeds unbiased (Rao and Wu, 1988), which matters at three seeds. A row with one
+    seed keeps it, so that its interval covers the choice of videos only. Deterministic in ``seed``.
+    """
+    tables = [np.asarray(row, dtype=np.float64) for row in rows]
+    if len(tables) == 0 or len(tables) != len(weights):
+        raise ValueError(f"a contrast needs one weight for each row, found {len(tables)} rows and {len(weights)} weights")
+    videos = tables[0].shape[-1]
+    for table in tables:
+        if table.ndim != 2 or table.shape[0] < 1 or table.shape[1] != videos or videos < 1:
+            raise ValueError(f"rows must be (seeds, videos) on the same {videos} videos, found {table.shape}")
+    if resamples < 1:
+        raise ValueError(f"resamples is {resamples}, expected at least 1")
+    generator = np.random.default_rng(seed)
+    drawn = np.empty(resamples)
+    for start in range(0, resamples, 1000):
+        block = min(1000, resamples - start)
+        chosen = generator.multinomial(videos, np.full(videos, 1 / videos), size=block) / videos
+        total = np.zeros(block)
+        for weight, table in zip(weights, tables):
+            seeds = table.shape[0]
+            if seeds > 1:
+                share = generator.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=block) / (seeds - 1)
+            else:
+                share = np.ones((block, 1))
+            total += weight * np.einsum("rs,rs->r", share, chosen @ table.T)
+        drawn[start:start + block] = total
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    estimate = sum(weight * table.mean() for weight, table in zip(weights, tables))
+    return Contrast(float(estimate), Interval(float(low), float(high)), min(table.shape[0] for table in tables), videos)
+
+
+def bootstrap_difference(
+    first: Bool[np.ndarray, "seeds videos"], second: Bool[np.ndarray, "more_seeds videos"], **options: float | int
+) -> Contrast:
+    """Accuracy of ``first`` minus accuracy of ``second``: :func:`bootstrap_contrast` with weights 1 and -1."""
+    return bootstrap_contrast([first, second], [1.0, -1.0], **options)
+
+
+def verdict(reported_difference: float | int, interval: Interval, seeds: int, *, at_least: float | int = 0.0) -> Verdict:
+    """Does our interval of a signed difference bear out the claim?
+
+    The claim is the sign of ``reported_difference``; turn everything so that the claimed side is positive. Then
+
+    * fewer than three seeds in any row: INCONCLUSIVE, whatever the interval;
+    * the interval lies wholly below 0, or wholly below ``at_least`` where the claim demands a size: DIFFERENT;
+    * the interval lies wholly above 0: REPRODUCED;
+    * otherwise, an end at exactly 0 included: INCONCLUSIVE.
+
+    The size of the reported difference is no part of the rule: a small model on other hardware need not reach it.
+    """
+    if not math.isfinite(reported_difference) or reported_difference == 0:
+        raise ValueError(f"a claim needs a direction, found a reported difference of {reported_difference}")
+    if at_least < 0:
+        raise ValueError(f"at_least is {at_least}, expected the size of the claimed difference, 0 or more")
+    if interval.low > interval.high:
+        raise ValueError(f"an interval needs low <= high, found {interval.low} to {interval.high}")
+    low, high = (interval.low, interval.high) if reported_difference > 0 else (-interval.high, -interval.low)
+    if seeds < SEEDS_FOR_A_VERDICT:
+        return "INCONCLUSIVE"
+    if high < at_least:
+        return "DIFFERENT"
+    return "REPRODUCED" if low > 0 else "INCONCLUSIVE"

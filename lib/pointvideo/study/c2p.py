@@ -1,0 +1,190 @@
+"""C2P's experiments as recipes: which runs make which row of which table, at each profile.
+
+A profile changes sizes, never code: ``quick`` runs in minutes and learns little, ``laptop`` learns, ``gpu`` has the
+authors' model sizes, ``paper`` their schedule as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..backbones import P4TransformerSize, PPTrSize, TransformerSize, TubeSize
+from ..pretexts.c2p import C2PPretrain
+from ..recipe import ClipData, Optimiser, Training
+from ..tasks.recognition import Finetune
+
+PROFILES = ("quick", "laptop", "gpu", "paper")
+BACKBONES = ("pptr", "p4transformer")
+PRETRAIN_FRAMES = 24  # section 4.5: pre-trained on clips of 24 frames, fine-tuned on 8, 16 and 24
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a profile decides."""
+
+    points: int  # per frame
+    tube: TubeSize
+    pptr: TransformerSize
+    p4transformer: TransformerSize
+    predictor_hidden: int
+    pretrain: Training
+    finetune: Training
+    evaluate_every: int
+    evaluate_clips: int | None
+    seeds: tuple[int, ...]
+    frames: tuple[int, ...]  # clip lengths of Table 4
+    label_percents: tuple[int, ...]  # shares of Table 6
+
+
+def _small(epochs: int, clips_per_video: int) -> Training:
+    optimiser = Optimiser("adamw", 1e-3, 0.05, warmup_epochs=epochs / 10, schedule="cosine")
+    return Training(epochs=epochs, batch=16, clips_per_video=clips_per_video, optimiser=optimiser)
+
+
+_LAPTOP = TransformerSize(width=128, depth=2, heads=2, head_width=64, hidden=256)
+_AUTHORS_PPTR = PPTrSize().transformer
+_AUTHORS_P4 = P4TransformerSize().transformer
+_SIZES = {
+    "quick": Sizes(
+        points=256,
+        tube=TubeSize(radius=0.5, neighbours=16),
+        pptr=TransformerSize(width=64, depth=1, heads=2, head_width=32, hidden=128),
+        p4transformer=TransformerSize(width=64, depth=1, heads=2, head_width=32, hidden=128),
+        predictor_hidden=128,
+        pretrain=_small(epochs=3, clips_per_video=1),
+        finetune=_small(epochs=4, clips_per_video=1),
+        evaluate_every=4,
+        evaluate_clips=1,
+        seeds=(0,),
+        frames=(8, 16, 24),
+        label_percents=(10, 20, 40, 80),
+    ),
+    "laptop": Sizes(
+        points=512,
+        tube=TubeSize(radius=0.5),
+        pptr=_LAPTOP,
+        p4transformer=_LAPTOP,
+        predictor_hidden=256,
+        pretrain=_small(epochs=30, clips_per_video=3),
+        finetune=_small(epochs=30, clips_per_video=3),
+        evaluate_every=5,
+        evaluate_clips=5,
+        seeds=(0, 1, 2),
+        frames=(24,),
+        label_percents=(10, 20, 40),
+    ),
+    "gpu": Sizes(
+        points=2048,
+        tube=TubeSize(),
+        pptr=_AUTHORS_PPTR,
+        p4transformer=_AUTHORS_P4,
+        predictor_hidden=4096,
+        pretrain=Training(epochs=30, batch=24, clips_per_video=3, optimiser=Optimiser(schedule="cosine", warmup_epochs=3)),
+        finetune=Training(epochs=30, batch=24, clips_per_video=3, optimiser=Optimiser(schedule="cosine", warmup_epochs=3)),
+        evaluate_every=5,
+        evaluate_clips=5,
+        seeds=(0, 1, 2),
+        frames=(8, 16, 24),
+        label_percents=(10, 20, 40, 80),
+    ),
+    "paper": Sizes(
+        points=2048,
+        tube=TubeSize(),
+        pptr=_AUTHORS_PPTR,
+        p4transformer=_AUTHORS_P4,
+        predictor_hidden=4096,
+        pretrain=Training(epochs=100, batch=24, optimiser=Optimiser(milestones=())),
+        finetune=Training(epochs=50, batch=24),
+        evaluate_every=1,
+        evaluate_clips=None,
+        seeds=(0, 1, 2),
+        frames=(8, 16, 24),
+        label_percents=(10, 20, 40, 80),
+    ),
+}
+
+
+def sizes(profile: str) -> Sizes:
+    """The sizes of a profile; ValueError for an unknown one."""
+    if profile not in _SIZES:
+        raise ValueError(f"profile: got {profile!r}, expected one of {', '.join(PROFILES)}")
+    return _SIZES[profile]
+
+
+def backbone_size(profile: str, backbone: str) -> PPTrSize | P4TransformerSize:
+    """A backbone at a profile's size."""
+    chosen = sizes(profile)
+    if backbone == "pptr":
+        return PPTrSize(chosen.tube, chosen.pptr)
+    if backbone == "p4transformer":
+        return P4TransformerSize(chosen.tube, chosen.p4transformer)
+    raise ValueError(f"backbone: got {backbone!r}, expected one of {', '.join(BACKBONES)}")
+
+
+def pretrain(profile: str, backbone: str, seed: int = 0) -> C2PPretrain:
+    """C2P on unlabelled MSR-Action3D training videos."""
+    chosen = sizes(profile)
+    return C2PPretrain(
+        backbone=backbone_size(profile, backbone),
+        data=ClipData(frames=PRETRAIN_FRAMES, points=chosen.points),
+        training=chosen.pretrain,
+        predictor_hidden=chosen.predictor_hidden,
+        seed=seed,
+    )
+
+
+def finetune(
+    profile: str, backbone: str, frames: int, pretrained: bool, seed: int = 0, label_percent: int = 100
+) -> Finetune:
+    """Recognition on MSR-Action3D, from scratch or from C2P's weights, else the same."""
+    chosen = sizes(profile)
+    return Finetune(
+        backbone=backbone_size(profile, backbone),
+        data=ClipData(frames=frames, points=chosen.points),
+        training=chosen.finetune,
+        init=pretrain(profile, backbone, seed) if pretrained else None,
+        label_percent=label_percent,
+        evaluate_every=chosen.evaluate_every,
+        evaluate_clips=chosen.evaluate_clips,
+        seed=seed,
+    )
+
+
+Rows = dict[str, list[Finetune]]
+
+
+def table4(profile: str) -> Rows:
+    """Table 4, recognition on MSR-Action3D: rows ``<backbone>-<scratch|c2p>-<frames>``, one recipe a seed."""
+    chosen = sizes(profile)
+    return {
+        f"{backbone}-{start}-{frames}": [
+            finetune(profile, backbone, frames, start == "c2p", seed) for seed in chosen.seeds
+        ]
+        for backbone in BACKBONES
+        for frames in chosen.frames
+        for start in ("scratch", "c2p")
+    }
+
+
+def table6(profile: str) -> Rows:
+    """Table 6 and Figure 5's protocol on MSR-Action3D: rows ``pptr-<scratch|c2p>-24-labels-<percent>``.
+
+    The paper runs it on HOI4D action segmentation; the protocol (pre-train on everything, fine-tune on a share of the
+    labels) is the same.
+    """
+    chosen = sizes(profile)
+    return {
+        f"pptr-{start}-{PRETRAIN_FRAMES}-labels-{percent}": [
+            finetune(profile, "pptr", PRETRAIN_FRAMES, start == "c2p", seed, percent) for seed in chosen.seeds
+        ]
+        for percent in chosen.label_percents
+        for start in ("scratch", "c2p")
+    }
+
+
+TABLES = {"4": table4, "6": table6}
+
+
+def as_released(recipe: Finetune) -> Finetune:
+    """The same fine-tuning after a pre-training as the authors' code does it."""
+    return replace(recipe, init=recipe.init.as_released())

@@ -1,0 +1,140 @@
+"""The ledger: one record a finished run, found by its key.
+
+`runs/<key>/record.json` in the cache is written only by a finished run, in one step. Committed records of expensive
+profiles (one JSON file a record, in a folder of the repository) are read as well, and never written through.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pointvideo.study.keys import recipe_dict
+
+Record = dict[str, Any]
+REQUIRED = ("key", "recipe", "dataset", "sources", "torch", "seconds", "result")
+
+
+class Ledger:
+    """The records below `root` (the cache) and in the committed folders.
+
+    root: folder that holds `runs/`; made when something is put.
+    committed: folders with committed records; one that does not exist holds none.
+    """
+
+    def __init__(self, root: Path | str, committed: Iterable[Path | str] = ()) -> None:
+        self.root = Path(root)
+        self.committed = tuple(Path(folder) for folder in committed)
+
+    def run_directory(self, key: str) -> Path:
+        """The run's own folder, made if missing: for check-points while it trains, the record when it is done."""
+        folder = self.root / "runs" / key
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"run folder {folder}: cannot be made ({error.strerror}), expected a writable cache") from error
+        return folder
+
+    def get(self, key: str) -> Record | None:
+        """The record of a finished run, or None."""
+        path = self.find(key)
+        return None if path is None else _read(path)
+
+    def find(self, key: str) -> Path | None:
+        """The file with the run's record: our own run before a committed one; None where there is neither."""
+        own = self.root / "runs" / key / "record.json"
+        if own.is_file():
+            return own
+        return self._committed_files().get(key)
+
+    def is_committed(self, key: str) -> bool:
+        """Whether the record comes out of a committed folder, not from a run of this cache."""
+        path = self.find(key)
+        return path is not None and path.name != "record.json"
+
+    def records(self) -> list[Record]:
+        """Every record, one a key, the oldest first."""
+        found = {key: _read(path) for key, path in self._committed_files().items()}
+        for path in sorted((self.root / "runs").glob("*/record.json")):
+            record = _read(path)
+            found[record["key"]] = record
+        return sorted(found.values(), key=lambda record: (record.get("finished", ""), record["key"]))
+
+    def find_by_recipe(self, recipe: Any, *, but: str | None = None) -> Record | None:
+        """The newest record of the same recipe under another key than `but`: the code, data or torch has moved on.
+
+        recipe: a recipe, or its dictionary as a record holds it.
+        """
+        return newest_of_recipe(self.records(), recipe, but=but)
+
+    def put(self, record: Record) -> Path:
+        """Write a finished run's record, whole or not at all. Adds "finished" (UTC) where it is missing.
+
+        Raises ValueError where a field is missing, a number is not finite, or the folder cannot be written.
+        """
+        missing = [name for name in REQUIRED if name not in record]
+        if missing:
+            raise ValueError(f"record {record.get('key', 'without key')}: lacks {', '.join(missing)}")
+        record = {"finished": datetime.now(UTC).isoformat(timespec="seconds")} | record
+        return write_json(self.run_directory(record["key"]) / "record.json", record)
+
+    def export(self, keys: Iterable[str], folder: Path | str) -> list[Path]:
+        """Copy the records of finished runs into a folder to be committed, `<key>.json` each.
+
+        Raises ValueError, before anything is written, where a key has no record.
+        """
+        records = {key: self.get(key) for key in keys}
+        for key, record in records.items():
+            if record is None:
+                raise ValueError(f"export: run {key} has no record, expected a finished run")
+        return [write_json(Path(folder) / f"{key}.json", record) for key, record in records.items()]
+
+    def _committed_files(self) -> dict[str, Path]:
+        return {path.stem: path for folder in self.committed for path in sorted(folder.glob("*.json"))}
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """Write JSON to a temporary name, flush it to the disk, then rename it into place."""
+    try:
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path.name}: cannot be written as JSON ({error})") from error
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror}), expected a writable folder with space") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _read(path: Path) -> Record:
+    expected = path.parent.name if path.name == "record.json" else path.stem
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: found no JSON ({error}), expected a run's record") from error
+    if not isinstance(record, dict) or record.get("key") != expected:
+        raise ValueError(f"{path}: expected the record of run {expected}")
+    return record
+
+
+def newest_of_recipe(records: list[Record], recipe: Any, *, but: str | None = None) -> Record | None:
+    """The last of the records, oldest first, whose recipe is this one; see `Ledger.find_by_recipe`."""
+    wanted = recipe if isinstance(recipe, dict) else recipe_dict(recipe)
+    fitting = [record for record in records if record["key"] != but and record["recipe"] == wanted]
+    return fitting[-1] if fitting else None

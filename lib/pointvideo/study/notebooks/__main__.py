@@ -1,0 +1,100 @@
+"""`python -m pointvideo.study.notebooks run|check|navigate`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pointvideo.data.layout import cache_dir
+from pointvideo.study.notebooks.execute import NotebookFailed, execute
+from pointvideo.study.notebooks.gate import faults
+from pointvideo.study.notebooks.pages import choose, navigate, read, read_index
+from pointvideo.study.notebooks.parameters import check_profile, parse, to_inject
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status is 2 for bad input, 1 for a notebook that failed, else 0."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ValueError as error:
+        print(f"notebooks: {error}", file=sys.stderr)
+        return 2
+    except NotebookFailed as error:
+        print(f"notebooks: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pointvideo.study.notebooks")
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="execute notebooks, in order, into the cache")
+    run.add_argument("names", nargs="*", help="names, or their beginnings; none: all")
+    run.add_argument("--profile", default="quick")
+    run.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
+    run.add_argument("--output", type=Path, help="folder for the executed notebooks")
+    run.add_argument("--timeout", type=float, help="seconds that one cell may take")
+    run.add_argument("--in-place", action="store_true", help="write over the notebooks themselves, at quick")
+    run.set_defaults(command=_run)
+    check = commands.add_parser("check", help="refuse notebooks that must not be committed")
+    check.set_defaults(command=_check)
+    bar = commands.add_parser("navigate", help="write the navigation bar into every notebook")
+    bar.set_defaults(command=_navigate)
+    for command in (run, check, bar):
+        command.add_argument("--folder", type=Path, default=Path("notebooks"))
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_profile(options.profile)
+    texts = dict(_pair(text) for text in options.parameter)
+    if options.in_place and (options.profile != "quick" or texts or options.output):
+        raise ValueError("--in-place: expected the quick profile without parameters or another output folder")
+    pages = choose(read_index(options.folder), options.names)
+    folder = options.folder if options.in_place else options.output or cache_dir() / "notebooks" / options.profile
+    paths = [options.folder / f"{page.name}.ipynb" for page in pages]
+    given = {}
+    for path in paths:
+        notebook = read(path)
+        try:
+            given[path] = parse(notebook, texts)
+            to_inject(notebook, options.profile, given[path])
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+    begun = time.monotonic()
+    for path in paths:
+        print(f"{path.name}", flush=True)
+        seconds = execute(path, folder / path.name, given[path], options.profile, options.timeout, _say)
+        print(f"  {path.name}: {seconds:.1f} s", flush=True)
+    print(f"{len(paths)} notebooks at {options.profile}: {time.monotonic() - begun:.0f} s, in {folder}", flush=True)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    found = faults(options.folder)
+    for line in found:
+        print(line, file=sys.stderr)
+    print(f"{len(found)} faults in {options.folder}")
+    return 1 if found else 0
+
+
+def _navigate(options: argparse.Namespace) -> int:
+    changed = navigate(options.folder)
+    print(f"navigation bar: {len(changed)} notebooks changed")
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ValueError(f"--parameter: found {text!r}, expected NAME=VALUE")
+    return name, value
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""What would run, why, and for how long: known without running anything."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from pointvideo.study.keys import Fingerprint, identity, key_of, public_version, recipe_chain
+from pointvideo.study.ledger import Ledger, Record, newest_of_recipe
+from pointvideo.study.sources import PACKAGE
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One run of the plan.
+
+    state: "done" where the ledger has its record, else "run".
+    reason: why it would run, or where the record lies.
+    seconds: what it took (done) or probably takes (run); None where nothing comparable was ever recorded.
+    """
+
+    recipe: Any
+    key: str
+    state: Literal["done", "run"]
+    reason: str
+    seconds: float | None
+
+
+def plan(
+    recipes: Iterable[Any], ledger: Ledger, fingerprint: Fingerprint, *, package: Path = PACKAGE
+) -> list[PlanRow]:
+    """The runs that `recipes` need, each once, what others start from first.
+
+    fingerprint: as for `keys.identity`.
+    """
+    rows: dict[str, PlanRow] = {}
+    records = ledger.records()
+    for recipe in recipes:
+        for link in recipe_chain(recipe):
+            parts = identity(link, fingerprint, package=package)
+            key = key_of(parts)
+            if key not in rows:
+                rows[key] = _row(link, key, parts, ledger, records, rows)
+    return list(rows.values())
+
+
+def _row(
+    recipe: Any, key: str, parts: dict[str, Any], ledger: Ledger, records: list[Record], rows: dict[str, PlanRow]
+) -> PlanRow:
+    record = ledger.get(key)
+    if record is not None:
+        return PlanRow(recipe, key, "done", "committed" if ledger.is_committed(key) else "", record["seconds"])
+    kind = type(recipe).__name__
+    alike = [record for record in records if record["recipe"]["kind"] == kind]
+    earlier = newest_of_recipe(records, recipe, but=key)
+    start = rows.get(parts["init"])
+    if earlier is not None:
+        reasons = changes(earlier, parts)
+        if start is not None and start.state == "run" or not reasons:
+            reasons.append("what it starts from changed")
+        return PlanRow(recipe, key, "run", "; ".join(reasons), earlier["seconds"])
+    seconds = median(record["seconds"] for record in alike) if alike else None
+    return PlanRow(recipe, key, "run", "recipe new" if alike else "never run", seconds)
+
+
+def changes(record: Record, parts: dict[str, Any]) -> list[str]:
+    """What differs between a record of the same recipe and today's `keys.identity`: sources, data, torch."""
+    found = []
+    before, now = record["sources"], parts["sources"]
+    moved = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if moved:
+        found.append("sources changed: " + ", ".join(name.partition(".")[2] or name for name in moved))
+    if record["dataset"]["fingerprint"] != parts["dataset"]:
+        found.append("data changed")
+    if public_version(record["torch"]) != parts["torch"]:
+        found.append(f"torch changed: {public_version(record['torch'])} to {parts['torch']}")
+    return found
+
+
+def render(rows: list[PlanRow]) -> str:
+    """The plan as a text table, with a last line that sums it up."""
+    cells = [(row.state, row.recipe.title, duration(row.seconds), row.reason) for row in rows]
+    widths = [max((len(line[column]) for line in cells), default=0) for column in range(3)]
+    lines = [
+        f"{state:<{widths[0]}}  {title:<{widths[1]}}  {time:>{widths[2]}}  {reason}".rstrip()
+        for state, title, time, reason in cells
+    ]
+    waiting = [row for row in rows if row.state == "run"]
+    known = [row.seconds for row in waiting if row.seconds is not None]
+    summary = f"{len(rows) - len(waiting)} done, {len(waiting)} would run"
+    if known:
+        summary += f", about {duration(sum(known))}"
+    if len(known) < len(waiting):
+        summary += f" ({len(waiting) - len(known)} of unknown length)" if known else ", of unknown length"
+    return "\n".join([*lines, summary])
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: "48 s", "7 min", "2 h 05 min"; "?" for None."""
+    if seconds is None:
+        return "?"
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

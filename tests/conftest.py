@@ -1,0 +1,66 @@
+"""What every test shares: run-time shape checks, the authors' goldens, the recorded data."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+# Before torch is imported: idle OpenMP threads sleep, so that a second process costs only its share of the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "lib" / "pointvideo"
+
+
+def checked_modules() -> list[str]:
+    """Modules whose annotations are checked at run time.
+
+    Kernel modules are never hooked, nor other modules with compiled functions: numba and Triton compile what they
+    are given, and the hook would hand them a Python wrapper.
+    """
+    modules = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if path.name == "__init__.py" or parts[1] == "kernels" or "njit" in path.read_text():
+            continue
+        modules.append(".".join(parts))
+    return modules
+
+
+install_import_hook(checked_modules(), "beartype.beartype")
+
+
+def folder_from(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or ROOT / default).resolve()
+
+
+@pytest.fixture(scope="session")
+def goldens() -> Callable[[str], dict[str, np.ndarray]]:
+    """`goldens("ops")`: the arrays of one golden file, tensors that came out of the authors' code."""
+    folder = folder_from("POINTVIDEO_GOLDENS", "../shared/reference/goldens/open")
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        path = folder / f"{name}.npz"
+        if not path.is_file():
+            pytest.skip(f"needs the golden file {path.name}: set POINTVIDEO_GOLDENS to the folder that holds it")
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def recorded_data() -> Callable[[str], Path]:
+    """`recorded_data("msr_action3d")`: the folder of one recorded set in its official format."""
+    folder = folder_from("POINTVIDEO_DATA", "../shared/data")
+
+    def find(name: str) -> Path:
+        path = folder / name
+        if not path.is_dir():
+            pytest.skip(f"needs the recorded set {name}: set POINTVIDEO_DATA to the folder that holds {name}/")
+        return path
+
+    return find

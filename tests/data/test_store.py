@@ -1,0 +1,212 @@
+"""Stores: what is written comes back, interrupted writing continues, damage is named."""
+
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+
+from pointvideo.data import layout
+from pointvideo.data.layout import Camera, Sequence
+from pointvideo.data.store import Store, StoreError
+from pointvideo.data.writer import StoreWriter
+
+from .conftest import CAMERA, PIXELS, build_store, draw_frames
+
+VIDEOS = {"b": [5, 60], "a": [40, 10, 25, 7]}
+
+
+def open_writer(path, **changes) -> StoreWriter:
+    options = {"name": "tiny", "source": "simulated", "unit": "count", "camera": CAMERA, "classes": ("wave", "bend")}
+    return StoreWriter(path, **(options | {"fields": PIXELS} | changes))
+
+
+def test_what_is_written_comes_back_sorted_by_name(tmp_path):
+    store = build_store(tmp_path / "tiny", VIDEOS)
+    assert [s.name for s in store.sequences] == ["a", "b"]
+    assert store.frame_counts.tolist() == [4, 2] and store.labels.tolist() == [1, 0]
+    assert store.indices("train").tolist() == [1] and store.indices("test").tolist() == [0]
+    for frame, rows in enumerate(draw_frames(VIDEOS["a"], seed=1)):
+        np.testing.assert_array_equal(store.field("pixels", 0, frame), rows["pixels"])
+    assert sorted(os.listdir(tmp_path)) == ["tiny"]
+
+
+def test_points_of_a_hand_made_pixel(tmp_path):
+    with open_writer(tmp_path / "s") as writer:
+        pixels = np.array([[160, 120, 280], [300, 50, 560]], np.uint16)
+        store = [writer.add(Sequence("v", 0, 1, "train", 1), [{"pixels": pixels}]), writer.finish()][1]
+    expected = np.array([[0, 0, 280], [280, -140, 560]], np.float32)
+    np.testing.assert_array_equal(store.points(0, 0), expected)
+    assert store.points(0, 0).dtype == np.float32
+
+
+def test_several_fields_travel_together(tmp_path):
+    fields = PIXELS | {"rgb": {"dtype": "uint8", "shape": [3]}, "part": {"dtype": "uint8", "shape": []}}
+    frame = draw_frames([9])[0] | {"rgb": np.full((9, 3), 7, np.uint8), "part": np.arange(9, dtype=np.uint8)}
+    with open_writer(tmp_path / "s", fields=fields) as writer:
+        writer.add(Sequence("v", 0, 1, "train", 1, camera=2), [frame])
+        store = writer.finish()
+    assert store.field("part", 0, 0).tolist() == list(range(9)) and store.field("rgb", 0, 0).shape == (9, 3)
+    assert store.sequences[0].camera == 2
+
+
+def test_fingerprint_is_of_the_content(tmp_path):
+    first = build_store(tmp_path / "one", VIDEOS)
+    again = build_store(tmp_path / "two", dict(reversed(VIDEOS.items())))
+    assert first.fingerprint != again.fingerprint, "labels, splits and pixels changed places"
+    assert first.fingerprint == build_store(tmp_path / "three", VIDEOS, made_by="someone else", inputs=[1]).fingerprint
+    moved = Camera(width=320, height=240, focal=281.0, centre_u=160.0, centre_v=120.0)
+    assert first.fingerprint != build_store(tmp_path / "four", VIDEOS, camera=moved).fingerprint
+    assert first.fingerprint != build_store(tmp_path / "five", VIDEOS, classes=("bend", "wave")).fingerprint
+
+
+def test_interrupted_writing_continues_and_gives_the_same_store(tmp_path):
+    whole = build_store(tmp_path / "whole", VIDEOS)
+    with pytest.raises(KeyboardInterrupt), open_writer(tmp_path / "s") as writer:
+        writer.add(Sequence("b", 0, 1, "train", 2), draw_frames(VIDEOS["b"], 0), stamp="one")
+        raise KeyboardInterrupt
+    assert not (tmp_path / "s").exists()
+    with open_writer(tmp_path / "s") as writer:
+        assert writer.done("b", "one") and not writer.done("b", "another") and not writer.done("a")
+        writer.add(Sequence("a", 1, 2, "test", 4), draw_frames(VIDEOS["a"], 1))
+        store = writer.finish()
+    assert store.fingerprint == whole.fingerprint
+    for file in ("pixels.npy", "frame_offsets.npy", "sequence_offsets.npy"):
+        assert (store.path / file).read_bytes() == (whole.path / file).read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["s", "whole"]
+
+
+def test_parts_of_another_description_or_damaged_are_dropped(tmp_path):
+    open_writer(tmp_path / "s").add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
+    part = tmp_path / "s.partial" / "a.npz"
+    part.write_bytes(part.read_bytes()[:100])
+    assert not open_writer(tmp_path / "s").done("a")
+    open_writer(tmp_path / "s").add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
+    assert open_writer(tmp_path / "s").done("a")
+    assert not open_writer(tmp_path / "s", unit="metre").done("a")
+
+
+def test_a_folder_that_is_no_store_is_left_alone(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(StoreError, match="mine: exists and is not a store"):
+        open_writer(tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("moment", ["add", "finish"])
+def test_full_disk_is_one_line_and_leaves_the_old_store(tmp_path, monkeypatch, moment):
+    old = build_store(tmp_path / "s", VIDEOS)
+    writer = open_writer(tmp_path / "s", unit="metre")
+    writer.add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError) as caught:
+        patch.setattr(os, "fsync", full)
+        if moment == "add":
+            writer.add(Sequence("b", 0, 1, "train", 1), draw_frames([3]))
+        else:
+            writer.finish()
+    assert "No space left on device" in str(caught.value) and "1 sequences are kept" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(os.listdir(tmp_path / "s.partial")) == ["a.npz", "writer.json"]
+    assert Store.open(tmp_path / "s").fingerprint == old.fingerprint
+    assert open_writer(tmp_path / "s", unit="metre").finish().unit == "metre"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "frames", "message"),
+    [
+        (Sequence("../a", 0, 1, "train", 1), draw_frames([3]), "a name may hold"),
+        (Sequence("a", 2, 1, "train", 1), draw_frames([3]), "label 2, expected 0 to 1"),
+        (Sequence("a", 0, 1, "train", 2), draw_frames([3]), "got 1 frames, expected 2"),
+        (Sequence("a", 0, 1, "train", 1), [{"pixels": np.zeros((0, 3), np.uint16)}], "no points"),
+        (Sequence("a", 0, 1, "train", 1), [{"pixels": np.zeros((4, 3), np.int64)}], "expected uint16"),
+        (Sequence("a", 0, 1, "train", 1), [{"pixels": np.zeros((4, 2), np.uint16)}], "expected uint16"),
+        (Sequence("a", 0, 1, "train", 1), [{"colour": np.zeros((4, 2), np.uint16)}], "expected \\['pixels'\\]"),
+    ],
+)
+def test_writer_refuses_what_does_not_fit(tmp_path, sequence, frames, message):
+    with pytest.raises(StoreError, match=message):
+        open_writer(tmp_path / "s").add(sequence, frames)
+
+
+def test_writer_refuses_an_empty_store_and_an_unknown_source(tmp_path):
+    with pytest.raises(StoreError, match="no sequence to write"):
+        open_writer(tmp_path / "s").finish()
+    with pytest.raises(StoreError, match="expected 'recorded' or 'simulated'"):
+        open_writer(tmp_path / "s", source="guessed")
+
+
+def damage_version(path):
+    description = json.loads((path / "store.json").read_text())
+    (path / "store.json").write_text(json.dumps(description | {"version": 99}))
+
+
+def damage_key(path):
+    description = json.loads((path / "store.json").read_text())
+    del description["camera"]
+    (path / "store.json").write_text(json.dumps(description))
+
+
+def shorten(name):
+    def damage(path):
+        file = path / f"{name}.npy"
+        file.write_bytes(file.read_bytes()[:-6])
+
+    return damage
+
+
+def replace_array(name, array):
+    return lambda path: np.save(path / f"{name}.npy", array)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: (path / "store.json").unlink(), "no store here"),
+        (lambda path: (path / "store.json").write_text("{"), "store.json: not valid JSON"),
+        (damage_version, "store version 99, this program reads version 1"),
+        (damage_key, "store.json: damaged, 'camera'"),
+        (lambda path: (path / "pixels.npy").unlink(), "pixels.npy: missing"),
+        (shorten("pixels"), "pixels.npy: not a whole .npy array"),
+        (shorten("frame_offsets"), "frame_offsets.npy: not a whole .npy array"),
+        (replace_array("pixels", np.zeros((4, 3), np.uint16)), "expected uint16 \\(342, 3\\)"),
+        (replace_array("pixels", np.zeros((342, 3), np.int32)), "found int32"),
+        (replace_array("frame_offsets", np.zeros(4, np.int64)), "frame_offsets.npy: found int64 \\(4,\\)"),
+        (replace_array("frame_offsets", np.arange(13, 0, -1)[:13]), "offsets must start at 0 and never fall"),
+        (replace_array("sequence_offsets", np.array([0, 1, 2, 3])), "disagrees with the frame counts"),
+    ],
+)
+def test_a_damaged_store_is_named_in_one_line(tiny_store, damage, message):
+    damage(tiny_store.path)
+    with pytest.raises(StoreError, match=message) as caught:
+        Store.open(tiny_store.path)
+    assert "\n" not in str(caught.value) and str(tiny_store.path) in str(caught.value)
+
+
+def test_asking_for_what_is_not_there(tiny_store, tmp_path):
+    for call, message in [
+        (lambda: tiny_store.points(3, 0), "no sequence 3, it has 3"),
+        (lambda: tiny_store.points(1, 2), "no frame 2 in b, it has 2"),
+        (lambda: tiny_store.points(1, -1), "no frame -1 in b"),
+        (lambda: tiny_store.array("rgb"), "no field 'rgb', it has pixels"),
+        (lambda: tiny_store.indices("validation"), "it has test, train"),
+        (lambda: Store.open(tmp_path / "nowhere"), "no store here"),
+    ]:
+        with pytest.raises(StoreError, match=message):
+            call()
+
+
+def test_folders_come_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
+    assert layout.cache_dir() == tmp_path
+    monkeypatch.delenv("POINTVIDEO_CACHE")
+    assert layout.cache_dir().name == "build"
+    monkeypatch.setenv("POINTVIDEO_DATA", "")
+    assert layout.data_dir() is None
+    monkeypatch.setenv("POINTVIDEO_DATA", str(tmp_path))
+    assert layout.data_dir() == tmp_path

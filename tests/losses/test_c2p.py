@@ -1,0 +1,118 @@
+"""C2P's objective against a loop-written oracle and against tensors of the authors' training loop."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from pointvideo.losses.c2p import C2PLoss, build_predictors, c2p_loss
+from pointvideo.losses.contrastive import info_nce
+
+from ..parity.goldens import FOLDER, assert_close, assert_gradient, cases, open_case
+
+
+def slow_loss(teacher, student, predictors, loss):
+    """Equations 1-3 with loops over clips, offsets, frames and candidates."""
+    geometry, times = [], {offset: [] for offset in loss.offsets}
+    for q, p in zip(teacher, student, strict=True):
+        frames = len(q)
+        for offset in (0, *loss.offsets):
+            anchors = [i for i in range(frames) if 0 <= i + offset < frames]
+            predicted = p[anchors] if offset == 0 else predictors[f"{offset:+d}"](p[anchors][None])[0]
+            for i, row in zip(anchors, predicted, strict=True):
+                row = row / row.norm()
+                score = [float(row @ (q[j] / q[j].norm())) / loss.temperature for j in range(frames)]
+                if loss.negatives == "outside_window":
+                    reach = max((abs(o) for o in loss.offsets), default=0)
+                    pool = [j for j in range(frames) if abs(j - i) > reach]
+                else:
+                    pool = [j for j in (a + offset for a in anchors) if j != i + offset]
+                if loss.positive_in_denominator:
+                    pool.append(i + offset)
+                value = math.log(sum(math.exp(score[j]) for j in pool)) - score[i + offset]
+                (geometry if offset == 0 else times[offset]).append(value)
+    mean = lambda values: sum(values) / len(values)  # noqa: E731
+    time = mean([mean(values) for values in times.values()]) if times else 0.0
+    return loss.geometry_weight * mean(geometry) + loss.time_weight * time
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        C2PLoss(),
+        C2PLoss(offsets=()),
+        C2PLoss(offsets=(-2, 2)),
+        C2PLoss(offsets=(-2, -1, 1, 2), temperature=0.2),
+        C2PLoss(positive_in_denominator=True),
+        C2PLoss(negatives="other_frames"),
+        C2PLoss(geometry_weight=0.8, time_weight=0.1),
+    ],
+    ids=str,
+)
+def test_oracle(loss):
+    torch.manual_seed(0)
+    teacher, student = torch.randn(2, 3, 7, 10, dtype=torch.float64)
+    predictors = build_predictors(loss, 10, 20).double()
+    ours = float(c2p_loss(teacher, student, predictors, loss).total)
+    assert ours == pytest.approx(slow_loss(teacher, student, predictors, loss), rel=1e-9)
+
+
+def test_stop_gradient_cuts_the_teacher_only():
+    torch.manual_seed(0)
+    for stop in (False, True):
+        loss = C2PLoss(stop_gradient=stop)
+        teacher, student = (torch.randn(2, 6, 8, requires_grad=True) for _ in range(2))
+        c2p_loss(teacher, student, build_predictors(loss, 8, 8), loss).total.backward()
+        assert (teacher.grad is None) == stop and student.grad.abs().sum() > 0
+
+
+def test_perfect_features_score_better_than_shuffled_ones():
+    torch.manual_seed(0)
+    loss = C2PLoss(offsets=())
+    teacher = torch.randn(4, 8, 32)
+    right = c2p_loss(teacher, teacher, build_predictors(loss, 32, 8), loss).total
+    wrong = c2p_loss(teacher, teacher.roll(3, dims=1), build_predictors(loss, 32, 8), loss).total
+    assert right < wrong - 5
+
+
+@pytest.mark.parametrize("name", cases("c2p_loss_"))
+def test_released_loss(name):
+    if not FOLDER.is_dir():
+        pytest.skip(f"no golden tensors in {FOLDER}")
+    case = open_case(name)
+    loss = C2PLoss.as_released() if case.under("sd_back_predictor/") else C2PLoss.as_released_msr()
+    teacher, student = (case.tensor(f"in/{side}").requires_grad_() for side in ("teacher", "student"))
+    predictors = build_predictors(loss, teacher.shape[-1], case.meta["hidden"]).train()
+    released = {"+1": "forward_predictor", "-1": "back_predictor"}
+    for key, predictor in predictors.items():
+        state = case.under(f"sd_{released[key]}/")
+        for theirs, layer in (("net.0", predictor.expand), ("net.1", predictor.norm), ("net.3", predictor.contract)):
+            part = {k[len(theirs) + 1 :]: v for k, v in state.items() if k.startswith(theirs)}
+            layer.load_state_dict(part)
+    parts = c2p_loss(teacher, student, predictors, loss)
+    assert_close(parts.total, case.tensor("out/loss"), "loss", 1e-5)
+    parts.total.backward()
+    assert_gradient(teacher.grad, case.tensor("grad/teacher"), "teacher")
+    assert_gradient(student.grad, case.tensor("grad/student"), "student")
+    for key, predictor in predictors.items():
+        assert_gradient(predictor.contract.bias.grad, case.tensor(f"grad/{released[key]}.net.3.bias"), key)
+    after = case.under("after_forward_predictor/")
+    assert_close(predictors["+1"].norm.running_mean, after["net.1.running_mean"], "running mean", 1e-5)
+    assert_close(predictors["+1"].norm.running_var, after["net.1.running_var"], "running variance", 1e-5)
+
+
+def test_bad_input():
+    for bad in ({"offsets": (0,)}, {"offsets": (1, 1)}, {"temperature": 0.0}, {"geometry_weight": -1.0}):
+        with pytest.raises(ValueError, match="C2PLoss"):
+            C2PLoss(**bad)
+    loss = C2PLoss()
+    predictors = build_predictors(loss, 4, 4)
+    with pytest.raises(ValueError, match="expected the same"):
+        c2p_loss(torch.randn(1, 6, 4), torch.randn(1, 5, 4), predictors, loss)
+    with pytest.raises(ValueError, match="has no negatives"):
+        c2p_loss(torch.randn(1, 3, 4), torch.randn(1, 3, 4), predictors, loss)
+    eye = torch.eye(3, dtype=torch.bool)
+    with pytest.raises(ValueError, match="exactly one"):
+        info_nce(torch.randn(3, 3), ~eye, eye, temperature=1.0, positive_in_denominator=True)

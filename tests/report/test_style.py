@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+import matplotlib.pyplot as pyplot  # noqa: E402
+
+from pointvideo.report import draw, style  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    pyplot.close("all")
+
+
+def test_nothing_heavy_is_imported():
+    code = ("import sys, pointvideo.report.tables, pointvideo.report.style, pointvideo.report.draw, pointvideo.report.stamps, "
+            "pointvideo.report.deviations; print([name for name in ('matplotlib', 'seaborn', 'pandas', 'PIL', 'IPython') if name in sys.modules])")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_methods_keep_colours_that_differ():
+    methods = ("scratch", "C2P", "STRL", "VideoMAE")
+    assert len({style.colour(name) for name in methods}) == len({style.MARKERS[name] for name in methods}) == 4
+    with pytest.raises(ValueError, match="there is: scratch"):
+        style.colour("c2p")
+
+
+def test_projection_of_the_cameras_own_view_and_of_a_quarter_turn():
+    points = np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])  # right, down, away
+    front = draw.project(points, np.zeros(3), 0, 0)
+    np.testing.assert_allclose(front, [[1, 0, 0], [0, -1, 0], [0, 0, 1]], atol=1e-12)
+    side = draw.project(points, np.zeros(3), 90, 0)
+    np.testing.assert_allclose(side, [[0, 0, -1], [0, -1, 0], [1, 0, 0]], atol=1e-12)
+    above = draw.project(points, np.zeros(3), 0, 90)  # from above, what is away is up
+    np.testing.assert_allclose(above, [[1, 0, 0], [0, 0, 1], [0, 1, 0]], atol=1e-12)
+    assert np.allclose(np.linalg.norm(draw.project(points, np.zeros(3), 33, 21), axis=1), 1)
+
+
+def test_near_points_are_painted_last_and_keep_their_colour():
+    _, axes = style.panels(1)
+    draw.draw_cloud(axes, np.array([[0.0, 0, 1], [0, 0, 3], [0, 0, 2]]), colour=np.array([0, 1, 2]), turn=0, tilt=0)
+    shown = [matplotlib.colors.to_hex(shade).upper() for shade in axes.collections[0].get_facecolors()]
+    assert shown == [style.PART_COLOURS[1].upper(), style.PART_COLOURS[2].upper(), style.PART_COLOURS[0].upper()]
+
+
+def test_frames_of_a_clip_share_a_box():
+    frames = [np.random.default_rng(seed).normal(size=(20, 3)) * scale for seed, scale in ((0, 1.0), (1, 3.0))]
+    figure = draw.draw_clip([frames, frames[:1]], names=["complete", "partial"], titles=["0", "1"])
+    limits = {axes.get_xlim() for axes in figure.axes if axes.collections}
+    assert len(limits) == 1 and len(figure.axes) == 4
+    low, high = draw.bounds(*frames, np.full((2, 3), np.nan))
+    assert (low <= frames[1].min(0)).all() and (high >= frames[1].max(0)).all()
+
+
+@pytest.mark.parametrize("points", [np.zeros((1, 3)), np.array([[0.0, 0, 5.0], [0, 0, 6.0]])])
+def test_flat_clouds_can_be_drawn(points):
+    figure, axes = style.panels(1)
+    draw.draw_cloud(axes, points, title="one point")
+    figure.canvas.draw()
+
+
+def test_drawing_refuses():
+    _, axes = style.panels(1)
+    with pytest.raises(ValueError, match="at least one point"):
+        draw.draw_cloud(axes, np.zeros((0, 3)))
+    with pytest.raises(ValueError, match="at least one frame"):
+        draw.draw_clip([])
+    with pytest.raises(ValueError, match="no.*finite|none"):
+        draw.bounds(np.full((2, 3), np.nan))
+    with pytest.raises(ValueError, match="2 colours for 3 points"):
+        draw.draw_cloud(axes, np.zeros((3, 3)), colour=np.array([0, 1]))
+    with pytest.raises(ValueError, match="-1 to 1"):
+        draw.draw_similarity(axes, np.full((2, 2), 3.0))
+    with pytest.raises(ValueError, match=r"\(seeds, 2\)"):
+        style.curve_with_band(axes, [1, 2], np.zeros((3, 4)), name="C2P")
+
+
+def test_similarity_and_depth_keep_their_scales():
+    _, (left, right) = style.panels(2)
+    draw.draw_similarity(left, np.eye(3))
+    assert left.images[0].get_clim() == (-1, 1)
+    depth = np.array([[0.0, 2.0], [np.inf, 4.0]])
+    image = draw.draw_depth(right, depth)
+    assert image.get_clim() == (2, 4) and image.get_array().mask.tolist() == [[True, False], [True, False]]
+
+
+def test_a_curve_has_its_band_only_with_seeds():
+    _, axes = style.panels(1)
+    style.curve_with_band(axes, [10, 20], np.array([[1.0, 2], [3, 4]]), name="C2P")
+    style.curve_with_band(axes, [10, 20], np.array([[1.0, 2]]), name="scratch")
+    assert len(axes.lines) == 2 and len(axes.collections) == 1
+    assert axes.lines[0].get_ydata().tolist() == [2, 3]
+
+
+def test_forest_has_a_line_a_claim():
+    _, axes = style.panels(1)
+    style.forest(axes, ["a", "b"], [1.0, 2.0], [(0.0, 2.0), (1.0, 3.0)], ["INCONCLUSIVE", "REPRODUCED"], reported=[None, 2.5])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"] and axes.yaxis_inverted()

@@ -1,0 +1,175 @@
+import csv
+import io
+
+import pytest
+
+from pointvideo.report.claims import claim, claims, claims_about, judge, row, rows
+from pointvideo.report.reported import reported
+from pointvideo.report.results import Recorded, Simulated, beside_reported, correctness, result_from_record
+from pointvideo.report.tables import build_table, recorded_table, simulated_table
+
+from .made_up import made_up_record, made_up_row, made_up_videos
+
+PAIR = ("pptr-scratch-24", "pptr-c2p-24")
+
+
+def _records(scratch=(70, 71, 69), c2p=(85, 86, 84), **options):
+    return {PAIR[0]: made_up_row(PAIR[0], list(scratch), **options), PAIR[1]: made_up_row(PAIR[1], list(c2p), **options)}
+
+
+def test_a_recorded_table():
+    table = build_table("Table 4", PAIR, _records(total=103), resamples=500)
+    assert table.source == "recorded" and "reported, %" in table.header
+    first, second = table.body
+    assert first[:3] == ("PPTr, from scratch, 24 frames", "92.33 (265/287)", "70.00 ± 1.00")
+    assert first[3] == "72.00 ± 1.00"  # the best epoch stands in its own column
+    assert first[4].startswith("210/300 [60.4, 78.1]") and first[4].endswith("; 100 of 103 videos long enough")
+    assert first[5:] == ("0, 1, 2", "", "")
+    assert second[6] == "REPRODUCED"
+    assert table.finding_body[0][:2] == ("C2P pre-training beats PPTr from scratch on MSR-Action3D at 24 frames (Table 4)", "+2.43")
+    assert table.keys == tuple(f"{name}-{seed}" for name in PAIR for seed in range(3))
+
+
+@pytest.mark.parametrize(("scratch", "c2p", "word"), [
+    ((85, 85, 86), (70, 71, 69), "DIFFERENT"), ((80, 80, 81), (81, 80, 80), "INCONCLUSIVE"), ((70, 71), (95, 96), "INCONCLUSIVE"),
+    ((70, 71, 69), (95,), "INCONCLUSIVE"),
+])
+def test_verdicts(scratch, c2p, word):
+    table = build_table("Table 4", PAIR, _records(scratch, c2p), resamples=500)
+    assert table.rows[1].verdict == word
+
+
+def test_missing_rows_stay():
+    table = build_table("Table 4", [line.id for line in rows("c2p", "Table 4")], {PAIR[0]: made_up_row(PAIR[0], [70])}, resamples=10)
+    assert len(table.body) == 12
+    assert table.body[0] == ("PPTr, from scratch, 8 frames", "84.02", "not run", "not run", "not run", "not run", "", "")
+    assert table.body[4][2] == "70.00" and table.body[5][2:7] == ("not run",) * 5
+    assert table.finding_body[2][2:] == ("not run: pptr-c2p-24", "–", "not run")
+    assert "not run" in table.to_html() and "not run" in table.to_markdown() and "not run" in table.to_csv()
+    empty = build_table("Table 4", PAIR, {}, resamples=10)
+    assert empty.source == "recorded" and empty.body[0][1] == "92.33 (265/287)"
+
+
+def test_a_simulated_table_shows_no_reported_number():
+    table = build_table("Table 4", PAIR, _records(source="simulated", dataset="people"), resamples=500)
+    assert table.source == "simulated" and table.header[1] == "SIMULATED" and table.body[1][1] == "simulated"
+    assert table.body[1][6] == "direction appears"
+    for text in (table.to_html(), table.to_markdown(), table.to_csv(), table.to_dataframe().to_string()):
+        assert not any(number in text for number in ("92.33", "94.76", "2.43", "265/287", "REPRODUCED"))
+    assert "SIMULATED" in table.to_html() and "SIMULATED" in table.to_markdown() and ",simulated," in table.to_csv()
+
+
+def test_the_firewall():
+    simulated = result_from_record(made_up_record("k", source="simulated", dataset="people"))
+    recorded = result_from_record(made_up_record("k"))
+    assert isinstance(simulated, Simulated) and isinstance(recorded, Recorded)
+    with pytest.raises(TypeError, match="cannot stand beside the reported 92.33 %"):
+        beside_reported(reported("c2p", "Table 4", row="PPTr", frames=24), [recorded, simulated])
+    with pytest.raises(TypeError, match="simulated"):
+        recorded_table("Table 4", {PAIR[0]: [simulated]})
+    with pytest.raises(TypeError, match="simulated"):
+        recorded_table("Table 6", {"pptr-c2p-24-labels-10": [simulated]})
+    with pytest.raises(TypeError, match="recorded"):
+        simulated_table("Table 4", {PAIR[0]: [recorded]})
+    mixed = {PAIR[0]: made_up_row(PAIR[0], [70]), PAIR[1]: made_up_row(PAIR[1], [70], source="simulated", dataset="people")}
+    with pytest.raises(TypeError, match="mixes"):
+        build_table("Table 4", PAIR, mixed)
+    with pytest.raises(TypeError, match="mixes"):
+        judge(claim("c2p-pptr-24"), {PAIR[0]: [recorded], PAIR[1]: [simulated]})
+    with pytest.raises(ValueError, match="'other'.*'msr_action3d'"):
+        build_table("Table 4", PAIR, {PAIR[0]: [made_up_record("k", dataset="other")]})
+    with pytest.raises(ValueError, match="source 'guessed'"):
+        result_from_record(made_up_record("k", source="guessed"))
+
+
+def test_code_that_has_moved_on():
+    current = {PAIR[0]: {f"{PAIR[0]}-{seed}" for seed in range(3)}, PAIR[1]: {"another key"}}
+    table = build_table("Table 4", PAIR, _records(), current_keys=current, resamples=10)
+    assert table.rows[0].note == "" and table.rows[1].note == "code has moved on since c0ffee1"
+    lines = list(csv.DictReader(io.StringIO(table.to_csv())))
+    assert [line["code_moved_on"] for line in lines] == ["False"] * 3 + ["True"] * 3
+    assert lines[0]["last_correct"] == "70" and lines[0]["last_videos"] == "100" and lines[0]["best_epoch"] == "7"
+
+
+def test_a_row_that_the_paper_does_not_have():
+    names = ("p4transformer-scratch-24", "p4transformer-c2p-24")
+    table = build_table("Table 4", names, {name: made_up_row(name, [80, 81, 82]) for name in names}, resamples=50)
+    assert table.body[0][1] == "90.94 (261/287)" and table.body[1][1] == "–"
+    assert table.body[1][7] == "the paper gives no such row on MSR-Action3D"
+    assert table.finding_body[0][1] == "for another set" and "HOI4D: +2.3" in table.finding_body[0][0]
+
+
+def test_gain_that_grows():
+    names = [f"pptr-{start}-24-labels-{labels}" for labels in (10, 20, 40) for start in ("scratch", "c2p")]
+    runs = {name: made_up_row(name, [count, count + 1, count - 1]) for name, count in zip(names, (30, 60, 40, 65, 70, 72), strict=True)}
+    table = build_table("Table 6", names, runs, resamples=500)
+    found = {finding.claim.id: finding for finding in table.findings}
+    assert set(found) == {"c2p-labels-10", "c2p-labels-20", "c2p-labels-40", "c2p-gain-grows-to-40"}
+    assert found["c2p-gain-grows-to-40"].contrast.estimate == pytest.approx(0.5 * 0.30 + 0.5 * 0.25 - 0.02)
+    assert found["c2p-gain-grows-to-40"].word == "REPRODUCED"
+    assert table.rows[1].verdict == "REPRODUCED"  # only the plain comparison stands in a row
+
+
+def test_claims_carry_the_papers_differences():
+    def value(name):
+        return row(name).reported.value
+
+    for entry in claims("c2p"):
+        if not entry.transfer:
+            assert round(sum(weight * value(name) for name, weight in entry.rows.items()), 2) == entry.reported
+        assert sum(entry.rows.values()) == 0 and all(row(name) for name in entry.rows)
+    gain = {labels: reported("c2p", "Table 6", row=f"{labels}%", column="C2P").change for labels in (10, 20, 40, 80)}
+    assert all(claim(f"c2p-labels-{labels}").reported == gain[labels] for labels in gain)
+    assert claim("c2p-gain-grows-to-40").reported == pytest.approx((gain[10] + gain[20]) / 2 - gain[40])
+    assert claim("c2p-gain-grows-to-80").reported == pytest.approx((gain[10] + gain[20] - gain[40] - gain[80]) / 2)
+    table1 = [reported("c2p", "Table 1", row=name, column="Acc").value for name in ("P4Transformer+C2P", "P4Transformer")]
+    assert round(table1[0] - table1[1], 2) == claim("c2p-p4transformer-24").reported
+    assert claims_about(PAIR) == (claim("c2p-pptr-24"),)
+    with pytest.raises(ValueError, match="pptr-c2p-24"):
+        row("pptr-c2p-25")
+    with pytest.raises(ValueError, match="c2p-pptr-24"):
+        claim("c2p-pptr-25")
+    with pytest.raises(ValueError, match="c2p Table 4"):
+        rows("c2p", "Table 1")
+
+
+def test_correctness_comes_from_labels_or_names_and_is_checked():
+    record = made_up_record("k", videos=40, right=30)
+    by_name = correctness([result_from_record(record)])[0]
+    truth = made_up_videos(40)
+    assert (correctness([result_from_record(record, labels=truth)])[0] == by_name).all() and by_name.sum() == 30
+    with pytest.raises(ValueError, match="0 of 40 right, its score says 30 of 40"):
+        correctness([result_from_record(record, labels={name: 99 for name in truth})])
+    renamed = {**record, "result": {**record["result"], "predictions": {f"clip{position}": 0 for position in range(40)}}}
+    with pytest.raises(ValueError, match="'clip0' has no label"):
+        correctness([result_from_record(renamed)])
+    with pytest.raises(ValueError, match="no label for video"):
+        correctness([result_from_record(record, labels={"x": 1})])
+    with pytest.raises(ValueError, match="10 are not in both"):
+        correctness([result_from_record(record), result_from_record(made_up_record("l", videos=50, right=30))])
+
+
+def test_contradictions_are_refused():
+    wrong = made_up_record("k")
+    wrong["result"]["last"]["accuracy"] = 0.9
+    with pytest.raises(ValueError, match="accuracy 0.9 is not its 80 of 100"):
+        result_from_record(wrong)
+    with pytest.raises(ValueError, match="0 <= correct"):
+        result_from_record(made_up_record("k", total=90))
+    with pytest.raises(ValueError, match="no recognition result"):
+        result_from_record({**made_up_record("k"), "result": {"curve": []}})
+    with pytest.raises(ValueError, match="two runs of one seed"):
+        build_table("Table 4", PAIR, {PAIR[0]: [made_up_record("k"), made_up_record("l")]})
+    with pytest.raises(ValueError, match="different numbers of videos: 100, 90"):
+        build_table("Table 4", PAIR, {PAIR[0]: [made_up_record("k"), made_up_record("l", seed=1, videos=90)]})
+    with pytest.raises(ValueError, match="does not have: pptr-c2p-8"):
+        build_table("Table 4", PAIR, {"pptr-c2p-8": []})
+    unlike = {PAIR[0]: made_up_row(PAIR[0], [70]), PAIR[1]: made_up_row(PAIR[1], [70], videos=90)}
+    with pytest.raises(ValueError, match="scored other videos"):
+        build_table("Table 4", PAIR, unlike)
+
+
+def test_cells_are_escaped():
+    table = build_table("<b> & |", PAIR, _records(), resamples=10)
+    assert "&lt;b&gt; &amp; |" in table.to_html() and "<b>" not in table.to_html()
+    assert all(line.count(" | ") == 7 for line in table.to_markdown().splitlines()[2:6] if line.startswith("| P"))
