@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
+import tests.shape_checks  # noqa: F401  (the hook finds it by name)
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lib" / "pointvideo"
 
@@ -30,7 +32,7 @@ def checked_modules() -> list[str]:
     return modules
 
 
-install_import_hook(checked_modules(), "beartype.beartype")
+install_import_hook(checked_modules(), "tests.shape_checks.checked")
 
 
 def folder_from(variable: str, default: str) -> Path:

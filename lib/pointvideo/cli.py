@@ -71,11 +71,88 @@ def _info(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def add_study_commands(subparsers) -> None:
+    """``pointvideo plan``, ``table``, ``paper``, ``which`` and ``bench``."""
+    import os
+
+    profile = {
+        "default": os.environ.get("PROFILE") or "quick",
+        "metavar": "PROFILE",
+        "help": "quick, laptop, gpu or paper",
+    }
+    plan = subparsers.add_parser("plan", help="what would run, why, and for how long")
+    plan.add_argument("--profile", **profile)
+    plan.set_defaults(run=_plan)
+    table = subparsers.add_parser("table", help="a table of a paper: run what is missing, print it, write it")
+    table.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
+    table.add_argument("number", metavar="NUMBER", help="the table's number in the paper, e.g. 4")
+    table.add_argument("--profile", **profile)
+    table.add_argument("--no-run", action="store_true", help="only read the ledger")
+    table.set_defaults(run=_table)
+    paper = subparsers.add_parser("paper", help="all tables of a paper")
+    paper.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
+    paper.add_argument("--profile", **profile)
+    paper.set_defaults(run=_paper)
+    which = subparsers.add_parser("which", help="where a figure or table comes from: its stamp")
+    which.add_argument("file", metavar="FILE")
+    which.set_defaults(run=_which)
+    bench = subparsers.add_parser("bench", help="measure kernels and training steps against plain torch, paired")
+    bench.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
+    bench.set_defaults(run=_bench)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from pointvideo.reproduce import rows_of
+    from pointvideo.study import c2p
+    from pointvideo.study.plan import plan, render
+    from pointvideo.study.runner import default_ledger, fingerprint_of
+
+    c2p.sizes(arguments.profile)
+    recipes = [
+        recipe for number in c2p.TABLES for rows in rows_of(number, arguments.profile).values() for recipe in rows
+    ]
+    print(render(plan(recipes, default_ledger(), fingerprint_of)))
+    return 0
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    from pointvideo.reproduce import make_table
+
+    table = make_table(
+        arguments.number, arguments.profile, run_missing=not arguments.no_run, progress=sys.stderr.isatty()
+    )
+    print(table.to_markdown())
+    return 0
+
+
+def _paper(arguments: argparse.Namespace) -> int:
+    from pointvideo.study import c2p
+
+    for number in c2p.TABLES:
+        _table(argparse.Namespace(number=number, profile=arguments.profile, no_run=False))
+    return 0
+
+
+def _which(arguments: argparse.Namespace) -> int:
+    from pointvideo.report.stamps import read_stamp
+
+    stamp = read_stamp(arguments.file)
+    print(f"{arguments.file}\n{stamp.caption()}\n{stamp.to_json()}")
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from pointvideo.bench import main as bench
+
+    return bench(arguments.rounds)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; every ``add_…_commands(subparsers)`` sets ``run``, a function of the arguments."""
     parser = argparse.ArgumentParser(prog="pointvideo", description="Self-supervised learning from point cloud videos.")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     add_data_commands(subparsers)
+    add_study_commands(subparsers)
     return parser
 
 

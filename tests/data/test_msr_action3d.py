@@ -4,7 +4,6 @@ import zlib
 
 import numpy as np
 import pytest
-
 from pointvideo.data import msr_action3d
 from pointvideo.data.clips import enumerate_split
 from pointvideo.data.layout import StoreError
@@ -96,7 +95,10 @@ def small(**header) -> np.ndarray:
         (b"", "0 bytes, expected at least the 12"),
         (bin_bytes(small())[:11], "11 bytes, expected at least the 12"),
         (bin_bytes(small())[:-4], "truncated, header says 2 frames of 16 x 12 pixels = 1548 bytes, the file has 1544"),
-        (bin_bytes(small()) + b"\0", "too long, header says 2 frames of 16 x 12 pixels = 1548 bytes, the file has 1549"),
+        (
+            bin_bytes(small()) + b"\0",
+            "too long, header says 2 frames of 16 x 12 pixels = 1548 bytes, the file has 1549",
+        ),
         (bin_bytes(small(), (3, 16, 12)), "truncated, header says 3 frames"),
         (bin_bytes(small(), (2, 16, 2**32 - 1)), "truncated"),
         (bin_bytes(small(), (0, 16, 12)), "header says 0 frames"),
@@ -175,8 +177,14 @@ def test_recorded_set(msr_store):
 # none of the eleven that are missing here is short.
 @pytest.mark.parametrize(
     ("frames", "train_clips", "test_clips", "train_lost", "test_lost"),
-    [(8, 8549, 9592, 0, 0), (12, 7485, 8432, 0, 0), (16, 6423, 7272, 2, 0), (20, 5373, 6114, 5, 4), (24, 4346, 4977, 13, 10)],
-)  # fmt: skip
+    [
+        (8, 8549, 9592, 0, 0),
+        (12, 7485, 8432, 0, 0),
+        (16, 6423, 7272, 2, 0),
+        (20, 5373, 6114, 5, 4),
+        (24, 4346, 4977, 13, 10),
+    ],
+)
 def test_videos_that_vanish(msr_store, frames, train_clips, test_clips, train_lost, test_lost):
     train, test = (enumerate_split(msr_store, split, frames) for split in ("train", "test"))
     assert (len(train), len(test)) == (train_clips, test_clips)

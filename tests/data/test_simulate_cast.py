@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from pointvideo.data.layout import Camera
 from pointvideo.data.simulate.body import BOX, CAPSULE, ELLIPSOID, Solids
 from pointvideo.data.simulate.cast import cast
@@ -14,9 +13,16 @@ TINY = Camera(width=24, height=18, focal=21.0, centre_u=12.0, centre_v=9.0)
 
 def one_solid(kind, linear, offset, start=1.0, end=1.0, length=1.0):
     return Solids(
-        ("pelvis",), np.array([kind]), np.array([1], np.uint8), np.array([[200, 100, 50]], np.uint8), np.array([linear], float),
-        np.array([offset], float), np.array([start], float), np.array([end], float), np.array([length], float),
-    )  # fmt: skip
+        ("pelvis",),
+        np.array([kind]),
+        np.array([1], np.uint8),
+        np.array([[200, 100, 50]], np.uint8),
+        np.array([linear], float),
+        np.array([offset], float),
+        np.array([start], float),
+        np.array([end], float),
+        np.array([length], float),
+    )
 
 
 def cast_one(solids, camera=SMALL, whole_image=False):
@@ -26,9 +32,20 @@ def cast_one(solids, camera=SMALL, whole_image=False):
     if whole_image:
         window = np.array([[0, camera.width, 0, camera.height]])
     cast(
-        solids.kind, np.linalg.inv(solids.linear), solids.offset, solids.start, solids.end, solids.length, window,
-        camera.focal, camera.centre_u, camera.centre_v, depth, solid, normal,
-    )  # fmt: skip
+        solids.kind,
+        np.linalg.inv(solids.linear),
+        solids.offset,
+        solids.start,
+        solids.end,
+        solids.length,
+        window,
+        camera.focal,
+        camera.centre_u,
+        camera.centre_v,
+        depth,
+        solid,
+        normal,
+    )
     return depth, solid, normal
 
 
@@ -107,7 +124,10 @@ def test_the_nearer_solid_hides_the_farther():
     near, far = one_solid(ELLIPSOID, 0.2 * np.eye(3), (0, 0, 2)), one_solid(BOX, 0.5 * np.eye(3), (0, 0, 4))
     joined = Solids(
         ("pelvis", "pelvis"),
-        *(np.concatenate([getattr(far, name), getattr(near, name)]) for name in ("kind", "part", "colour", "linear", "offset", "start", "end", "length")),
+        *(
+            np.concatenate([getattr(far, name), getattr(near, name)])
+            for name in ("kind", "part", "colour", "linear", "offset", "start", "end", "length")
+        ),
     )
     depth, solid, _ = cast_one(joined)
     assert solid[15, 20] == 1 and depth[15, 20] == pytest.approx(1.8)

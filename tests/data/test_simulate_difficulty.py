@@ -1,14 +1,14 @@
 """The people world is hard enough: a linear probe on one frame fails where a small temporal model succeeds.
 
-Both see the same descriptor of a frame (square-root occupancy of 8 x 12 x 8 voxels around the person's centre) and the same 20 actions
-of subjects 1-5, and are scored on subjects 6-10. The linear probe is ridge regression fitted to every frame of the training videos and
-scored on one randomly chosen frame a video; the temporal model reads 24 frames.
+Both see the same descriptor of a frame (square-root occupancy of 8 x 12 x 8 voxels around the person's centre) and
+the same 20 actions of subjects 1-5, and are scored on subjects 6-10. The linear probe is ridge regression fitted to
+every frame of the training videos and scored on one randomly chosen frame a video; the temporal model reads 24
+frames.
 """
 
 import numpy as np
 import pytest
 import torch
-
 from pointvideo.data.layout import Camera
 from pointvideo.data.simulate import people
 
@@ -27,7 +27,7 @@ def clips(tmp_path_factory):
     quarter = Camera(width=80, height=60, focal=70.0, centre_u=40.0, centre_v=30.0)
     store = people.make(tmp_path_factory.mktemp("hard") / "people", camera=quarter, fields=("pixels",), progress=False)
     frames = [np.linspace(0, sequence.frames - 1, FRAMES).round().astype(int) for sequence in store.sequences]
-    described = np.stack([[describe(store.points(i, t)) for t in frames[i]] for i in range(len(frames))])
+    described = np.stack([[describe(store.points(i, t)) for t in frames[i].tolist()] for i in range(len(frames))])
     return described, store.labels, store.indices("train"), store.indices("test")
 
 
@@ -72,13 +72,16 @@ def temporal_model(clips, labels, wanted, epochs=30, batch=32):
         return model(torch.tensor(wanted)).argmax(1).numpy()
 
 
+@pytest.mark.slow
 def test_one_frame_is_not_enough_and_motion_is(clips, record_property):
     described, labels, train, test = clips
     every = described[train].reshape(-1, described.shape[-1])
     picks = np.random.default_rng(0).integers(0, FRAMES, (5, len(test)))
     best_single = 0.0
     for penalty in (1.0, 10.0, 100.0):  # the probe may choose its penalty on the test subjects: an upper bound
-        predicted = linear_probe(every, np.repeat(labels[train], FRAMES), described[test].reshape(-1, every.shape[1]), penalty)
+        predicted = linear_probe(
+            every, np.repeat(labels[train], FRAMES), described[test].reshape(-1, every.shape[1]), penalty
+        )
         right = (predicted.reshape(len(test), FRAMES) == labels[test][:, None]).astype(float)
         best_single = max(best_single, float(np.mean([right[np.arange(len(test)), pick].mean() for pick in picks])))
     temporal = float((temporal_model(described[train], labels[train], described[test]) == labels[test]).mean())

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from pointvideo.data.simulate.body import PARTS, build_solids, draw_clothing, draw_proportions
 from pointvideo.data.simulate.motions import ACTION_NAMES, CHANNELS, perform
 from pointvideo.data.simulate.skeleton import pose, two_bone
@@ -22,7 +21,11 @@ def hand_path(bones, side="right"):
 
 def test_the_names_are_those_of_msr_action3d():
     assert len(ACTION_NAMES) == 20
-    assert ACTION_NAMES[0] == "high arm wave" and ACTION_NAMES[11] == "side-boxing" and ACTION_NAMES[19] == "pick up & throw"
+    assert (
+        ACTION_NAMES[0] == "high arm wave"
+        and ACTION_NAMES[11] == "side-boxing"
+        and ACTION_NAMES[19] == "pick up & throw"
+    )
 
 
 @pytest.mark.parametrize("action", ACTION_NAMES)
@@ -38,8 +41,10 @@ def test_every_action_moves_a_whole_body(action):
             assert np.allclose(rotation.swapaxes(1, 2) @ rotation, np.eye(3), atol=1e-6), name
         for side in ("left", "right"):
             for above, below, length in (
-                ("upper arm", "forearm", body.upper_arm), ("forearm", "hand", body.forearm), ("thigh", "shin", body.thigh)
-            ):  # fmt: skip
+                ("upper arm", "forearm", body.upper_arm),
+                ("forearm", "hand", body.forearm),
+                ("thigh", "shin", body.thigh),
+            ):
                 gap = np.linalg.norm(bones[f"{side} {above}"][1] - bones[f"{side} {below}"][1], axis=-1)
                 assert np.allclose(gap, length, atol=1e-6), (side, above)
             assert bones[f"{side} foot"][1][:, 1].min() > -0.01, "a foot below the floor"
@@ -109,5 +114,5 @@ def test_bad_requests_are_named():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="'dance': unknown"):
         perform("dance", draw_style(rng), rng, rng)
-    with pytest.raises(ValueError, match="frame_rate 0"):
-        perform("bend", draw_style(rng), rng, rng, frame_rate=0)
+    with pytest.raises(ValueError, match="frame_rate 0.0"):
+        perform("bend", draw_style(rng), rng, rng, frame_rate=0.0)

@@ -6,7 +6,6 @@ import os
 
 import numpy as np
 import pytest
-
 from pointvideo.data import layout
 from pointvideo.data.layout import Camera, Sequence
 from pointvideo.data.store import Store, StoreError
@@ -110,7 +109,7 @@ def test_full_disk_is_one_line_and_leaves_the_old_store(tmp_path, monkeypatch, m
             writer.add(Sequence("b", 0, 1, "train", 1), draw_frames([3]))
         else:
             writer.finish()
-    assert "No space left on device" in str(caught.value) and "1 sequences are kept" in str(caught.value)
+    assert "No space left on device" in str(caught.value) and "sequences kept: 1" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert sorted(os.listdir(tmp_path / "s.partial")) == ["a.npz", "writer.json"]
     assert Store.open(tmp_path / "s").fingerprint == old.fingerprint

@@ -4,12 +4,19 @@ import re
 from pathlib import Path
 
 import pytest
-
 from pointvideo.report.deviations import deviation, deviations, deviations_table
 
 ROOT = Path(__file__).resolve().parents[2]
-SWITCHES = {"C2PLoss": "pointvideo.losses.c2p", "Trajectory": "pointvideo.pretexts.views", "Camera": "pointvideo.pretexts.views",
-            "PPTrSize": "pointvideo.backbones.pptr"}
+SWITCHES = {
+    "C2PLoss": "pointvideo.losses.c2p",
+    "C2PPretrain": "pointvideo.pretexts.c2p",
+    "Trajectory": "pointvideo.pretexts.views",
+    "Camera": "pointvideo.pretexts.views",
+    "PPTrSize": "pointvideo.backbones",
+    "TubeSize": "pointvideo.backbones",
+    "Finetune": "pointvideo.tasks.recognition",
+    "ClipData": "pointvideo.recipe",
+}
 
 
 def test_every_field_is_filled():
@@ -29,7 +36,10 @@ def test_named_tests_exist():
 @pytest.mark.parametrize("entry", deviations("c2p"), ids=lambda entry: entry.id)
 def test_switches_exist_with_the_stated_default(entry):
     for owner, name, default in re.findall(r"([A-Z]\w+)\.(\w+)=(\"\w+\"|\([^)]*\)|[\w.-]+)", entry.switch):
-        fields = {field.name: field.default for field in dataclasses.fields(getattr(importlib.import_module(SWITCHES[owner]), owner))}
+        fields = {
+            field.name: field.default
+            for field in dataclasses.fields(getattr(importlib.import_module(SWITCHES[owner]), owner))
+        }
         assert name in fields, f"{owner} has no {name}; it has {', '.join(fields)}"
         assert fields[name] == eval(default, {}), (owner, name)
 
@@ -37,7 +47,9 @@ def test_switches_exist_with_the_stated_default(entry):
 def test_table_for_a_page():
     table = deviations_table("c2p")
     page = table._repr_html_()
-    assert page.startswith("<details><summary") and f"{len(table)} places" in page and page.count("<tr>") == len(table) + 1
+    assert (
+        page.startswith("<details><summary") and f"{len(table)} places" in page and page.count("<tr>") == len(table) + 1
+    )
     assert deviations_table("c2p", "teacher").to_dataframe().index.tolist() == ["teacher"]
     assert table.to_markdown().count("\n") == len(table) + 2
     with pytest.raises(ValueError, match="there is: c2p"):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from pointvideo.report import reported as module
 from pointvideo.report.reported import about, cells, classes, papers, reported
 
@@ -13,7 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_one_cell():
     cell = reported("c2p", "Table 4", row="PPTr+C2P", frames=24)
-    assert (cell.value, cell.printed, cell.unit, cell.where, cell.reproducibility) == (94.76, "94.76", "%", "Section 4.5", "ER")
+    assert (cell.value, cell.printed, cell.unit, cell.where, cell.reproducibility) == (
+        94.76,
+        "94.76",
+        "%",
+        "Section 4.5",
+        "ER",
+    )
     assert (cell.correct, cell.scored, cell.dataset) == (271, 286, "msr_action3d")
     assert "Table 4" in str(cell) and "24 frames" in str(cell)
 
@@ -28,15 +33,18 @@ def test_numbers_of_other_kinds():
     assert about("c2p", "Table 7").startswith("size of the time window")
 
 
-@pytest.mark.parametrize(("place", "options", "named"), [
-    (("mae", "Table 4"), {"row": "PPTr"}, "c2p"),
-    (("c2p", "Table 9"), {"row": "PPTr"}, "Table 8"),
-    (("c2p", "Table 4"), {"row": "PPTr+C2", "frames": 24}, "PPTr[+]C2P"),
-    (("c2p", "Table 4"), {"row": "PPTr"}, "8, 16, 24"),
-    (("c2p", "Table 4"), {"row": "PPTr", "frames": 12}, "8, 16, 24"),
-    (("c2p", "Table 1"), {"row": "PPTr"}, "Acc, Edit"),
-    (("c2p", "Table 1"), {"row": "PPTr", "column": "acc"}, "Acc, Edit"),
-])
+@pytest.mark.parametrize(
+    ("place", "options", "named"),
+    [
+        (("mae", "Table 4"), {"row": "PPTr"}, "c2p"),
+        (("c2p", "Table 9"), {"row": "PPTr"}, "Table 8"),
+        (("c2p", "Table 4"), {"row": "PPTr+C2", "frames": 24}, "PPTr[+]C2P"),
+        (("c2p", "Table 4"), {"row": "PPTr"}, "8, 16, 24"),
+        (("c2p", "Table 4"), {"row": "PPTr", "frames": 12}, "8, 16, 24"),
+        (("c2p", "Table 1"), {"row": "PPTr"}, "Acc, Edit"),
+        (("c2p", "Table 1"), {"row": "PPTr", "column": "acc"}, "Acc, Edit"),
+    ],
+)
 def test_wrong_places_list_what_exists(place, options, named):
     with pytest.raises(ValueError, match=named):
         reported(*place, **options)
@@ -56,13 +64,25 @@ def test_the_paper_agrees_with_itself():
         scratch, *others = (reported("c2p", "Table 6", row=row, column=name) for name in ("Scratch", "VideoMAE", "C2P"))
         assert [round(other.value - scratch.value, 1) for other in others] == [other.change for other in others]
     for frames in (3,):
-        cell = [reported("c2p", "Table 3", row="P4Transformer+C2P", frames=frames, column=name).value
-                for name in yaml.safe_load(Path(module.__file__).with_name("reported.yaml").read_text())["papers"]["c2p"]["tables"]["Table 3"]["columns"]]
+        cell = [
+            reported("c2p", "Table 3", row="P4Transformer+C2P", frames=frames, column=name).value
+            for name in yaml.safe_load(Path(module.__file__).with_name("reported.yaml").read_text())["papers"]["c2p"][
+                "tables"
+            ]["Table 3"]["columns"]
+        ]
         assert round(sum(cell[:-1]) / 12, 2) == cell[-1]
-    full, symmetric = reported("c2p", "Table 5", row="Complete-to-Partial"), reported("c2p", "text", row="symmetric teacher", column="accuracy")
-    assert round(full.value - symmetric.value, 2) == reported("c2p", "text", row="symmetric teacher", column="loss against asymmetric").value
-    assert round(full.value - reported("c2p", "text", row="one prediction head", column="window 3").value, 2) == \
-        reported("c2p", "Table 8", row="window 3 with one head").value
+    full, symmetric = (
+        reported("c2p", "Table 5", row="Complete-to-Partial"),
+        reported("c2p", "text", row="symmetric teacher", column="accuracy"),
+    )
+    assert (
+        round(full.value - symmetric.value, 2)
+        == reported("c2p", "text", row="symmetric teacher", column="loss against asymmetric").value
+    )
+    assert (
+        round(full.value - reported("c2p", "text", row="one prediction head", column="window 3").value, 2)
+        == reported("c2p", "Table 8", row="window 3 with one head").value
+    )
 
 
 def test_counts_give_the_printed_accuracies():
@@ -83,7 +103,13 @@ def paper() -> str:
 
 
 def test_every_number_stands_in_the_paper(paper):
-    text = re.sub(r"\[\d+\]?", " ", paper).replace("\\frac{5}{12}", "5/12").replace("-0,1", "-0.1").replace("+5,5", "+5.5").replace("\\pm 0.6", "+0.6")
+    text = (
+        re.sub(r"\[\d+\]?", " ", paper)
+        .replace("\\frac{5}{12}", "5/12")
+        .replace("-0,1", "-0.1")
+        .replace("+5,5", "+5.5")
+        .replace("\\pm 0.6", "+0.6")
+    )
     for cell in cells("c2p"):
         assert re.search(rf"(?<![\d.]){re.escape(cell.printed.lstrip('+'))}(?![\d]|\.\d)", text), cell
         if cell.change is not None:
@@ -91,18 +117,23 @@ def test_every_number_stands_in_the_paper(paper):
 
 
 def test_rows_stand_in_the_paper_as_lines(paper):
-    """The digits of each of our rows, in order, are on one line of a table (a merged line for the first two of Table 3)."""
+    """The digits of each of our rows, in order, are on one line of a table (a merged line for the first two of Table
+    3)."""
     lines = [re.findall(r"\d+\.\d+", line) for line in re.sub(r"_\{[^}]*\}", "", paper).splitlines()]
-    for name, row in {(cell.table, (cell.row, cell.frames)): None for cell in cells("c2p") if cell.table not in ("text", "Table 8")}:
+    for name, row in {
+        (cell.table, (cell.row, cell.frames)): None for cell in cells("c2p") if cell.table not in ("text", "Table 8")
+    }:
         digits = [cell.printed for cell in cells("c2p") if (cell.table, (cell.row, cell.frames)) == (name, row)]
         merged = name == "Table 3" and row[0] == "P4Transformer"
-        wanted = lines if not merged else [line[row[1] // 3::2] for line in lines]
+        wanted = lines if not merged else [line[row[1] // 3 :: 2] for line in lines]
         assert digits in wanted, (name, row, digits)
 
 
 def test_no_decimal_number_of_the_paper_is_missing(paper):
-    body = paper[paper.index("Abstract"):paper.index("\nReferences")] + paper[paper.index("A. Data-efficient"):]
+    body = paper[paper.index("Abstract") : paper.index("\nReferences")] + paper[paper.index("A. Data-efficient") :]
     body = re.sub(r"(?m)^(\d|[ABC])\.\d\. .*$|(?:Section|section) [\d., and]+|[Ff]igure \d|arXiv:\S+", " ", body)
     found = {number for number in re.findall(r"(?<![\w.])\d+\.\d+", body)}
-    known = {cell.printed.lstrip("+-") for cell in cells("c2p")} | {str(abs(cell.change)) for cell in cells("c2p") if cell.change is not None}
+    known = {cell.printed.lstrip("+-") for cell in cells("c2p")} | {
+        str(abs(cell.change)) for cell in cells("c2p") if cell.change is not None
+    }
     assert found - known == set()

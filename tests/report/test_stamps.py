@@ -2,9 +2,17 @@ import json
 import os
 
 import pytest
-
 from pointvideo.report import stamps
-from pointvideo.report.stamps import Stamp, current_commit, main, read_stamp, save_figure, save_table, sidecar, stamp_from_records
+from pointvideo.report.stamps import (
+    Stamp,
+    current_commit,
+    main,
+    read_stamp,
+    save_figure,
+    save_table,
+    sidecar,
+    stamp_from_records,
+)
 from pointvideo.report.tables import build_table
 
 from .made_up import made_up_record, made_up_row
@@ -30,9 +38,22 @@ def stamp():
 
 
 def test_stamp_from_records(stamp):
-    assert (stamp.keys, stamp.seeds, stamp.source, stamp.dataset) == (("run-0", "run-1"), (0, 1), "recorded", "msr_action3d")
+    assert (stamp.keys, stamp.seeds, stamp.source, stamp.dataset) == (
+        ("run-0", "run-1"),
+        (0, 1),
+        "recorded",
+        "msr_action3d",
+    )
     assert (stamp.seconds, stamp.device, stamp.versions["torch"]) == (120.0, "cpu, 2 threads", "2.13.0")
-    assert stamp.caption() == "recorded msr_action3d · 2 runs run-0 … · seeds 0, 1 · commit c0ffee1 · cpu, 2 threads · torch 2.13.0 · 2 min"
+    parts = (
+        "recorded msr_action3d",
+        "2 runs run-0 …",
+        "seeds 0, 1",
+        "commit c0ffee1",
+        "cpu, 2 threads",
+        "torch 2.13.0",
+    )
+    assert stamp.caption() == " · ".join((*parts, "2 min"))
     both = stamp_from_records([made_up_record("a"), made_up_record("b", commit="beef"), made_up_record("a")])
     assert both.commit == "c0ffee1234567, beef" and both.keys == ("a", "b") and both.seconds == 120.0
     with pytest.raises(TypeError, match="found both"):
@@ -93,7 +114,11 @@ def test_nothing_half_written(figure, stamp, tmp_path, monkeypatch):
     monkeypatch.setattr(stamps.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_figure(figure, path, stamp)
-    assert path.read_bytes() == before and sorted(os.listdir(tmp_path)) == ["one.png", "one.png.json"] and read_stamp(path) == stamp
+    assert (
+        path.read_bytes() == before
+        and sorted(os.listdir(tmp_path)) == ["one.png", "one.png.json"]
+        and read_stamp(path) == stamp
+    )
     with pytest.raises(ValueError, match="found 'one.jpg'"):
         save_figure(figure, tmp_path / "one.jpg", stamp)
 

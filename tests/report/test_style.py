@@ -7,8 +7,12 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402
-
 from pointvideo.report import draw, style  # noqa: E402
+from pointvideo.report.claims import claim, judge  # noqa: E402
+from pointvideo.report.forest import draw_findings  # noqa: E402
+from pointvideo.report.results import result_from_record  # noqa: E402
+
+from .made_up import made_up_row  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -18,9 +22,12 @@ def closed_figures():
 
 
 def test_nothing_heavy_is_imported():
-    code = ("import sys, pointvideo.report.tables, pointvideo.report.style, pointvideo.report.draw, pointvideo.report.stamps, "
-            "pointvideo.report.deviations; print([name for name in ('matplotlib', 'seaborn', 'pandas', 'PIL', 'IPython') if name in sys.modules])")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    modules = ", ".join(f"pointvideo.report.{name}" for name in ("tables", "draw", "stamps", "forest", "deviations"))
+    heavy = ("matplotlib", "seaborn", "pandas", "PIL", "IPython")
+    code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_methods_keep_colours_that_differ():
@@ -97,7 +104,28 @@ def test_a_curve_has_its_band_only_with_seeds():
     assert axes.lines[0].get_ydata().tolist() == [2, 3]
 
 
-def test_forest_has_a_line_a_claim():
-    _, axes = style.panels(1)
-    style.forest(axes, ["a", "b"], [1.0, 2.0], [(0.0, 2.0), (1.0, 3.0)], ["INCONCLUSIVE", "REPRODUCED"], reported=[None, 2.5])
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"] and axes.yaxis_inverted()
+def _findings(**options):
+    pair = ("pptr-scratch-24", "pptr-c2p-24", "pptr-scratch-24-labels-10", "pptr-c2p-24-labels-10")
+    runs = {name: made_up_row(name, [count] * 3, **options) for name, count in zip(pair, (70, 85, 40, 60), strict=True)}
+    runs = {name: [result_from_record(record) for record in records] for name, records in runs.items()}
+    return [judge(claim(name), runs, resamples=200) for name in ("c2p-pptr-24", "c2p-labels-10", "c2p-pptr-8")]
+
+
+def test_forest_has_a_line_a_claim_and_crosses_only_where_they_may_stand():
+    def crosses(figure):
+        return [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+
+    recorded = draw_findings(_findings())
+    assert [text.get_text() for text in recorded.axes[0].get_yticklabels()] == [
+        "c2p-pptr-24",
+        "c2p-labels-10",
+        "c2p-pptr-8",
+    ]
+    assert [cross.get_xdata()[0] for cross in crosses(recorded)] == [2.43]
+    assert [text.get_text() for text in recorded.axes[0].texts] == ["REPRODUCED", "REPRODUCED", "not run"]
+    simulated = draw_findings(_findings(source="simulated", dataset="people"), names=["a", "b", "c"])
+    assert crosses(simulated) == [] and simulated.axes[0].texts[0].get_text() == "direction appears"
+    with pytest.raises(TypeError, match="found both"):
+        draw_findings(_findings() + _findings(source="simulated", dataset="people"))
+    with pytest.raises(ValueError, match="1 names for 3"):
+        draw_findings(_findings(), names=["a"])

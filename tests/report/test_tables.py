@@ -2,7 +2,6 @@ import csv
 import io
 
 import pytest
-
 from pointvideo.report.claims import claim, claims, claims_about, judge, row, rows
 from pointvideo.report.reported import reported
 from pointvideo.report.results import Recorded, Simulated, beside_reported, correctness, result_from_record
@@ -14,7 +13,10 @@ PAIR = ("pptr-scratch-24", "pptr-c2p-24")
 
 
 def _records(scratch=(70, 71, 69), c2p=(85, 86, 84), **options):
-    return {PAIR[0]: made_up_row(PAIR[0], list(scratch), **options), PAIR[1]: made_up_row(PAIR[1], list(c2p), **options)}
+    return {
+        PAIR[0]: made_up_row(PAIR[0], list(scratch), **options),
+        PAIR[1]: made_up_row(PAIR[1], list(c2p), **options),
+    }
 
 
 def test_a_recorded_table():
@@ -26,23 +28,42 @@ def test_a_recorded_table():
     assert first[4].startswith("210/300 [60.4, 78.1]") and first[4].endswith("; 100 of 103 videos long enough")
     assert first[5:] == ("0, 1, 2", "", "")
     assert second[6] == "REPRODUCED"
-    assert table.finding_body[0][:2] == ("C2P pre-training beats PPTr from scratch on MSR-Action3D at 24 frames (Table 4)", "+2.43")
+    assert table.finding_body[0][:2] == (
+        "C2P pre-training beats PPTr from scratch on MSR-Action3D at 24 frames (Table 4)",
+        "+2.43",
+    )
     assert table.keys == tuple(f"{name}-{seed}" for name in PAIR for seed in range(3))
 
 
-@pytest.mark.parametrize(("scratch", "c2p", "word"), [
-    ((85, 85, 86), (70, 71, 69), "DIFFERENT"), ((80, 80, 81), (81, 80, 80), "INCONCLUSIVE"), ((70, 71), (95, 96), "INCONCLUSIVE"),
-    ((70, 71, 69), (95,), "INCONCLUSIVE"),
-])
+@pytest.mark.parametrize(
+    ("scratch", "c2p", "word"),
+    [
+        ((85, 85, 86), (70, 71, 69), "DIFFERENT"),
+        ((80, 80, 81), (81, 80, 80), "INCONCLUSIVE"),
+        ((70, 71), (95, 96), "INCONCLUSIVE"),
+        ((70, 71, 69), (95,), "INCONCLUSIVE"),
+    ],
+)
 def test_verdicts(scratch, c2p, word):
     table = build_table("Table 4", PAIR, _records(scratch, c2p), resamples=500)
     assert table.rows[1].verdict == word
 
 
 def test_missing_rows_stay():
-    table = build_table("Table 4", [line.id for line in rows("c2p", "Table 4")], {PAIR[0]: made_up_row(PAIR[0], [70])}, resamples=10)
+    table = build_table(
+        "Table 4", [line.id for line in rows("c2p", "Table 4")], {PAIR[0]: made_up_row(PAIR[0], [70])}, resamples=10
+    )
     assert len(table.body) == 12
-    assert table.body[0] == ("PPTr, from scratch, 8 frames", "84.02", "not run", "not run", "not run", "not run", "", "")
+    assert table.body[0] == (
+        "PPTr, from scratch, 8 frames",
+        "84.02",
+        "not run",
+        "not run",
+        "not run",
+        "not run",
+        "",
+        "",
+    )
     assert table.body[4][2] == "70.00" and table.body[5][2:7] == ("not run",) * 5
     assert table.finding_body[2][2:] == ("not run: pptr-c2p-24", "–", "not run")
     assert "not run" in table.to_html() and "not run" in table.to_markdown() and "not run" in table.to_csv()
@@ -71,7 +92,10 @@ def test_the_firewall():
         recorded_table("Table 6", {"pptr-c2p-24-labels-10": [simulated]})
     with pytest.raises(TypeError, match="recorded"):
         simulated_table("Table 4", {PAIR[0]: [recorded]})
-    mixed = {PAIR[0]: made_up_row(PAIR[0], [70]), PAIR[1]: made_up_row(PAIR[1], [70], source="simulated", dataset="people")}
+    mixed = {
+        PAIR[0]: made_up_row(PAIR[0], [70]),
+        PAIR[1]: made_up_row(PAIR[1], [70], source="simulated", dataset="people"),
+    }
     with pytest.raises(TypeError, match="mixes"):
         build_table("Table 4", PAIR, mixed)
     with pytest.raises(TypeError, match="mixes"):
@@ -101,7 +125,10 @@ def test_a_row_that_the_paper_does_not_have():
 
 def test_gain_that_grows():
     names = [f"pptr-{start}-24-labels-{labels}" for labels in (10, 20, 40) for start in ("scratch", "c2p")]
-    runs = {name: made_up_row(name, [count, count + 1, count - 1]) for name, count in zip(names, (30, 60, 40, 65, 70, 72), strict=True)}
+    runs = {
+        name: made_up_row(name, [count, count + 1, count - 1])
+        for name, count in zip(names, (30, 60, 40, 65, 70, 72), strict=True)
+    }
     table = build_table("Table 6", names, runs, resamples=500)
     found = {finding.claim.id: finding for finding in table.findings}
     assert set(found) == {"c2p-labels-10", "c2p-labels-20", "c2p-labels-40", "c2p-gain-grows-to-40"}
@@ -122,7 +149,9 @@ def test_claims_carry_the_papers_differences():
     assert all(claim(f"c2p-labels-{labels}").reported == gain[labels] for labels in gain)
     assert claim("c2p-gain-grows-to-40").reported == pytest.approx((gain[10] + gain[20]) / 2 - gain[40])
     assert claim("c2p-gain-grows-to-80").reported == pytest.approx((gain[10] + gain[20] - gain[40] - gain[80]) / 2)
-    table1 = [reported("c2p", "Table 1", row=name, column="Acc").value for name in ("P4Transformer+C2P", "P4Transformer")]
+    table1 = [
+        reported("c2p", "Table 1", row=name, column="Acc").value for name in ("P4Transformer+C2P", "P4Transformer")
+    ]
     assert round(table1[0] - table1[1], 2) == claim("c2p-p4transformer-24").reported
     assert claims_about(PAIR) == (claim("c2p-pptr-24"),)
     with pytest.raises(ValueError, match="pptr-c2p-24"):
@@ -140,7 +169,10 @@ def test_correctness_comes_from_labels_or_names_and_is_checked():
     assert (correctness([result_from_record(record, labels=truth)])[0] == by_name).all() and by_name.sum() == 30
     with pytest.raises(ValueError, match="0 of 40 right, its score says 30 of 40"):
         correctness([result_from_record(record, labels={name: 99 for name in truth})])
-    renamed = {**record, "result": {**record["result"], "predictions": {f"clip{position}": 0 for position in range(40)}}}
+    renamed = {
+        **record,
+        "result": {**record["result"], "predictions": {f"clip{position}": 0 for position in range(40)}},
+    }
     with pytest.raises(ValueError, match="'clip0' has no label"):
         correctness([result_from_record(renamed)])
     with pytest.raises(ValueError, match="no label for video"):

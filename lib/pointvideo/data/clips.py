@@ -6,6 +6,7 @@ and C2P share for MSR-Action3D.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ __all__ = [
 NORMALISE = 300.0
 """MSR-Action3D clips are divided by this many depth counts; they are not centred."""
 
+Positions = np.ndarray | Tensor | Sequence[int]
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -47,7 +50,7 @@ class Clips:
 
 
 def enumerate_clips(
-    frame_counts: np.ndarray, frames: int, step: int = 1, short: str = "drop", *, sequences: np.ndarray | None = None
+    frame_counts: Positions, frames: int, step: int = 1, short: str = "drop", *, sequences: Positions | None = None
 ) -> Clips:
     """Every clip of every video: starts 0 … n - step · (frames - 1) - 1, in training and testing alike.
 
@@ -100,7 +103,7 @@ class ClipSampler:
         values, camera = np.arange(1 << 16, dtype=np.float64), store.camera
         self._slopes = ((values - camera.centre_u) / camera.focal, (values - camera.centre_v) / camera.focal)
 
-    def _locate(self, sequence, start) -> tuple[np.ndarray, np.ndarray]:
+    def _locate(self, sequence: Positions, start: Positions) -> tuple[np.ndarray, np.ndarray]:
         """First point (batch, frames) and number of points (batch, frames) of every frame; the last one repeats."""
         sequence, start = (np.asarray(values, dtype=np.int64) for values in (sequence, start))
         if sequence.ndim != 1 or sequence.shape != start.shape:
@@ -120,7 +123,7 @@ class ClipSampler:
         first = self.store.frame_offsets[position]
         return first, self.store.frame_offsets[position + 1] - first
 
-    def load(self, sequence: np.ndarray, start: np.ndarray) -> FrameBatch:
+    def load(self, sequence: Positions, start: Positions) -> FrameBatch:
         """Whole frames of the clips that begin at frame ``start`` (batch,) of ``sequence`` (batch,), not normalised."""
         first, lengths = self._locate(sequence, start)
         most = int(lengths.max(initial=1))
@@ -130,7 +133,7 @@ class ClipSampler:
         return FrameBatch(torch.from_numpy(xyz), torch.from_numpy(lengths))
 
     def sample(
-        self, sequence: np.ndarray, start: np.ndarray, points: int, seed: int
+        self, sequence: Positions, start: Positions, points: int, seed: int
     ) -> Float[Tensor, "batch frames points 3"]:
         """``sample_points(self.load(sequence, start), points, seed)``, bit for bit, without making whole frames."""
         first, lengths = self._locate(sequence, start)

@@ -48,8 +48,11 @@ def prepare(
     files = find_files(source)
     path = Path(path).expanduser() if path is not None else store_path(name, cache)
     inputs = {"reader": READER_VERSION, "files": [[str(file.relative_to(source)), *_stamp(file)] for file in files]}
+    store = _ready(path, inputs)
+    if store is not None:
+        return store
     with locked(path):
-        store = _ready(path, inputs)
+        store = _ready(path, inputs)  # another process may have made it in the meantime
         if store is not None:
             return store
         writer = StoreWriter(
@@ -74,7 +77,8 @@ def prepare(
 
 def _add_files(reader, writer: StoreWriter, source: Path, files: list[Path], progress: bool) -> set[str]:
     kept: dict[str, Path] = {}
-    for file in tqdm(files, desc=reader.NAME, unit="file", disable=not progress, file=sys.stderr):
+    rate = 0.2 if sys.stderr.isatty() else 10.0
+    for file in tqdm(files, reader.NAME, unit="file", mininterval=rate, disable=not progress, file=sys.stderr):
         try:
             name = reader.parse_name(file).name
             if name in kept:

@@ -14,8 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from pointvideo.data.counter import seed_word
-from pointvideo.data.frame_kernels import axis_factors, draw_frames, gather_points
+from pointvideo.data.frame_kernels import axis_factors, draw_frames, gather_points, seed_word
 from pointvideo.kernels.cpu import parallel_for
 
 _SCALE = 0x5CA1EAD  # keeps the factors' stream apart from the points' under the same seed

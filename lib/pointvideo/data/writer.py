@@ -127,8 +127,9 @@ class StoreWriter:
         arrays = {f"field_{name}": np.concatenate(rows) for name, rows in columns.items()}
         arrays["counts"] = np.array(counts[first], dtype=np.int64)
         arrays["about"] = np.array(json.dumps({"sequence": asdict(sequence), "stamp": stamp}))
-        with _clear_errors(self.partial, kept=len(self._parts)):
-            write_atomically(self.partial / f"{sequence.name}.npz", lambda stream: np.savez(stream, **arrays))
+        file = self.partial / f"{sequence.name}.npz"
+        with _clear_errors(file, kept=len(self._parts)):
+            write_atomically(file, lambda stream: np.savez(stream, **arrays))
         self._parts[sequence.name] = (sequence, stamp)
 
     def _column(self, sequence: str, position: int, name: str, frame: dict[str, np.ndarray]) -> np.ndarray:
@@ -254,11 +255,11 @@ def _read_json(file: Path):
 
 
 @contextlib.contextmanager
-def _clear_errors(folder: Path, kept: int = 0):
-    """Turn an operating system error into one line that names the folder and what is kept."""
+def _clear_errors(file: Path, kept: int = 0):
+    """Turn an operating system error into one line that names the file or folder and what is kept."""
     try:
         yield
     except (OSError, zipfile.BadZipFile) as error:
         why = getattr(error, "strerror", None) or one_line(error)
-        kept_note = f"; {kept} sequences are kept, the same command continues" if kept else ""
-        raise StoreError(f"{folder}: cannot write the store ({why}){kept_note}") from error
+        note = f"; sequences kept: {kept}, the same command continues" if kept else ""
+        raise StoreError(f"{file}: cannot write the store ({why}){note}") from error

@@ -9,5 +9,7 @@ The modules, none of which is imported here (plotting and pandas load only where
 ``claims``      the papers' claims as signed contrasts between rows
 ``tables``      reported beside ours, rendered to HTML, Markdown and CSV
 ``stamps``      where a figure or a table comes from
-``style``       one palette and one look for all figures; ``draw`` uses them
+``style``       one palette and one look for all figures
+``draw``        frames, film strips, depth images, similarity matrices
+``forest``      all claims with their intervals in one picture
 """

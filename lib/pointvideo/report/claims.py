@@ -15,7 +15,8 @@ from pointvideo.report.statistics import Contrast, Interval, Verdict, bootstrap_
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table of ours. reported: the printed number of the same experiment, or None and ``because`` says why not."""
+    """One row of a table of ours. reported: the printed number of the same experiment, or None and ``because`` says
+    why not."""
 
     id: str
     title: str
@@ -27,8 +28,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Claim:
-    """A signed sum of row accuracies. reported: its size in points as printed; its sign is the claim. at_least: a size that the
-    claim demands, in points. transfer: made by the paper on another set or backbone than the rows."""
+    """A signed sum of row accuracies. reported: its size in points as printed; its sign is the claim. at_least: a
+    size that the claim demands, in points. transfer: made by the paper on another set or backbone than the rows."""
 
     id: str
     paper: str
@@ -58,7 +59,9 @@ class Finding:
             return "not run"
         if self.source == "recorded":
             return self.verdict
-        return {"REPRODUCED": "direction appears", "DIFFERENT": "direction reversed", "INCONCLUSIVE": "INCONCLUSIVE"}[self.verdict]
+        return {"REPRODUCED": "direction appears", "DIFFERENT": "direction reversed", "INCONCLUSIVE": "INCONCLUSIVE"}[
+            self.verdict
+        ]
 
     @property
     def difference(self) -> str:
@@ -102,11 +105,16 @@ def row(identifier: str) -> Row:
 
 def rows(paper: str, table: str | None = None) -> tuple[Row, ...]:
     """All rows of a paper, or of one of its tables, in order."""
-    found = tuple(row(name) for name, entry in _document()["rows"].items()
-                  if entry["paper"] == paper and table in (None, entry["table"]))
+    found = tuple(
+        row(name)
+        for name, entry in _document()["rows"].items()
+        if entry["paper"] == paper and table in (None, entry["table"])
+    )
     if not found:
-        raise ValueError(f"no rows for {paper} {table or ''}; there is: "
-                         + ", ".join(sorted({f"{entry['paper']} {entry['table']}" for entry in _document()["rows"].values()})))
+        raise ValueError(
+            f"no rows for {paper} {table or ''}; there is: "
+            + ", ".join(sorted({f"{entry['paper']} {entry['table']}" for entry in _document()["rows"].values()}))
+        )
     return found
 
 
@@ -133,8 +141,8 @@ def claim(identifier: str) -> Claim:
 def judge(claim: Claim, results: Mapping[str, Sequence[Result]], *, resamples: int = 10_000) -> Finding:
     """Compare a claim with our runs: paired bootstrap over videos and seeds, last epoch.
 
-    results: runs of each row, one a seed. ``TypeError`` for a mixture of recorded and simulated runs, ``ValueError`` for rows
-    that scored different videos.
+    results: runs of each row, one a seed. ``TypeError`` for a mixture of recorded and simulated runs, ``ValueError``
+    for rows that scored different videos.
     """
     used = {name: tuple(results.get(name, ())) for name in claim.rows}
     missing = tuple(name for name, runs in used.items() if not runs)
@@ -148,10 +156,14 @@ def judge(claim: Claim, results: Mapping[str, Sequence[Result]], *, resamples: i
     for name, runs in used.items():
         table, scored = correctness(runs)
         if videos is not None and scored != videos:
-            raise ValueError(f"claim {claim.id}: row {name} scored other videos than {next(iter(used))}; "
-                             f"{len(set(scored) ^ set(videos))} are not in both")
+            raise ValueError(
+                f"claim {claim.id}: row {name} scored other videos than {next(iter(used))}; "
+                f"{len(set(scored) ^ set(videos))} are not in both"
+            )
         tables.append(table)
         videos = scored
     contrast = bootstrap_contrast(tables, list(claim.rows.values()), resamples=resamples)
     points = Interval(100 * contrast.interval.low, 100 * contrast.interval.high)
-    return Finding(claim, source, contrast, verdict(claim.reported, points, contrast.seeds, at_least=claim.at_least), ())
+    return Finding(
+        claim, source, contrast, verdict(claim.reported, points, contrast.seeds, at_least=claim.at_least), ()
+    )

@@ -20,8 +20,9 @@ HEADER = ("subject", "paper", "released code", "ours", "switch", "expected effec
 class Deviation:
     """One disagreement, or one silence that we fill.
 
-    statement: what it is about. paper, code, ours: what each does. switch: the argument that chooses. expected_effect: on the
-    result, as far as can be said beforehand. test: the file that pins our behaviour, empty where nothing runs.
+    statement: what it is about. paper, code, ours: what each does. switch: the argument that chooses.
+    expected_effect: on the result, as far as can be said beforehand. test: the file that pins our behaviour, empty
+    where nothing runs.
     """
 
     id: str
@@ -39,7 +40,9 @@ def deviations(paper: str) -> tuple[Deviation, ...]:
     """All deviations of a paper, in the order of the method. ``ValueError`` lists the papers on file."""
     import yaml
 
-    known = yaml.safe_load(resources.files(__package__).joinpath("deviations.yaml").read_text(encoding="utf-8"))["papers"]
+    known = yaml.safe_load(resources.files(__package__).joinpath("deviations.yaml").read_text(encoding="utf-8"))[
+        "papers"
+    ]
     if paper not in known:
         raise ValueError(f"no deviations on file for paper {paper!r}; there is: {', '.join(known)}")
     names = {entry.name for entry in fields(Deviation)}
@@ -71,7 +74,10 @@ class DeviationsTable:
 
     @property
     def body(self) -> list[tuple[str, ...]]:
-        return [(entry.statement, entry.paper, entry.code, entry.ours, entry.switch, entry.expected_effect) for entry in self.entries]
+        return [
+            (entry.statement, entry.paper, entry.code, entry.ours, entry.switch, entry.expected_effect)
+            for entry in self.entries
+        ]
 
     def _repr_html_(self) -> str:
         title = f"{len(self)} places where paper, released code and this project differ"

@@ -1,4 +1,5 @@
-"""Pictures of point cloud videos: frames in space, depth images, similarity matrices. matplotlib loads only inside the functions."""
+"""Pictures of point cloud videos: frames in space, depth images, similarity matrices. matplotlib loads only inside
+the functions."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 
-def bounds(*clouds: Float[np.ndarray, "*_ 3"]) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Corners of one box around all clouds, so that frames drawn with it share scale and place. Rows with NaN do not count."""
+def bounds(*clouds: Float[np.ndarray, "*_ 3"]) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
+    """Corners of one box around all clouds, so that frames drawn with it share scale and place. Rows with NaN do not
+    count."""
     points = np.concatenate([np.asarray(cloud, dtype=float).reshape(-1, 3) for cloud in clouds])
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) == 0:
@@ -26,9 +28,10 @@ def bounds(*clouds: Float[np.ndarray, "*_ 3"]) -> tuple[Float[np.ndarray, "3"], 
 
 
 def project(
-    points: Float[np.ndarray, "points 3"], centre: Float[np.ndarray, "3"], turn: float | int, tilt: float | int
+    points: Float[np.ndarray, "points 3"], centre: Float[np.ndarray, " 3"], turn: float | int, tilt: float | int
 ) -> Float[np.ndarray, "points 3"]:
-    """Parallel projection to (right, up, away) for a viewer who walks ``turn`` degrees around the cloud and looks down by ``tilt``.
+    """Parallel projection to (right, up, away) for a viewer who walks ``turn`` degrees around the cloud and looks
+    down by ``tilt``.
 
     points: camera coordinates, x right, y down, z away.
     """
@@ -38,9 +41,11 @@ def project(
     return np.stack([right, np.sin(e) * ahead - np.cos(e) * y, np.cos(e) * ahead + np.sin(e) * y], axis=1)
 
 
-def _frame(box: tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]], turn: float | int, tilt: float | int) -> tuple[float, float]:
+def _frame(
+    box: tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]], turn: float | int, tilt: float | int
+) -> tuple[float, float]:
     """Half width and half height of a box's picture."""
-    corners = np.stack(np.meshgrid(*zip(*box), indexing="ij"), axis=-1).reshape(-1, 3)
+    corners = np.stack(np.meshgrid(*zip(*box, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
     seen = np.abs(project(corners, (box[0] + box[1]) / 2, turn, tilt)).max(axis=0)
     least = 1e-3 * max(float(seen.max()), 1e-3)
     return 1.04 * max(float(seen[0]), least), 1.04 * max(float(seen[1]), least)
@@ -50,8 +55,8 @@ def draw_cloud(
     axes: Axes,
     points: Float[np.ndarray, "points 3"],
     *,
-    colour: str | Integer[np.ndarray, "_points"] | Float[np.ndarray, "_points 3"] | None = None,
-    box: tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]] | None = None,
+    colour: str | Integer[np.ndarray, " _points"] | Float[np.ndarray, "_points 3"] | None = None,
+    box: tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]] | None = None,
     size: float | int = 1.5,
     turn: float | int = 20.0,
     tilt: float | int = 8.0,
@@ -59,9 +64,9 @@ def draw_cloud(
 ) -> None:
     """One frame in space in parallel projection: equal aspect, no axes, near points in front.
 
-    points: camera coordinates, x right, y down, z away from the camera; drawn upright. colour: None for depth (near is bright), a
-    colour name, one label a point (body parts), or RGB in 0 to 1. box: from :func:`bounds`. turn, tilt: viewpoint in degrees,
-    0 and 0 is the camera's own. size: of a point, in square typographic points.
+    points: camera coordinates, x right, y down, z away from the camera; drawn upright. colour: None for depth (near
+    is bright), a colour name, one label a point (body parts), or RGB in 0 to 1. box: from :func:`bounds`. turn,
+    tilt: viewpoint in degrees, 0 and 0 is the camera's own. size: of a point, in square typographic points.
     """
     points = np.asarray(points, dtype=float)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
@@ -78,7 +83,9 @@ def draw_cloud(
         shade = np.asarray(colour)
         if len(shade) != len(points):
             raise ValueError(f"{len(shade)} colours for {len(points)} points")
-        options = {"c": (shade if shade.ndim == 2 else np.array(PART_COLOURS)[shade.astype(int) % len(PART_COLOURS)])[order]}
+        options = {
+            "c": (shade if shade.ndim == 2 else np.array(PART_COLOURS)[shade.astype(int) % len(PART_COLOURS)])[order]
+        }
     axes.scatter(seen[order, 0], seen[order, 1], s=size, linewidths=0, rasterized=True, **options)
     width, height = _frame(box, turn, tilt)
     axes.set(xlim=(-width, width), ylim=(-height, height), aspect="equal")
@@ -101,10 +108,13 @@ def draw_clip(
     """A film strip: one row of frames for each clip (say complete and partial), all in one box and at one scale.
 
     names: of the rows. titles: of the columns. colours: for each row, a colour or a list with one entry a frame as in
-    :func:`draw_cloud`. width: inches. turn, tilt, size: as in :func:`draw_cloud`; without a size, points grow with the panels.
+    :func:`draw_cloud`. width: inches. turn, tilt, size: as in :func:`draw_cloud`; without a size, points grow with
+    the panels.
     """
     if not rows or not all(len(row) for row in rows):
-        raise ValueError(f"a film strip needs at least one frame in each row, found rows of {[len(row) for row in rows]} frames")
+        raise ValueError(
+            f"a film strip needs at least one frame in each row, found rows of {[len(row) for row in rows]} frames"
+        )
     columns = max(len(row) for row in rows)
     size = 9.0 * width / PAGE / columns if size is None else size
     box = bounds(*(frame for row in rows for frame in row))
@@ -116,15 +126,39 @@ def draw_clip(
             if column >= len(row):
                 axes[line, column].set_axis_off()
                 continue
-            draw_cloud(axes[line, column], row[column], colour=shades[column] if isinstance(shades, (list, tuple)) else shades, box=box,
-                       size=size, turn=turn, tilt=tilt, title=titles[column] if line == 0 and titles else "")
+            draw_cloud(
+                axes[line, column],
+                row[column],
+                colour=shades[column] if isinstance(shades, (list, tuple)) else shades,
+                box=box,
+                size=size,
+                turn=turn,
+                tilt=tilt,
+                title=titles[column] if line == 0 and titles else "",
+            )
         if names:
-            axes[line, 0].text(-0.02, 0.5, names[line], transform=axes[line, 0].transAxes, rotation=90, ha="right", va="center", fontsize=8)
+            axes[line, 0].text(
+                -0.02,
+                0.5,
+                names[line],
+                transform=axes[line, 0].transAxes,
+                rotation=90,
+                ha="right",
+                va="center",
+                fontsize=8,
+            )
     return figure
 
 
-def draw_depth(axes: Axes, depth: Float[np.ndarray, "height width"], *, title: str = "", limits: tuple[float | int, float | int] | None = None) -> AxesImage:
-    """A depth image, near is bright; pixels that are 0 or not finite stay white. limits: nearest and farthest depth of the colours."""
+def draw_depth(
+    axes: Axes,
+    depth: Float[np.ndarray, "height width"],
+    *,
+    title: str = "",
+    limits: tuple[float | int, float | int] | None = None,
+) -> AxesImage:
+    """A depth image, near is bright; pixels that are 0 or not finite stay white. limits: nearest and farthest depth
+    of the colours."""
     depth = np.asarray(depth, dtype=float)
     if depth.ndim != 2:
         raise ValueError(f"a depth image is (height, width), found {depth.shape}")
@@ -137,13 +171,19 @@ def draw_depth(axes: Axes, depth: Float[np.ndarray, "height width"], *, title: s
 
 
 def draw_similarity(
-    axes: Axes, matrix: Float[np.ndarray, "rows columns"], *, title: str = "", across: str = "frame of the teacher",
-    down: str = "frame of the student", bar: bool = True,
+    axes: Axes,
+    matrix: Float[np.ndarray, "rows columns"],
+    *,
+    title: str = "",
+    across: str = "frame of the teacher",
+    down: str = "frame of the student",
+    bar: bool = True,
 ) -> None:
     """A cosine similarity matrix on a fixed scale of -1 to 1, white at 0, so that matrices can be compared by eye."""
     matrix = np.asarray(matrix, dtype=float)
     if matrix.ndim != 2 or np.nanmax(np.abs(matrix)) > 1 + 1e-4:
-        raise ValueError(f"a similarity matrix is (rows, columns) in -1 to 1, found {matrix.shape} up to {np.nanmax(np.abs(matrix)):.3g}")
+        largest = np.nanmax(np.abs(matrix))
+        raise ValueError(f"a similarity matrix is (rows, columns) in -1 to 1, found {matrix.shape} up to {largest:.3g}")
     image = axes.imshow(matrix, cmap=SIMILARITY_MAP, vmin=-1, vmax=1)
     axes.set(xlabel=across, ylabel=down, title=title)
     axes.spines[:].set_visible(False)

@@ -8,8 +8,12 @@ import io
 from collections.abc import Iterable, Sequence
 
 VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word as well
-    "REPRODUCED": "#00694a", "DIFFERENT": "#a63a00", "INCONCLUSIVE": "#5c5c5c",
-    "direction appears": "#00694a", "direction reversed": "#a63a00", "not run": "#8a8a8a",
+    "REPRODUCED": "#00694a",
+    "DIFFERENT": "#a63a00",
+    "INCONCLUSIVE": "#5c5c5c",
+    "direction appears": "#00694a",
+    "direction reversed": "#a63a00",
+    "not run": "#8a8a8a",
 }
 _CELL = "text-align:left;vertical-align:top;padding:4px 10px;border-bottom:1px solid #ddd;color:#222"
 
@@ -24,11 +28,18 @@ def html_table(title: str, header: Sequence[str], body: Iterable[Sequence[str]],
         for cell in cells:
             colour = VERDICT_COLOURS.get(cell)
             text = html.escape(str(cell))
-            line += f'<td style="{_CELL}">' + (f'<span style="color:{colour};font-weight:600">{text}</span>' if colour else text) + "</td>"
+            line += (
+                f'<td style="{_CELL}">'
+                + (f'<span style="color:{colour};font-weight:600">{text}</span>' if colour else text)
+                + "</td>"
+            )
         lines.append(f"<tr>{line}</tr>")
-    caption = f'<caption style="text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top">{html.escape(title)}{mark}</caption>'
-    return (f'<table style="border-collapse:collapse;font-size:90%;background:#fff">{caption}<thead><tr>{head}</tr></thead>'
-            f"<tbody>{''.join(lines)}</tbody></table>")
+    style = "text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top"
+    caption = f'<caption style="{style}">{html.escape(title)}{mark}</caption>'
+    return (
+        f'<table style="border-collapse:collapse;font-size:90%;background:#fff">{caption}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
 
 
 def html_details(summary: str, inner: str) -> str:
@@ -38,6 +49,7 @@ def html_details(summary: str, inner: str) -> str:
 
 def markdown_table(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     """A pipe table; bars and line breaks inside cells are escaped."""
+
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 

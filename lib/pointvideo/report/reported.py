@@ -15,9 +15,11 @@ Reproducibility = Literal["ER", "CR", "NR"]
 class ReportedCell:
     """One printed number.
 
-    value: the number, in ``unit``. printed: its digits as printed. where: section or appendix. reproducibility: "ER" (reproducible
-    here), "CR" (with a licensed set or weights), "NR" (not from what is published), None for a setting. because: why this class.
-    correct, scored: the k of n videos behind an accuracy, where n is known. change: the difference printed beside the number.
+    value: the number, in ``unit``. printed: its digits as printed. where: section or appendix. reproducibility: "ER"
+    (reproducible here), "CR" (with a licensed set or weights), "NR" (not from what is published), None for a
+    setting. because: why this class.
+    correct, scored: the k of n videos behind an accuracy, where n is known. change: the difference printed beside
+    the number.
     quoted: the paper takes the number over from an earlier one.
     """
 
@@ -84,15 +86,30 @@ def _table_cells(paper: str, name: str, table: Mapping[str, Any]) -> Iterator[Re
         changes = row.get("change", " ".join("-" for _ in digits)).split()
         counts = row.get("counts")
         if not len(digits) == len(changes) == len(table["columns"]):
-            raise ValueError(f"{paper} {name}, row {row['row']!r}: {len(digits)} numbers for {len(table['columns'])} columns")
-        for column, printed, change in zip(table["columns"], digits, changes):
+            raise ValueError(
+                f"{paper} {name}, row {row['row']!r}: {len(digits)} numbers for {len(table['columns'])} columns"
+            )
+        for column, printed, change in zip(table["columns"], digits, changes, strict=True):
             rank = row.get("class", by_column.get(column, table["class"]))
             yield ReportedCell(
-                paper=paper, table=name, row=str(row["row"]), column=column, frames=row.get("frames"), value=_number(printed),
-                printed=printed, unit=table["unit"], where=table["where"], dataset=table["dataset"], kind="result",
-                reproducibility=rank, because=table["because"][rank],
-                correct=int(counts.split("/")[0]) if counts else None, scored=int(counts.split("/")[1]) if counts else None,
-                change=None if change == "-" else float(change), quoted=row.get("quoted", False), note=row.get("note", ""),
+                paper=paper,
+                table=name,
+                row=str(row["row"]),
+                column=column,
+                frames=row.get("frames"),
+                value=_number(printed),
+                printed=printed,
+                unit=table["unit"],
+                where=table["where"],
+                dataset=table["dataset"],
+                kind="result",
+                reproducibility=rank,
+                because=table["because"][rank],
+                correct=int(counts.split("/")[0]) if counts else None,
+                scored=int(counts.split("/")[1]) if counts else None,
+                change=None if change == "-" else float(change),
+                quoted=row.get("quoted", False),
+                note=row.get("note", ""),
             )
 
 
@@ -102,10 +119,19 @@ def _text_cells(paper: str, text: Mapping[str, Any]) -> Iterator[ReportedCell]:
             number = {"printed": number} if isinstance(number, str) else number
             rank = number.get("class", group.get("class"))
             yield ReportedCell(
-                paper=paper, table="text", row=name, column=column, frames=None,
-                value=float(number["value"]) if "value" in number else _number(number["printed"]), printed=number["printed"],
-                unit=number.get("unit", group.get("unit", "")), where=group["where"], dataset=None, kind=group["kind"],
-                reproducibility=rank, because=group["because"][rank] if rank else "",
+                paper=paper,
+                table="text",
+                row=name,
+                column=column,
+                frames=None,
+                value=float(number["value"]) if "value" in number else _number(number["printed"]),
+                printed=number["printed"],
+                unit=number.get("unit", group.get("unit", "")),
+                where=group["where"],
+                dataset=None,
+                kind=group["kind"],
+                reproducibility=rank,
+                because=group["because"][rank] if rank else "",
                 note=number.get("note", group.get("note", "")),
             )
 

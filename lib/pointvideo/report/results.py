@@ -15,7 +15,8 @@ from pointvideo.report.reported import ReportedCell
 
 @dataclass(frozen=True)
 class Score:
-    """k of n videos right. available: videos in the test split, of which those shorter than the clip may not be scored."""
+    """k of n videos right. available: videos in the test split, of which those shorter than the clip may not be
+    scored."""
 
     correct: int
     videos: int
@@ -24,8 +25,10 @@ class Score:
 
     def __post_init__(self) -> None:
         if not 0 <= self.correct <= self.videos <= self.available or self.videos == 0:
-            raise ValueError(f"a score needs 0 <= correct <= videos <= available and a video, "
-                             f"found {self.correct} of {self.videos} of {self.available}")
+            raise ValueError(
+                f"a score needs 0 <= correct <= videos <= available and a video, "
+                f"found {self.correct} of {self.videos} of {self.available}"
+            )
 
     @property
     def accuracy(self) -> float:
@@ -41,7 +44,6 @@ class Result:
     seed: int
     commit: str
     dataset: str
-    title: str
     seconds: float
     last: Score
     best: Score | None
@@ -49,11 +51,14 @@ class Result:
     labels: Mapping[str, int] | None
 
     def right(self) -> dict[str, bool]:
-        """Whether each scored video is right. ``ValueError`` if labels are missing or do not give the recorded count."""
+        """Whether each scored video is right. ``ValueError`` if labels are missing or do not give the recorded
+        count."""
         outcome = {video: guess == self._label(video) for video, guess in self.predictions.items()}
         if len(outcome) != self.last.videos or sum(outcome.values()) != self.last.correct:
-            raise ValueError(f"run {self.key}: the predictions give {sum(outcome.values())} of {len(outcome)} right, "
-                             f"its score says {self.last.correct} of {self.last.videos}")
+            raise ValueError(
+                f"run {self.key}: the predictions give {sum(outcome.values())} of {len(outcome)} right, "
+                f"its score says {self.last.correct} of {self.last.videos}"
+            )
         return outcome
 
     def _label(self, video: str) -> int:
@@ -63,7 +68,9 @@ class Result:
             return self.labels[video]
         action = re.match(r"a(\d+)_s\d+", video)  # the official MSR-Action3D name carries the class, counted from 1
         if action is None:
-            raise ValueError(f"run {self.key}: video {video!r} has no label; expected labels in the record or a name like a01_s06_e01")
+            raise ValueError(
+                f"run {self.key}: video {video!r} has no label; expected labels or a name like a01_s06_e01"
+            )
         return int(action.group(1)) - 1
 
 
@@ -85,8 +92,8 @@ def _score(found: Mapping[str, Any], available: int) -> Score:
 def result_from_record(record: Mapping[str, Any], *, labels: Mapping[str, int] | None = None) -> Recorded | Simulated:
     """Read one run of recognition from the ledger.
 
-    labels: class of each test video, for records that do not carry their own. ``ValueError`` for a record without a known source
-    or with counts that contradict each other.
+    labels: class of each test video, for records that do not carry their own. ``ValueError`` for a record without a
+    known source or with counts that contradict each other.
     """
     source = record["dataset"]["source"]
     kinds = {"recorded": Recorded, "simulated": Simulated}
@@ -94,31 +101,41 @@ def result_from_record(record: Mapping[str, Any], *, labels: Mapping[str, int] |
         raise ValueError(f"record {record.get('key')}: source {source!r}, expected recorded or simulated")
     outcome = record["result"]
     if "last" not in outcome:
-        raise ValueError(f"record {record['key']} is no recognition result; expected 'last', found {', '.join(outcome)}")
+        raise ValueError(
+            f"record {record['key']} is no recognition result; expected 'last', found {', '.join(outcome)}"
+        )
     available = int(outcome["last"].get("videos_total", outcome["last"]["videos"]))
-    recipe = record["recipe"]
     return kinds[source](
-        key=record["key"], seed=int(record["seed"]), commit=record["commit"], dataset=record["dataset"]["name"],
-        title=str(recipe.get("title") or recipe.get("kind") or ""), seconds=float(record["seconds"]),
-        last=_score(outcome["last"], available), best=_score(outcome["best"], available) if outcome.get("best") else None,
-        predictions=outcome.get("predictions", {}), labels=outcome.get("labels", labels),
+        key=record["key"],
+        seed=int(record["seed"]),
+        commit=record["commit"],
+        dataset=record["dataset"]["name"],
+        seconds=float(record["seconds"]),
+        last=_score(outcome["last"], available),
+        best=_score(outcome["best"], available) if outcome.get("best") else None,
+        predictions=outcome.get("predictions", {}),
+        labels=outcome.get("labels", labels),
     )
 
 
 def beside_reported(cell: ReportedCell, results: Iterable[Result]) -> tuple[Recorded, ...]:
-    """Let results stand beside a reported number. ``TypeError`` if one is not recorded, ``ValueError`` if from another data set."""
+    """Let results stand beside a reported number. ``TypeError`` if one is not recorded, ``ValueError`` if from
+    another data set."""
     results = tuple(results)
     for result in results:
         if not isinstance(result, Recorded):
-            raise TypeError(f"run {result.key} on {result.dataset!r} is {type(result).__name__.lower()} "
-                            f"and cannot stand beside the reported {cell}")
+            raise TypeError(
+                f"run {result.key} on {result.dataset!r} is {type(result).__name__.lower()} "
+                f"and cannot stand beside the reported {cell}"
+            )
         if cell.dataset is not None and result.dataset != cell.dataset:
             raise ValueError(f"run {result.key} is on {result.dataset!r}, the reported {cell} is on {cell.dataset!r}")
     return results
 
 
 def correctness(results: Iterable[Result]) -> tuple[Bool[np.ndarray, "seeds videos"], tuple[str, ...]]:
-    """Right or wrong for each seed and video, videos in name order. ``ValueError`` if the seeds scored different videos."""
+    """Right or wrong for each seed and video, videos in name order. ``ValueError`` if the seeds scored different
+    videos."""
     outcomes = [result.right() for result in results]
     if not outcomes:
         raise ValueError("correctness needs at least one run, found none")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pointvideo.report.tables import Table
+    from pointvideo.report.layout import Table
 
 _FIELD = "pointvideo"
 _DIGEST = "content_sha256"
@@ -28,8 +28,8 @@ _DIGEST = "content_sha256"
 
 @dataclass(frozen=True)
 class Stamp:
-    """Origin of a file. keys: ledger keys of the runs. seconds: run time of all of them. source: recorded or simulated data.
-    dirty commits end in "+changes"."""
+    """Origin of a file. keys: ledger keys of the runs. seconds: run time of all of them. source: recorded or
+    simulated data. dirty commits end in "+changes"."""
 
     source: str
     dataset: str
@@ -49,12 +49,15 @@ class Stamp:
         """One line for below a figure."""
         parts = [f"{self.source.upper() if self.source == 'simulated' else self.source} {self.dataset}"]
         if self.keys:
-            parts.append(f"{len(self.keys)} run{'s' if len(self.keys) > 1 else ''} {self.keys[0][:8]}{' …' if len(self.keys) > 1 else ''}")
+            first, count = self.keys[0][:8], len(self.keys)
+            parts.append(f"1 run {first}" if count == 1 else f"{count} runs {first} …")
         if self.seeds:
             parts.append(f"seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}")
         parts += [f"commit {self.commit[:7]}{'+changes' if self.commit.endswith('+changes') else ''}", self.device]
         parts += [f"torch {self.versions['torch']}"] if "torch" in self.versions else []
-        parts += [f"{self.seconds / 60:.0f} min" if self.seconds >= 120 else f"{self.seconds:.0f} s"] if self.seconds else []
+        parts += (
+            [f"{self.seconds / 60:.0f} min" if self.seconds >= 120 else f"{self.seconds:.0f} s"] if self.seconds else []
+        )
         return " · ".join(parts)
 
     def to_json(self) -> str:
@@ -62,10 +65,18 @@ class Stamp:
 
 
 def current_commit(folder: str | os.PathLike[str] | None = None) -> str:
-    """Commit of the checkout that holds this code, with "+changes" if tracked files differ from it; "unknown" outside a checkout."""
+    """Commit of the checkout that holds this code, with "+changes" if tracked files differ from it; "unknown"
+    outside a checkout."""
+
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=folder or Path(__file__).parent, check=True, capture_output=True, text=True,
-                              timeout=30).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=folder or Path(__file__).parent,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        ).stdout.strip()
 
     try:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
@@ -74,8 +85,8 @@ def current_commit(folder: str | os.PathLike[str] | None = None) -> str:
 
 
 def stamp_from_records(records: Iterable[Mapping[str, Any]], *, parameters: Mapping[str, Any] | None = None) -> Stamp:
-    """The stamp of something made from runs in the ledger. ``TypeError`` if it mixes recorded and simulated data, ``ValueError``
-    without a record. Where runs differ in commit, device or version, all are named."""
+    """The stamp of something made from runs in the ledger. ``TypeError`` if it mixes recorded and simulated data,
+    ``ValueError`` without a record. Where runs differ in commit, device or version, all are named."""
     records = list(records)
     if not records:
         raise ValueError("a stamp needs at least one record; without runs, make a Stamp of the data itself")
@@ -89,12 +100,19 @@ def stamp_from_records(records: Iterable[Mapping[str, Any]], *, parameters: Mapp
     versions = {name: all_of(lambda record, name=name: str(record["versions"].get(name, "unknown"))) for name in names}
     versions.setdefault("torch", all_of(lambda record: str(record["torch"])))
     return Stamp(
-        source=sources.pop(), dataset=all_of(lambda record: record["dataset"]["name"]), commit=all_of(lambda record: record["commit"]),
+        source=sources.pop(),
+        dataset=all_of(lambda record: record["dataset"]["name"]),
+        commit=all_of(lambda record: record["commit"]),
         keys=tuple(dict.fromkeys(record["key"] for record in records)),
         seeds=tuple(sorted({int(record["seed"]) for record in records})),
-        device=all_of(lambda record: f"{record['device']}, {record['threads']} threads" if "threads" in record else record["device"]),
+        device=all_of(
+            lambda record: (
+                f"{record['device']}, {record['threads']} threads" if "threads" in record else record["device"]
+            )
+        ),
         seconds=float(sum({record["key"]: float(record["seconds"]) for record in records}.values())),
-        versions=versions, parameters=dict(parameters or {}),
+        versions=versions,
+        parameters=dict(parameters or {}),
     )
 
 
@@ -142,23 +160,38 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], stamp: Stamp, *, d
     if stamp.source == "simulated":
         watermark(figure)
     caption(figure, stamp.caption())
-    return _write(path, stamp, lambda temporary: figure.savefig(
-        temporary, format="png", dpi=dots_per_inch, bbox_inches="tight", facecolor="white",
-        metadata={_FIELD: stamp.to_json(), "Description": stamp.caption(), "Software": None}))
+    return _write(
+        path,
+        stamp,
+        lambda temporary: figure.savefig(
+            temporary,
+            format="png",
+            dpi=dots_per_inch,
+            bbox_inches="tight",
+            facecolor="white",
+            metadata={_FIELD: stamp.to_json(), "Description": stamp.caption(), "Software": None},
+        ),
+    )
 
 
 def save_table(table: Table, path: str | os.PathLike[str], stamp: Stamp) -> Path:
     """Write a table as .csv, .md or .html with a sidecar, and its caption in the text of the last two. Atomic.
 
-    ``TypeError`` if stamp and table differ in source, ``ValueError`` for another file type or a stamp without the table's runs.
+    ``TypeError`` if stamp and table differ in source, ``ValueError`` for another file type or a stamp without the
+    table's runs.
     """
     path = Path(path)
     if table.source != stamp.source:
         raise TypeError(f"a {table.source} table cannot have the stamp of {stamp.source} data")
     if missing := set(table.keys) - set(stamp.keys):
-        raise ValueError(f"the stamp lacks {len(missing)} of the table's {len(table.keys)} runs, such as {sorted(missing)[0]}")
-    writers = {".csv": table.to_csv, ".md": lambda: f"{table.to_markdown()}\n*{stamp.caption()}*\n",
-               ".html": lambda: f'<meta charset="utf-8">{table.to_html()}<p><small>{stamp.caption()}</small></p>\n'}
+        raise ValueError(
+            f"the stamp lacks {len(missing)} of the table's {len(table.keys)} runs, such as {sorted(missing)[0]}"
+        )
+    writers = {
+        ".csv": table.to_csv,
+        ".md": lambda: f"{table.to_markdown()}\n*{stamp.caption()}*\n",
+        ".html": lambda: f'<meta charset="utf-8">{table.to_html()}<p><small>{stamp.caption()}</small></p>\n',
+    }
     if path.suffix not in writers:
         raise ValueError(f"a table is a {', '.join(writers)} file, found {path.name!r}")
     return _write(path, stamp, lambda temporary: temporary.write_text(writers[path.suffix](), encoding="utf-8"))

@@ -1,6 +1,8 @@
-"""One look for all figures: a palette that colour-blind readers can tell apart, sizes, captions, the SIMULATED watermark.
+"""One look for all figures: a palette that colour-blind readers can tell apart, sizes, captions, the SIMULATED
+watermark.
 
-Colours follow Okabe and Ito (2008). A method keeps its colour in every figure. matplotlib loads only inside the functions.
+Colours follow Okabe and Ito (2008). A method keeps its colour in every figure. matplotlib loads only inside the
+functions.
 """
 
 from __future__ import annotations
@@ -24,7 +26,18 @@ PALETTE = {
     "student": "#0072B2",
 }
 MARKERS = {"scratch": "o", "C2P": "s", "STRL": "^", "VideoMAE": "D", "reported": "x"}  # told apart without colour, too
-PART_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#666666", "#7A5195", "#A6761D")
+PART_COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#666666",
+    "#7A5195",
+    "#A6761D",
+)
 DEPTH_MAP = "viridis"
 SIMILARITY_MAP = "RdBu_r"
 COLUMN, PAGE = 4.2, 8.4  # inches: one column and the full width of a notebook page
@@ -44,20 +57,44 @@ def use_style() -> None:
     import seaborn
 
     seaborn.set_theme(context="notebook", style="ticks", palette=list(PART_COLOURS), font="DejaVu Sans")
-    matplotlib.rcParams.update({
-        "figure.figsize": (COLUMN, COLUMN * GOLDEN), "figure.dpi": 100, "savefig.dpi": 150, "figure.facecolor": "white",
-        "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 9, "axes.titleweight": "normal",
-        "axes.titlelocation": "left", "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7.5,
-        "xtick.major.size": 3, "ytick.major.size": 3, "xtick.major.width": 0.8, "ytick.major.width": 0.8, "axes.linewidth": 0.8,
-        "legend.frameon": False, "lines.linewidth": 1.6, "lines.markersize": 5, "axes.grid": False, "image.interpolation": "nearest",
-    })
+    matplotlib.rcParams.update(
+        {
+            "figure.figsize": (COLUMN, COLUMN * GOLDEN),
+            "figure.dpi": 100,
+            "savefig.dpi": 150,
+            "figure.facecolor": "white",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 9,
+            "axes.titleweight": "normal",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 8,
+            "xtick.labelsize": 7,
+            "ytick.labelsize": 7,
+            "legend.fontsize": 7.5,
+            "xtick.major.size": 3,
+            "ytick.major.size": 3,
+            "xtick.major.width": 0.8,
+            "ytick.major.width": 0.8,
+            "axes.linewidth": 0.8,
+            "legend.frameon": False,
+            "lines.linewidth": 1.6,
+            "lines.markersize": 5,
+            "axes.grid": False,
+            "image.interpolation": "nearest",
+        }
+    )
 
 
-def panels(columns: int, rows: int = 1, *, width: float | int = PAGE, ratio: float | int = GOLDEN, **options: Any) -> tuple[Figure, Any]:
+def panels(
+    columns: int, rows: int = 1, *, width: float | int = PAGE, ratio: float | int = GOLDEN, **options: Any
+) -> tuple[Figure, Any]:
     """A figure of equal panels. width: inches in all. ratio: height by width of one panel."""
     import matplotlib.pyplot as pyplot
 
-    return pyplot.subplots(rows, columns, figsize=(width, rows * width / columns * ratio), layout="constrained", **options)
+    return pyplot.subplots(
+        rows, columns, figsize=(width, rows * width / columns * ratio), layout="constrained", **options
+    )
 
 
 def caption(figure: Figure, text: str) -> None:
@@ -67,7 +104,16 @@ def caption(figure: Figure, text: str) -> None:
     for old in [artist for artist in figure.texts if artist.get_gid() == "caption"]:
         old.remove()
     characters = max(40, int(figure.get_size_inches()[0] * 17))
-    figure.text(0.0, -0.01, "\n".join(textwrap.wrap(text, characters)), ha="left", va="top", fontsize=6.5, color="#666666", gid="caption")
+    figure.text(
+        0.0,
+        -0.01,
+        "\n".join(textwrap.wrap(text, characters)),
+        ha="left",
+        va="top",
+        fontsize=6.5,
+        color="#666666",
+        gid="caption",
+    )
 
 
 def watermark(figure: Figure) -> None:
@@ -75,8 +121,20 @@ def watermark(figure: Figure) -> None:
     if any(artist.get_gid() == "watermark" for artist in figure.texts):
         return
     width, height = figure.get_size_inches()
-    figure.text(0.5, 0.5, "SIMULATED", ha="center", va="center", rotation=20, fontsize=min(60, 8.5 * min(width, 2.5 * height)),
-                color=PALETTE["simulated"], alpha=0.28, weight="bold", zorder=1000, gid="watermark")
+    figure.text(
+        0.5,
+        0.5,
+        "SIMULATED",
+        ha="center",
+        va="center",
+        rotation=20,
+        fontsize=min(60, 8.5 * min(width, 2.5 * height)),
+        color=PALETTE["simulated"],
+        alpha=0.28,
+        weight="bold",
+        zorder=1000,
+        gid="watermark",
+    )
 
 
 def curve_with_band(axes: Axes, x: Sequence[float | int], values: Any, *, name: str, label: str | None = None) -> None:
@@ -94,21 +152,3 @@ def curve_with_band(axes: Axes, x: Sequence[float | int], values: Any, *, name: 
     if len(table) > 1:
         deviation = table.std(axis=0, ddof=1)
         axes.fill_between(x, mean - deviation, mean + deviation, color=colour(name), alpha=0.18, linewidth=0)
-
-
-def forest(axes: Axes, names: Sequence[str], estimates: Sequence[float | int], intervals: Sequence[tuple[float | int, float | int]],
-           verdicts: Sequence[str], *, reported: Sequence[float | int | None] | None = None) -> None:
-    """Differences with their intervals, one claim a line, top down; a cross where the paper prints a number."""
-    from pointvideo.report.render import VERDICT_COLOURS
-
-    axes.axvline(0, color="#999999", linewidth=1)
-    for line, (estimate, (low, high), word) in enumerate(zip(estimates, intervals, verdicts, strict=True)):
-        shade = VERDICT_COLOURS.get(word, PALETTE["scratch"])
-        axes.plot([low, high], [line, line], color=shade, linewidth=2, solid_capstyle="butt")
-        axes.plot(estimate, line, "o", color=shade)
-        if reported is not None and reported[line] is not None:
-            axes.plot(reported[line], line, "x", color=PALETTE["reported"], label="printed in the paper" if line == 0 else None)
-        axes.annotate(word, (1.01, line), xycoords=("axes fraction", "data"), fontsize=7, color=shade, va="center")
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.set_xlabel("difference, points")

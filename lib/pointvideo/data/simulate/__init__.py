@@ -1,1 +1,1 @@
-"""Simulated worlds: actors, motion programs and a depth sensor that stand in where a recorded set is licensed or absent."""
+"""Simulated worlds: actors, motion programs and a depth sensor, for where a recorded set is licensed or absent."""

@@ -1,8 +1,10 @@
-"""One person's body: proportions, clothing, and the solids (tapered capsules, ellipsoids, boxes) that hang on the bones.
+"""One person's body: proportions, clothing, and the solids (tapered capsules, ellipsoids, boxes) that hang on the
+bones.
 
-Lengths are metres. The actor's frame is x towards the actor's right hand, y up, z forward (towards the sensor). A Kinect shows a mirror
-image, as in MSR-Action3D, so the right hand lies on the image's right and no flip is needed.
-Segment lengths as fractions of stature: Winter, "Biomechanics and Motor Control of Human Movement", 4th ed. 2009, figure 4.1.
+Lengths are metres. The actor's frame is x towards the actor's right hand, y up, z forward (towards the sensor). A
+Kinect shows a mirror image, as in MSR-Action3D, so the right hand lies on the image's right and no flip is needed.
+Segment lengths as fractions of stature: Winter, "Biomechanics and Motor Control of Human Movement", 4th ed. 2009,
+figure 4.1.
 """
 
 from dataclasses import dataclass
@@ -68,8 +70,9 @@ class Clothing:
 class Solids:
     """The solids of one body, each given in the frame of its bone.
 
-    A solid is a unit shape in its own space (ellipsoid: unit sphere; box: |x|, |y|, |z| <= 1; tapered capsule: from the origin with radius
-    ``start`` to (0, length, 0) with radius ``end``), placed on the bone by ``linear`` (3, 3), which may stretch it, and ``offset`` (3,).
+    A solid is a unit shape in its own space (ellipsoid: unit sphere; box: |x|, |y|, |z| <= 1; tapered capsule: from
+    the origin with radius ``start`` to (0, length, 0) with radius ``end``), placed on the bone by ``linear`` (3, 3),
+    which may stretch it, and ``offset`` (3,).
     """
 
     bone: tuple[str, ...]
@@ -91,11 +94,23 @@ def draw_proportions(rng: np.random.Generator) -> Proportions:
         return float(stature * fraction * np.clip(rng.normal(1.0, spread), 1 - 2 * spread, 1 + 2 * spread))
 
     return Proportions(
-        stature=float(stature), foot=segment(0.152), ankle=segment(0.045), shin=segment(0.243), thigh=segment(0.245),
-        hip_half=segment(0.055), pelvis=segment(0.060), abdomen=segment(0.100), chest=segment(0.165), neck=segment(0.050),
-        shoulder_half=segment(0.112), upper_arm=segment(0.180), forearm=segment(0.150), hand=segment(0.100),
-        girth=float(rng.uniform(0.90, 1.10)), belly=float(rng.uniform(0.95, 1.15)),
-    )  # fmt: skip
+        stature=float(stature),
+        foot=segment(0.152),
+        ankle=segment(0.045),
+        shin=segment(0.243),
+        thigh=segment(0.245),
+        hip_half=segment(0.055),
+        pelvis=segment(0.060),
+        abdomen=segment(0.100),
+        chest=segment(0.165),
+        neck=segment(0.050),
+        shoulder_half=segment(0.112),
+        upper_arm=segment(0.180),
+        forearm=segment(0.150),
+        hand=segment(0.100),
+        girth=float(rng.uniform(0.90, 1.10)),
+        belly=float(rng.uniform(0.95, 1.15)),
+    )
 
 
 def draw_clothing(rng: np.random.Generator) -> Clothing:
@@ -112,12 +127,14 @@ def draw_clothing(rng: np.random.Generator) -> Clothing:
 
 
 def build_solids(body: Proportions, clothing: Clothing) -> Solids:
-    """Dress the bones of `pointvideo.data.simulate.skeleton` with solids; limb bones run along +y of their own frame."""
+    """Hang solids on the bones of `pointvideo.data.simulate.skeleton`; limb bones run along +y of their frame."""
     rows: list[tuple] = []
     size = body.stature / 1.75 * body.girth
 
     def add(bone, kind, part, colour, offset, scale, start=1.0, end=1.0, length=1.0):
-        rows.append((bone, kind, PARTS.index(part), colour, np.diag(np.asarray(scale, float)), offset, start, end, length))
+        rows.append(
+            (bone, kind, PARTS.index(part), colour, np.diag(np.asarray(scale, float)), offset, start, end, length)
+        )
 
     def limb(bone, part, colour, length, start, end, flat=1.0):
         add(bone, CAPSULE, part, colour, (0, 0, 0), (1, 1, flat), start * size, end * size, length)
@@ -127,13 +144,35 @@ def build_solids(body: Proportions, clothing: Clothing) -> Solids:
         add(bone, CAPSULE, "torso", colour, (0, low, 0), (wide, 1, deep), start * size, end * size, high - low)
 
     wide, deep = body.shoulder_half / 0.196, 0.86 * body.belly
-    add("pelvis", ELLIPSOID, "torso", clothing.trousers, (0, -0.2 * body.pelvis, 0), (0.170 * size, 0.130 * size, 0.112 * size))
+    add(
+        "pelvis",
+        ELLIPSOID,
+        "torso",
+        clothing.trousers,
+        (0, -0.2 * body.pelvis, 0),
+        (0.170 * size, 0.130 * size, 0.112 * size),
+    )
     trunk("abdomen", clothing.shirt, -0.02, body.abdomen, 0.114, 0.112, 1.46, deep)
     trunk("chest", clothing.shirt, 0.0, 0.62 * body.chest, 0.114, 0.112, 1.52 * wide, 0.95 * deep)
-    yoke, across = 0.80 * body.shoulder_half, np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])  # capsule's y -> bone's x
+    yoke, across = (
+        0.80 * body.shoulder_half,
+        np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]]),
+    )  # capsule's y -> bone's x
     slope = (-yoke, 0.86 * body.chest, -0.005)
-    rows.append(("chest", CAPSULE, PARTS.index("torso"), clothing.shirt, across, slope, 0.068 * size, 0.068 * size, 2 * yoke))
-    add("chest", CAPSULE, "torso", clothing.skin, (0, body.chest * 0.95, 0.0), (1, 1, 1), 0.058 * size, 0.052 * size, body.neck * 1.5)
+    rows.append(
+        ("chest", CAPSULE, PARTS.index("torso"), clothing.shirt, across, slope, 0.068 * size, 0.068 * size, 2 * yoke)
+    )
+    add(
+        "chest",
+        CAPSULE,
+        "torso",
+        clothing.skin,
+        (0, body.chest * 0.95, 0.0),
+        (1, 1, 1),
+        0.058 * size,
+        0.052 * size,
+        body.neck * 1.5,
+    )
     head = body.stature / 1.75
     add("head", ELLIPSOID, "head", clothing.skin, (0, 0.112 * head, 0.012), (0.082 * head, 0.124 * head, 0.100 * head))
     add("head", ELLIPSOID, "head", clothing.hair, (0, 0.140 * head, -0.016), (0.087 * head, 0.106 * head, 0.100 * head))

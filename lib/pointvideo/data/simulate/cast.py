@@ -1,8 +1,8 @@
 """Analytic ray casting: the nearest solid at each pixel, its depth and its normal.
 
-Rays have direction ((u - cu) / f, (v - cv) / f, 1), so the ray parameter is the depth z. Every solid is a unit shape seen through an affine
-map, which keeps the ray parameter: rays are mapped into the solid's own space and met with the closed forms there. The tapered capsule is
-the round cone of Inigo Quilez, "Intersectors" (2016-2023).
+Rays have direction ((u - cu) / f, (v - cv) / f, 1), so the ray parameter is the depth z. Every solid is a unit shape
+seen through an affine map, which keeps the ray parameter: rays are mapped into the solid's own space and met with the
+closed forms there. The tapered capsule is the round cone of Inigo Quilez, "Intersectors" (2016-2023).
 """
 
 import numpy as np
@@ -82,10 +82,12 @@ def _meet_box(ox, oy, oz, dx, dy, dz):
 
 @njit
 def cast(kind, inverse, centre, start, end, length, window, focal, centre_u, centre_v, depth, solid, normal):
-    """Fill ``depth`` (H, W) with the nearest z (inf: none), ``solid`` with its index (-1: none), ``normal`` (H, W, 3) with unit normals.
+    """Fill ``depth`` (H, W) with the nearest z (inf: none), ``solid`` with its index (-1: none), ``normal`` (H, W, 3)
+    with unit normals.
 
-    ``inverse`` (S, 3, 3) maps camera space to the solids' own spaces, ``centre`` (S, 3) is the solids' origin in camera space and
-    ``window`` (S, 4) the half-open pixel rectangle u0, u1, v0, v1 that holds each solid. Surfaces behind the camera are not seen.
+    ``inverse`` (S, 3, 3) maps camera space to the solids' own spaces, ``centre`` (S, 3) is the solids' origin in
+    camera space and ``window`` (S, 4) the half-open pixel rectangle u0, u1, v0, v1 that holds each solid. Surfaces
+    behind the camera are not seen.
     """
     depth[:] = FAR
     solid[:] = -1

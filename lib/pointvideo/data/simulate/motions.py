@@ -1,4 +1,6 @@
-"""From an action program to a motion: timing, idle lead-in and lead-out, smooth interpolation, sway, trunk that follows the hands."""
+"""From an action program to a motion: timing, idle lead-in and lead-out, smooth interpolation, sway, trunk that
+follows the hands.
+"""
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -16,7 +18,12 @@ _MIRRORED = ("turn", "side", "twist", "look")
 
 
 def perform(
-    action: str, style: Style, habit: np.random.Generator, accident: np.random.Generator, *, frame_rate: float = FRAMES_PER_SECOND
+    action: str,
+    style: Style,
+    habit: np.random.Generator,
+    accident: np.random.Generator,
+    *,
+    frame_rate: float = FRAMES_PER_SECOND,
 ) -> dict[str, np.ndarray]:
     """Perform one action once.
 
@@ -27,8 +34,8 @@ def perform(
 
     Returns
     -------
-    channel -> (frames, 3) or (frames,) (see `CHANNELS`; units in `pointvideo.data.simulate.actions`). The action is preceded and
-    followed by standing still for 0.1-1.1 s each, so no frame number tells where it begins.
+    channel -> (frames, 3) or (frames,) (see `CHANNELS`; units in `pointvideo.data.simulate.actions`). The action is
+    preceded and followed by standing still for 0.1-1.1 s each, so no frame number tells where it begins.
     """
     if action not in ACTIONS:
         raise ValueError(f"action {action!r}: unknown, expected one of {', '.join(ACTION_NAMES)}")
@@ -82,9 +89,15 @@ def _standing(style: Style) -> dict[str, object]:
 
 
 def _follow(motion: dict[str, np.ndarray], style: Style) -> None:
-    """The trunk follows the hands: a reaching arm brings its shoulder along, a raised one tips the body to the other side."""
+    """The trunk follows the hands: a reaching arm brings its shoulder along, a raised one tips the body to the other
+    side.
+    """
     right, left = motion["right_hand"], motion["left_hand"]
-    motion["twist"] = motion["twist"] - style.trunk * 9.0 * (right[:, 2] - left[:, 2]) + style.trunk * 5.0 * (right[:, 0] - left[:, 0])
+    motion["twist"] = (
+        motion["twist"]
+        - style.trunk * 9.0 * (right[:, 2] - left[:, 2])
+        + style.trunk * 5.0 * (right[:, 0] - left[:, 0])
+    )
     motion["side"] = motion["side"] - style.trunk * 3.0 * (right[:, 1] - left[:, 1])
     motion["lean"] = motion["lean"] + style.trunk * 1.5 * (right[:, 2] + left[:, 2])
     motion["root"] = motion["root"] - 0.015 * style.trunk * (right - left) * [1.0, 0.0, 1.0]
@@ -92,7 +105,17 @@ def _follow(motion: dict[str, np.ndarray], style: Style) -> None:
 
 def _sway(motion: dict[str, np.ndarray], style: Style, rng: np.random.Generator, seconds: np.ndarray) -> None:
     """Nobody stands still: slow sway of the whole body, breathing, and drifting hands."""
-    sizes = {"root": 0.006, "turn": 1.2, "lean": 0.7, "side": 0.6, "twist": 1.5, "look": 5.0, "nod": 2.5, "right_hand": 0.015, "left_hand": 0.015}
+    sizes = {
+        "root": 0.006,
+        "turn": 1.2,
+        "lean": 0.7,
+        "side": 0.6,
+        "twist": 1.5,
+        "look": 5.0,
+        "nod": 2.5,
+        "right_hand": 0.015,
+        "left_hand": 0.015,
+    }
     for channel, size in sizes.items():
         shape = motion[channel].shape
         wave = np.zeros(shape)

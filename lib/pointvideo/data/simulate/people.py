@@ -1,7 +1,9 @@
-"""The simulated ``people`` world: 20 actions, 10 subjects, several sensors; the stand-in for MSR-Action3D and NTU RGB+D.
+"""The simulated ``people`` world: 20 actions, 10 subjects, several sensors; the stand-in for MSR-Action3D and NTU
+RGB+D.
 
-Every recording is a pure function of (seed, action, subject, repeat, cameras): a smaller world is a part of a larger one. As in MSR-Action3D
-the person is cut out of the background, subjects of the first half are for training and the others for testing.
+Every recording is a pure function of (seed, action, subject, repeat, cameras): a smaller world is a part of a larger
+one. As in MSR-Action3D the person is cut out of the background, subjects of the first half are for training and the
+others for testing.
 """
 
 import hashlib
@@ -20,7 +22,7 @@ from pointvideo.data.store import Store, StoreWriter
 
 from .body import PARTS, Clothing, Proportions, Solids, build_solids, draw_clothing, draw_proportions
 from .motions import ACTION_NAMES, perform
-from .sensor import KINECT, UNIT, Noise, Pose, film, look_at
+from .sensor import KINECT, KINECT_NOISE, UNIT, Noise, Pose, film, look_at
 from .skeleton import pose
 from .style import Style, draw_style
 
@@ -30,7 +32,11 @@ _PERSON, _HABIT, _ACCIDENT = 0, 1, 2  # purposes of random streams
 FIELDS = {
     "pixels": {"dtype": "uint16", "shape": [3], "unit": f"u, v in pixels; {UNIT}"},
     "rgb": {"dtype": "uint8", "shape": [3], "unit": "red, green, blue, 0-255"},
-    "part": {"dtype": "uint8", "shape": [], "unit": "body part: " + ", ".join(f"{i} {part}" for i, part in enumerate(PARTS))},
+    "part": {
+        "dtype": "uint8",
+        "shape": [],
+        "unit": "body part: " + ", ".join(f"{i} {part}" for i, part in enumerate(PARTS)),
+    },
 }
 
 
@@ -57,7 +63,9 @@ def draw_person(seed: int, subject: int, left_handed: bool = False) -> Person:
 
 
 def place_sensor(camera: int, rng: np.random.Generator) -> Pose:
-    """Where sensor number ``camera`` stands for one recording: its usual place, moved a little, 2.4-3.0 m from the actor."""
+    """Where sensor number ``camera`` stands for one recording: its usual place, moved a little, 2.4-3.0 m from the
+    actor.
+    """
     azimuth = np.deg2rad(_AZIMUTHS[camera] + rng.normal(0, 5.0))
     distance = np.clip(rng.normal(2.70, 0.12), 2.4, 3.0)
     height = _HEIGHTS[camera % len(_HEIGHTS)] + rng.normal(0, 0.04)
@@ -68,9 +76,16 @@ def place_sensor(camera: int, rng: np.random.Generator) -> Pose:
 
 
 def record(
-    action: str, subject: int, repeat: int, *, seed: int = 0, cameras: int = 2, camera: Camera = KINECT, noise: Noise = Noise(),
+    action: str,
+    subject: int,
+    repeat: int,
+    *,
+    seed: int = 0,
+    cameras: int = 2,
+    camera: Camera = KINECT,
+    noise: Noise = KINECT_NOISE,
     left_handed: bool = False,
-) -> tuple[int, list[dict[str, np.ndarray]]]:  # fmt: skip
+) -> tuple[int, list[dict[str, np.ndarray]]]:
     """Film one performance; returns the sensor's number (from 0) and the frames (fields ``pixels``, ``rgb``, ``part``).
 
     Raises ValueError for an unknown action and for numbers out of range.
@@ -95,25 +110,37 @@ def record(
 
 
 def make(
-    path: str | os.PathLike | None = None, *, seed: int = 0, subjects: int = 10, repeats: int = 2, cameras: int = 2,
-    actions: Iterable[str] = ACTION_NAMES, fields: Iterable[str] = ("pixels", "rgb", "part"), left_handed: Iterable[int] = (),
-    camera: Camera = KINECT, noise: Noise = Noise(), progress: bool = True,
-) -> Store:  # fmt: skip
+    path: str | os.PathLike | None = None,
+    *,
+    seed: int = 0,
+    subjects: int = 10,
+    repeats: int = 2,
+    cameras: int = 2,
+    actions: Iterable[str] = ACTION_NAMES,
+    fields: Iterable[str] = ("pixels", "rgb", "part"),
+    left_handed: Iterable[int] = (),
+    camera: Camera = KINECT,
+    noise: Noise = KINECT_NOISE,
+    progress: bool = True,
+) -> Store:
     """Build the ``people`` world, or open it where it is already built.
 
     Parameters
     ----------
-    path : folder of the store; default: a folder of the cache named after the world's parameters and this package's source.
+    path : folder of the store; default: a folder of the cache named after the world's parameters and this package's
+        source.
     seed : the world; the same seed gives the same bytes.
     subjects, repeats : how many people, and how often each performs each action. Half of the people (rounded up) train.
-    cameras : sensors at their own places (1 to 9); each performance is filmed by one of them, all actions and subjects by all.
+    cameras : sensors at their own places (1 to 9); each performance is filmed by one of them, all actions and
+        subjects by all.
     actions : names from ``ACTION_NAMES``; labels are positions in this list.
     fields : ``pixels`` and any of ``rgb`` (colour) and ``part`` (body part, `PARTS`).
     left_handed : numbers of the subjects who act with the left hand.
     camera, noise : the sensor (default: Kinect v1, depth in counts of 5.12 mm).
 
     An interrupted call is continued by the same call. A store at ``path`` that was made otherwise is made anew.
-    Raises ValueError (one line) for unknown actions, counts below 1 and the like, StoreError where the store cannot be written.
+    Raises ValueError (one line) for unknown actions, counts below 1 and the like, StoreError where the store cannot
+    be written.
     """
     actions, fields, left_handed = tuple(actions), tuple(fields), tuple(sorted(set(left_handed)))
     _check_counts(subjects=subjects, repeats=repeats, cameras=cameras)
@@ -126,9 +153,17 @@ def make(
         raise ValueError(f"left_handed {list(left_handed)}: expected subject numbers from 1 to {subjects}")
 
     world = {
-        "seed": int(seed), "subjects": int(subjects), "repeats": int(repeats), "cameras": int(cameras), "actions": list(actions), "fields": list(fields),
-        "left_handed": [int(number) for number in left_handed], "camera": asdict(camera), "noise": asdict(noise), "source": _source_digest(),
-    }  # fmt: skip
+        "seed": int(seed),
+        "subjects": int(subjects),
+        "repeats": int(repeats),
+        "cameras": int(cameras),
+        "actions": list(actions),
+        "fields": list(fields),
+        "left_handed": [int(number) for number in left_handed],
+        "camera": asdict(camera),
+        "noise": asdict(noise),
+        "source": _source_digest(),
+    }
     digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
     size = f"{len(actions)}x{subjects}x{repeats}"
     path = Path(path) if path is not None else cache_dir() / "stores" / f"people-seed{seed}-{size}-{digest[:8]}"
@@ -137,9 +172,16 @@ def make(
         return built
 
     writer = StoreWriter(
-        path, name="people", source="simulated", unit=UNIT, camera=camera, classes=actions, fields={name: FIELDS[name] for name in fields},
-        made_by="pointvideo.data.simulate.people", inputs={"digest": digest, **world},
-    )  # fmt: skip
+        path,
+        name="people",
+        source="simulated",
+        unit=UNIT,
+        camera=camera,
+        classes=actions,
+        fields={name: FIELDS[name] for name in fields},
+        made_by="pointvideo.data.simulate.people",
+        inputs={"digest": digest, **world},
+    )
     todo = [(a, s, r) for r in range(1, repeats + 1) for s in range(1, subjects + 1) for a in actions]
     names = {_name(*entry) for entry in todo}
     with writer:
@@ -148,7 +190,14 @@ def make(
             if writer.done(name, digest):
                 continue
             which, frames = record(
-                action, subject, repeat, seed=seed, cameras=cameras, camera=camera, noise=noise, left_handed=subject in left_handed
+                action,
+                subject,
+                repeat,
+                seed=seed,
+                cameras=cameras,
+                camera=camera,
+                noise=noise,
+                left_handed=subject in left_handed,
             )
             split = "train" if subject <= (subjects + 1) // 2 else "test"
             sequence = Sequence(name, actions.index(action), subject, split, len(frames), which)

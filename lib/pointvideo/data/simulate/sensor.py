@@ -1,9 +1,10 @@
 """One depth + colour + label sensor with the habits of a Kinect v1, at a pose of its own.
 
-Depth comes from disparity, so it takes the values c / (disparity step · k) for whole k: the steps grow with depth². The step was measured on
-recorded MSR-Action3D depth (1.43e-5 per depth count, the same at every depth). Silhouettes waver by a pixel, surfaces seen at a
-grazing angle and pixels that the projector beside the camera does not light are lost, and disparity carries smooth noise of a
-fraction of a step. All noise is counted (splitmix64 of seed, frame and pixel), so a recording is a pure function of its inputs.
+Depth comes from disparity, so it takes the values c / (disparity step · k) for whole k: the steps grow with depth².
+The step was measured on recorded MSR-Action3D depth (1.43e-5 per depth count, the same at every depth). Silhouettes
+waver by a pixel, surfaces seen at a grazing angle and pixels that the projector beside the camera does not light are
+lost, and disparity carries smooth noise of a fraction of a step. All noise is counted (splitmix64 of seed, frame and
+pixel), so a recording is a pure function of its inputs.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from jaxtyping import Float, UInt8, UInt16
 from pointvideo.data.layout import Camera
 from pointvideo.kernels.cpu import njit
 
-from .body import BOX, CAPSULE, ELLIPSOID, Solids
+from .body import BOX, CAPSULE, Solids
 from .cast import cast
 from .skeleton import Frames
 
@@ -26,7 +27,9 @@ UNIT = "depth count (5.12 mm)"
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a sensor stands: ``rotation`` takes the actor's frame to camera axes (x right, y down, z ahead), ``position`` is in metres."""
+    """Where a sensor stands: ``rotation`` takes the actor's frame to camera axes (x right, y down, z ahead),
+    ``position`` is in metres.
+    """
 
     rotation: np.ndarray
     position: np.ndarray
@@ -43,8 +46,11 @@ class Noise:
     shadow: float = 0.025  # distance (metres) between camera and projector; 0 = no shadow
 
 
+KINECT_NOISE = Noise()
+
+
 def look_at(position: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], roll: float = 0.0) -> Pose:
-    """Pose of a sensor at ``position`` whose optical axis meets ``target``, rolled by ``roll`` degrees. Metres, y up."""
+    """Pose of a sensor at ``position`` whose optical axis meets ``target``, rolled by ``roll`` degrees. Metres."""
     ahead = np.asarray(target, float) - position
     ahead = ahead / np.linalg.norm(ahead)
     right = np.cross(ahead, [0.0, 1.0, 0.0])
@@ -60,8 +66,12 @@ def _windows(solids: Solids, linear, centre, camera: Camera) -> np.ndarray:
     other = centre + linear[..., 1] * solids.length[:, None]
     capsule = (solids.kind == CAPSULE)[:, None]
     reach = np.where((solids.kind == BOX)[:, None], np.abs(linear).sum(-1), rows)
-    low = np.where(capsule, np.minimum(centre - rows * solids.start[:, None], other - rows * solids.end[:, None]), centre - reach)
-    high = np.where(capsule, np.maximum(centre + rows * solids.start[:, None], other + rows * solids.end[:, None]), centre + reach)
+    low = np.where(
+        capsule, np.minimum(centre - rows * solids.start[:, None], other - rows * solids.end[:, None]), centre - reach
+    )
+    high = np.where(
+        capsule, np.maximum(centre + rows * solids.start[:, None], other + rows * solids.end[:, None]), centre + reach
+    )
     near, far = np.maximum(low[..., 2], 0.2), np.maximum(high[..., 2], 0.2)
     edges = []
     for axis, centre_pixel, size in ((0, camera.centre_u, camera.width), (1, camera.centre_v, camera.height)):
@@ -84,7 +94,9 @@ def _random(seed, a, b, c):
 
 @njit
 def _lattice(seed, frame, height, width, cell):
-    """Random values of a lattice ``cell`` pixels apart that covers an image; read between them they have unit standard deviation."""
+    """Random values of a lattice ``cell`` pixels apart that covers an image; read between them they have unit
+    standard deviation.
+    """
     values = np.empty((height // cell + 2, width // cell + 2))
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
@@ -102,7 +114,9 @@ def _smooth(values, v, u, cell):
 
 
 @njit
-def _sense(depth, solid, normal, part, colour, window, seed, frame, focal, centre_u, centre_v, noise, pixels, labels, rgb):
+def _sense(
+    depth, solid, normal, part, colour, window, seed, frame, focal, centre_u, centre_v, noise, pixels, labels, rgb
+):
     """Read one cast image through the sensor's faults; returns the number of points written."""
     disparity, waver, edge, grazing, shadow = noise
     height, width = depth.shape
@@ -139,7 +153,12 @@ def _sense(depth, solid, normal, part, colour, window, seed, frame, focal, centr
                 if k >= 0 and lit[k] < z - 0.06:
                     continue
             if 0 < su < width - 1 and 0 < sv < height - 1 and edge > 0.0:
-                gap = max(abs(depth[sv, su + 1] - z), abs(depth[sv, su - 1] - z), abs(depth[sv + 1, su] - z), abs(depth[sv - 1, su] - z))
+                gap = max(
+                    abs(depth[sv, su + 1] - z),
+                    abs(depth[sv, su - 1] - z),
+                    abs(depth[sv + 1, su] - z),
+                    abs(depth[sv - 1, su] - z),
+                )
                 if gap > 0.05 and _random(seed + 3, frame, sv, su) < edge:
                     continue
             # The sensor's pattern stays where it is from frame to frame; a lesser part of its error flickers.
@@ -160,9 +179,17 @@ def _sense(depth, solid, normal, part, colour, window, seed, frame, focal, centr
 
 
 def film(
-    solids: Solids, bones: dict[str, Frames], sensor: Pose, *, camera: Camera = KINECT, noise: Noise = Noise(), seed: int = 0
+    solids: Solids,
+    bones: dict[str, Frames],
+    sensor: Pose,
+    *,
+    camera: Camera = KINECT,
+    noise: Noise = KINECT_NOISE,
+    seed: int = 0,
 ) -> list[dict[str, UInt16[np.ndarray, "points 3"] | UInt8[np.ndarray, "points 3"] | UInt8[np.ndarray, " points"]]]:
-    """Film a moving body: for each frame the fields ``pixels`` (u, v, depth count), ``rgb`` and ``part``, in row-major pixel order."""
+    """Film a moving body: for each frame the fields ``pixels`` (u, v, depth count), ``rgb`` and ``part``, in
+    row-major pixel order.
+    """
     frames = len(bones["pelvis"][1])
     rotation = np.stack([bones[name][0] for name in solids.bone], 1)  # (frames, solids, 3, 3)
     origin = np.stack([bones[name][1] for name in solids.bone], 1)
@@ -180,8 +207,18 @@ def film(
     filmed = []
     for t in range(frames):
         cast(
-            solids.kind, inverse[t], centre[t], solids.start, solids.end, solids.length, window[t], *optics, depth, solid, normal
-        )  # fmt: skip
+            solids.kind,
+            inverse[t],
+            centre[t],
+            solids.start,
+            solids.end,
+            solids.length,
+            window[t],
+            *optics,
+            depth,
+            solid,
+            normal,
+        )
         count = _sense(
             depth, solid, normal, solids.part, solids.colour, window[t], seed, t, *optics, strength, pixels, labels, rgb
         )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Forward kinematics of the trunk and two-bone inverse kinematics of arms and legs, vectorised over the frames of a motion."""
+"""Forward kinematics of the trunk and two-bone inverse kinematics of arms and legs, vectorised over the frames of a
+motion.
+"""
 
 import numpy as np
 from jaxtyping import Float
@@ -33,7 +35,8 @@ def bone_frame(start: Vectors, end: Vectors, front: Vectors) -> Frames:
 
 
 def two_bone(root: Vectors, target: Vectors, upper: float, lower: float, pole: Vectors) -> tuple[Vectors, Vectors]:
-    """Middle and end joint of a chain of two bones from ``root`` towards ``target``, the middle joint bulging towards ``pole``.
+    """Middle and end joint of a chain of two bones from ``root`` towards ``target``, the middle joint bulging towards
+    ``pole``.
 
     A target out of reach is approached along the straight line to it.
     """
@@ -49,8 +52,9 @@ def two_bone(root: Vectors, target: Vectors, upper: float, lower: float, pole: V
 def pose(body: Proportions, motion: dict[str, np.ndarray]) -> dict[str, Frames]:
     """Frames of all bones for every frame of a motion (channels: `pointvideo.data.simulate.motions`).
 
-    Returns bone name -> (rotation (frames, 3, 3) with the bone's axes as columns, origin (frames, 3)) in the actor's place: metres,
-    y up from the floor. A bent trunk flexes at the hips, the waist and the chest; planted feet hold the pelvis down.
+    Returns bone name -> (rotation (frames, 3, 3) with the bone's axes as columns, origin (frames, 3)) in the actor's
+    place: metres, y up from the floor. A bent trunk flexes at the hips, the waist and the chest; planted feet hold
+    the pelvis down.
     """
     frames = len(motion["lean"])
     lean, side, twist = motion["lean"], motion["side"], motion["twist"]
@@ -62,7 +66,11 @@ def pose(body: Proportions, motion: dict[str, np.ndarray]) -> dict[str, Frames]:
     stand = body.ankle + 0.985 * body.leg + 0.3 * body.pelvis
     place = motion["root"] * body.leg
     # The hips go back and the pelvis down as the trunk folds forward, so that the weight stays over the feet.
-    place = place + np.stack([np.zeros(frames), np.zeros(frames), -0.13 * np.sin(np.deg2rad(np.clip(lean, 0, 100)))], -1) * body.leg
+    place = (
+        place
+        + np.stack([np.zeros(frames), np.zeros(frames), -0.13 * np.sin(np.deg2rad(np.clip(lean, 0, 100)))], -1)
+        * body.leg
+    )
     origin = (facing @ place[:, :, None])[:, :, 0] + stand * up
 
     ankles, hips = {}, {}
@@ -86,7 +94,12 @@ def pose(body: Proportions, motion: dict[str, np.ndarray]) -> dict[str, Frames]:
     chest = facing @ rotation("y", twist) @ rotation("x", lean) @ rotation("z", -side)
     waist = bones["abdomen"][1] + abdomen @ np.array([0, body.abdomen, 0])
     bones["chest"] = chest, waist
-    gaze = facing @ rotation("y", 0.45 * twist + motion["look"]) @ rotation("x", 0.8 * lean + motion["nod"]) @ rotation("z", -0.5 * side)
+    gaze = (
+        facing
+        @ rotation("y", 0.45 * twist + motion["look"])
+        @ rotation("x", 0.8 * lean + motion["nod"])
+        @ rotation("z", -0.5 * side)
+    )
     bones["head"] = gaze, waist + chest @ np.array([0, body.chest + body.neck, 0])
 
     for name, sign in (("left", -1.0), ("right", 1.0)):
@@ -103,7 +116,9 @@ def pose(body: Proportions, motion: dict[str, np.ndarray]) -> dict[str, Frames]:
         bones[f"{name} hand"] = bone_frame(wrist, wrist + (wrist - elbow), sign * chest[:, :, 0])
 
         hip = origin + hips[name]
-        knee, ankle = two_bone(hip, ankles[name], body.thigh, body.shin, facing[:, :, 2] + 0.25 * sign * facing[:, :, 0])
+        knee, ankle = two_bone(
+            hip, ankles[name], body.thigh, body.shin, facing[:, :, 2] + 0.25 * sign * facing[:, :, 0]
+        )
         bones[f"{name} thigh"] = bone_frame(hip, knee, pelvis[:, :, 2])
         bones[f"{name} shin"] = bone_frame(knee, ankle, pelvis[:, :, 2])
         toe = facing @ rotation("y", np.full(frames, 9.0 * sign)) @ rotation("x", -motion[f"{name}_toe"])

@@ -47,7 +47,9 @@ class Take:
         self.place = habit.normal(0.0, 0.09, 3)
 
     def hand(self, outward: float, up: float, forward: float) -> tuple[float, float, float]:
-        """A hand position (arm lengths from the shoulder) as this subject would place it, around the gesture space's middle."""
+        """A hand position (arm lengths from the shoulder) as this subject would place it, around the gesture space's
+        middle.
+        """
         style = self.style
         middle = np.array([0.2, 0.1, 0.5])
         spot = middle + (np.array([outward, up, forward]) - middle) * style.amplitude

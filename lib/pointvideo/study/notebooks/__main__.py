@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", default="quick")
     run.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
     run.add_argument("--output", type=Path, help="folder for the executed notebooks")
-    run.add_argument("--timeout", type=float, help="seconds that one cell may take")
+    run.add_argument("--timeout", type=int, help="seconds that one cell may take")
     run.add_argument("--in-place", action="store_true", help="write over the notebooks themselves, at quick")
     run.set_defaults(command=_run)
     check = commands.add_parser("check", help="refuse notebooks that must not be committed")

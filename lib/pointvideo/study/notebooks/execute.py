@@ -5,6 +5,7 @@ so far lies beside it as `<name>.failed.ipynb`.
 """
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ class _StrictEngine(NBClientEngine):
         *,
         watch: KernelWatch,
         environment: dict[str, str],
-        limit: float,
+        limit: int,
         say: Callable[[str], None],
         **_: Any,
     ) -> None:
@@ -74,7 +75,7 @@ class _StrictEngine(NBClientEngine):
         try:
             client.execute()
         except CellTimeoutError as error:
-            raise NotebookFailed(f"cell {index} took longer than its limit of {limit:g} s") from error
+            raise NotebookFailed(f"cell {index} took longer than its limit of {limit} s") from error
         except DeadKernelError as error:
             raise NotebookFailed(f"cell {index} lost its kernel") from error
 
@@ -101,7 +102,7 @@ def execute(
     output: Path | str,
     parameters: dict[str, Any] | None = None,
     profile: str = "quick",
-    timeout: float | None = None,
+    timeout: int | None = None,
     say: Callable[[str], None] = print,
 ) -> float:
     """Execute a notebook into `output` and return the seconds that it took.
@@ -113,8 +114,8 @@ def execute(
     NotebookFailed when a cell fails, takes too long or loses its kernel; `output` is then as it was before.
     """
     notebook, output = Path(notebook).absolute(), Path(output).absolute()
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout: found {timeout}, expected a positive number of seconds")
+    if timeout is not None and timeout <= 0:
+        raise ValueError(f"timeout: found {timeout}, expected a positive whole number of seconds")
     page = read(notebook)
     try:
         inject = to_inject(page, profile, parameters or {})
@@ -126,28 +127,29 @@ def execute(
         raise ValueError(f"{output.parent}: cannot be made ({error.strerror}), expected a writable folder") from error
     begun = time.monotonic()
     failed = output.with_name(f"{output.stem}.failed.ipynb")
-    working = output.with_name(f".{output.stem}.{os.getpid()}.ipynb")
-    try:
-        with KernelWatch() as watch:
-            execute_notebook(
-                notebook,
-                working,
-                parameters=inject,
-                engine_name="pointvideo-strict",
-                progress_bar=False,
-                cwd=notebook.parent,
-                watch=watch,
-                environment=kernel_environment(),
-                limit=timeout or CELL_LIMIT[profile],
-                say=say,
-            )
+    with tempfile.TemporaryDirectory() as scratch:
+        working = Path(scratch) / notebook.name
+        try:
+            with KernelWatch() as watch:
+                execute_notebook(
+                    notebook,
+                    working,
+                    parameters=inject,
+                    engine_name="pointvideo-strict",
+                    kernel_name="python3",
+                    language="python",
+                    progress_bar=False,
+                    cwd=notebook.parent,
+                    watch=watch,
+                    environment=kernel_environment(),
+                    limit=timeout or CELL_LIMIT[profile],
+                    say=say,
+                )
+        except (PapermillExecutionError, NotebookFailed) as error:
+            write(read(working), failed)
+            raise NotebookFailed(f"{notebook.name}: {_one_line(error)}; see {failed}") from error
         write(clean(read(working)), output)
-        failed.unlink(missing_ok=True)
-    except (PapermillExecutionError, NotebookFailed) as error:
-        write(read(working), failed)
-        raise NotebookFailed(f"{notebook.name}: {_one_line(error)}; see {failed}") from error
-    finally:
-        working.unlink(missing_ok=True)
+    failed.unlink(missing_ok=True)
     return time.monotonic() - begun
 
 

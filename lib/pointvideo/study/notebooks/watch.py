@@ -19,7 +19,7 @@ for group in [int(line) for line in sys.stdin]:
 
 
 class KernelWatch:
-    """Kills process groups: at the end of the `with` block, on SIGTERM or SIGHUP, and when this process is killed.
+    """Kills process groups: at the end of the `with` block, on SIGINT, SIGTERM or SIGHUP, and when this process is killed.
 
     The last is done by a small watcher process, which notices that the pipe from here has closed.
     """
@@ -29,7 +29,8 @@ class KernelWatch:
         self.watcher = subprocess.Popen(
             [sys.executable, "-S", "-c", WATCHER], stdin=subprocess.PIPE, start_new_session=True, text=True
         )
-        catches = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+        is_main = threading.current_thread() is threading.main_thread()
+        catches = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if is_main else ()
         self.handlers = {number: signal.signal(number, self._stop) for number in catches}
         return self
 

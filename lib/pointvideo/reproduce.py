@@ -1,0 +1,88 @@
+"""From recipes to a paper's table: run what is missing, read the ledger, set ours beside the reported numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .data.layout import cache_dir
+from .report.stamps import save_table, stamp_from_records
+from .report.tables import Table, build_table
+from .study import c2p
+from .study.keys import recipe_chain, recipe_key
+from .study.ledger import Ledger, Record
+from .study.runner import default_ledger, fingerprint_of, project_root, run
+
+Rows = Mapping[str, Sequence]
+TITLES = {
+    "4": "C2P, Table 4: action recognition on MSR-Action3D",
+    "6": "C2P, Table 6: data efficiency, its protocol on MSR-Action3D",
+}
+
+
+def figures_folder(profile: str) -> Path:
+    """Where a profile's figures and tables go: quick ones into the cache, the others into ``figures/<profile>``."""
+    return cache_dir() / "figures" / profile if profile == "quick" else project_root() / "figures" / profile
+
+
+def rows_of(number: str, profile: str) -> Rows:
+    """The recipes of each row of C2P's table ``number``."""
+    if number not in c2p.TABLES:
+        raise ValueError(f"table: got {number!r}, expected one of {', '.join(c2p.TABLES)}")
+    return c2p.TABLES[number](profile)
+
+
+def collect(
+    rows: Rows, ledger: Ledger | None = None, *, run_missing: bool = True, progress: bool = False
+) -> dict[str, list[Record]]:
+    """The records of each row, one a seed.
+
+    A run whose record belongs to earlier code is made again when ``run_missing``, else its old record is used (the
+    table marks it).
+    """
+    ledger = ledger or default_ledger()
+    records: dict[str, list[Record]] = {}
+    for name, recipes in rows.items():
+        records[name] = []
+        for recipe in recipes:
+            record = ledger.get(recipe_key(recipe, fingerprint_of))
+            if record is None and run_missing:
+                record = run(recipe, ledger, progress=progress)
+            elif record is None:
+                record = ledger.find_by_recipe(recipe)
+            if record is not None:
+                records[name].append(record)
+    return records
+
+
+def table_of(title: str, rows: Rows, records: Mapping[str, Sequence[Record]]) -> Table:
+    """The table of collected records; rows without a record say "not run"."""
+    current = {name: [recipe_key(recipe, fingerprint_of) for recipe in recipes] for name, recipes in rows.items()}
+    return build_table(title, list(rows), records, current_keys=current)
+
+
+def make_table(number: str, profile: str, *, run_missing: bool = True, progress: bool = False) -> Table:
+    """Table ``number`` of C2P, written with its stamp where :func:`figures_folder` says.
+
+    Beyond quick, the records are exported beside it, to be committed: they are the evidence.
+    """
+    rows = rows_of(number, profile)
+    ledger = default_ledger()
+    records = collect(rows, ledger, run_missing=run_missing, progress=progress)
+    table = table_of(TITLES[number], rows, records)
+    found = [record for several in records.values() for record in several]
+    if found:
+        stamp = stamp_from_records(found, parameters={"profile": profile, "table": number})
+        for suffix in (".csv", ".md", ".html"):
+            save_table(table, figures_folder(profile) / f"c2p_table_{number}{suffix}", stamp)
+        if profile != "quick":
+            keys = {record["key"] for record in found}
+            keys |= {
+                key
+                for recipes in rows.values()
+                for recipe in recipes
+                for link in recipe_chain(recipe)
+                if ledger.get(key := recipe_key(link, fingerprint_of)) is not None
+            }
+            ledger.export(sorted(keys), figures_folder(profile) / "records")
+    return table

@@ -1,0 +1,98 @@
+"""What would run, why and for how long."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.study.tiny import Finetune, Pretrain, finished
+
+from pointvideo.study import keys
+from pointvideo.study.keys import identity, key_of
+from pointvideo.study.ledger import Ledger
+from pointvideo.study.plan import PlanRow, duration, plan, render
+
+Edit = Callable[[str, str, str], None]
+RECIPES = [Finetune(init=Pretrain()), Finetune(), Finetune(init=Pretrain()), Finetune(seed=1, init=Pretrain())]
+
+
+def do(package: Path, ledger: Ledger, recipe: Any, seconds: float, data: str = "data") -> None:
+    parts = identity(recipe, data, package=package)
+    ledger.put(finished(recipe, key_of(parts), parts, seconds))
+
+
+def reasons(rows: list[PlanRow]) -> dict[str, str]:
+    return {
+        f"{type(row.recipe).__name__} {row.recipe.seed}{' from scratch' * (row.recipe.init is None)}": row.reason
+        for row in rows
+    }
+
+
+def test_starts_come_first_and_each_run_once(package: Path, tmp_path: Path):
+    rows = plan(RECIPES, Ledger(tmp_path / "cache"), "data", package=package)
+    assert [row.recipe for row in rows] == [Pretrain(), RECIPES[0], RECIPES[1], RECIPES[3]]
+    assert {(row.state, row.reason, row.seconds) for row in rows} == {("run", "never run", None)}
+
+
+def test_done_new_and_estimated(package: Path, tmp_path: Path):
+    ledger = Ledger(tmp_path / "cache")
+    for recipe, seconds in ((Pretrain(), 300.0), (RECIPES[0], 100.0), (RECIPES[1], 40.0)):
+        do(package, ledger, recipe, seconds)
+    rows = plan(RECIPES, ledger, "data", package=package)
+    assert [row.state for row in rows] == ["done", "done", "done", "run"]
+    assert (rows[-1].reason, rows[-1].seconds) == ("recipe new", 70.0)
+    assert render(rows).splitlines() == [
+        "done  pre-train, seed 0  5 min",
+        "done  fine-tune, seed 0  2 min",
+        "done  fine-tune, seed 0   40 s",
+        "run   fine-tune, seed 1   70 s  recipe new",
+        "3 done, 1 would run, about 70 s",
+    ]
+
+
+def test_says_which_source_moved(package: Path, tmp_path: Path, edit: Edit):
+    ledger = Ledger(tmp_path / "cache")
+    for recipe in (Pretrain(), RECIPES[0], RECIPES[1]):
+        do(package, ledger, recipe, 100.0)
+    edit("losses/c2p.py", "0.5", "0.7")
+    assert reasons(plan(RECIPES[:2], ledger, "data", package=package)) == {
+        "Pretrain 0 from scratch": "sources changed: losses.c2p",
+        "Finetune 0": "what it starts from changed",
+        "Finetune 0 from scratch": "",
+    }
+
+
+def test_says_that_data_or_torch_changed(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ledger = Ledger(tmp_path / "cache")
+    do(package, ledger, Pretrain(), 100.0)
+    (row,) = plan([Pretrain()], ledger, "other", package=package)
+    assert row.reason == "data changed" and row.seconds == 100.0
+    now = keys.torch_version()
+    monkeypatch.setattr(keys, "version", lambda name: "9.9.0")
+    (row,) = plan([Pretrain()], ledger, "data", package=package)
+    assert row.reason == f"torch changed: {now} to 9.9.0"
+
+
+def test_a_committed_record_counts_as_done(package: Path, tmp_path: Path):
+    ledger = Ledger(tmp_path / "cache")
+    do(package, ledger, Pretrain(), 100.0)
+    ledger.export([record["key"] for record in ledger.records()], tmp_path / "records")
+    (row,) = plan([Pretrain()], Ledger(tmp_path / "empty", [tmp_path / "records"]), "data", package=package)
+    assert (row.state, row.reason) == ("done", "committed")
+
+
+def test_unknown_lengths_are_said(package: Path, tmp_path: Path):
+    ledger = Ledger(tmp_path / "cache")
+    assert render(plan(RECIPES[:1], ledger, "data", package=package)).endswith("0 done, 2 would run, of unknown length")
+    do(package, ledger, replace(Pretrain(), seed=5), 7200.0)
+    text = render(plan(RECIPES[:1], ledger, "data", package=package))
+    assert text.endswith("0 done, 2 would run, about 2 h 00 min (1 of unknown length)")
+    assert render([]) == "0 done, 0 would run"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "?"), (0.2, "1 s"), (89, "89 s"), (400, "7 min"), (7500, "2 h 05 min")]
+)
+def test_durations(seconds: float | None, text: str):
+    assert duration(seconds) == text

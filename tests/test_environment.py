@@ -1,0 +1,119 @@
+"""pyproject.toml, constraints.txt, environment.yml, CITATION.cff and the Makefile are in step."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from importlib.metadata import distribution, requires
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def pins() -> dict[str, str]:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+
+
+def direct() -> list[Requirement]:
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(text) for text in [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]]
+
+
+def test_every_dependency_is_pinned_to_a_version_that_it_allows():
+    for requirement in direct():
+        if requirement.marker is None or requirement.marker.evaluate({"sys_platform": "linux"}):
+            version = pins().get(canonicalize_name(requirement.name))
+            assert version is not None, f"{requirement.name} has no line in constraints.txt"
+            assert requirement.specifier.contains(version), f"{requirement} does not allow {version}"
+
+
+def test_every_pin_is_exact_and_each_package_stands_once():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
+    assert len(pins()) == len(lines)
+    assert "torch==2.13.0" in lines and not any(line.startswith(("nvidia", "triton")) for line in lines)
+
+
+def test_what_the_dependencies_need_is_pinned_too():
+    """The whole closure, as far as it is installed here."""
+    pending = [
+        canonicalize_name(r.name) for r in direct() if "open3d" not in r.name and (r.marker is None or r.marker.evaluate())
+    ]
+    seen = set()
+    while pending:
+        name = pending.pop()
+        if name in seen or name in ("setuptools", "pip"):
+            continue
+        seen.add(name)
+        assert name in pins(), f"{name} is needed, but has no line in constraints.txt"
+        for text in requires(name) or []:
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate(default_environment() | {"extra": ""}):
+                pending.append(canonicalize_name(requirement.name))
+    assert len(seen) > 50
+
+
+def test_conda_uses_the_same_files():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == PROJECT["name"]
+    python, _, pip = environment["dependencies"]
+    assert Requirement("python" + PROJECT["requires-python"]).specifier.contains(python.partition("=")[2] + ".0")
+    assert pip == {"pip": ["-c constraints.txt", "-e .[dev]"]}
+
+
+def test_the_makefile_installs_from_the_same_files():
+    assert "pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'" in MAKEFILE
+    assert "$(STAMP): pyproject.toml constraints.txt" in MAKEFILE
+
+
+def test_every_make_target_has_help_and_is_phony():
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
+    helped = set(re.findall(r"^([a-z][a-z0-9-]*):.*## \S", MAKEFILE, re.MULTILINE))
+    phony = set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE).group(1).replace("\\", "").split())
+    assert targets == helped == phony
+    assert {"help", "reproduce", "test", "test-fast", "plan", "which", "burn", "bench", "lint"} <= targets
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_alone_prints_help_and_an_unknown_profile_is_refused():
+    shown = subprocess.run(["make", "-C", ROOT], capture_output=True, text=True, check=True).stdout
+    for target in re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE):
+        assert re.search(rf"^  {target} +\S", shown, re.MULTILINE), target
+    for profile in ("fast", "quick laptop", ""):
+        refused = subprocess.run(
+            ["make", "-s", "-C", ROOT, "test", f"PROFILE={profile}"], capture_output=True, text=True
+        )
+        assert refused.returncode != 0 and refused.stdout == ""
+        assert f"unknown PROFILE '{profile}': expected one of quick laptop gpu paper" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+
+
+def test_the_citation_names_the_five_papers_and_the_licence():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0" and citation["license"] == PROJECT["license"] == "MIT"
+    assert citation["version"] == PROJECT["version"]
+    references = citation["references"]
+    assert [paper["year"] for paper in references] == [2023, 2023, 2024, 2026, 2024]
+    assert all(paper["title"] and paper["authors"] for paper in references)
+    licence = (ROOT / "LICENSE").read_text()
+    assert licence.startswith("MIT License") and "2026 PointVideo authors" in licence
+
+
+def test_the_installed_project_is_this_one():
+    """Where the project is installed, its version and command are the ones written here."""
+    try:
+        installed = distribution("pointvideo")
+    except ModuleNotFoundError:
+        pytest.skip("needs the installed project: run through `make test`")
+    assert installed.version == PROJECT["version"]
+    (script,) = installed.entry_points.select(group="console_scripts")
+    assert (script.name, script.value) == ("pointvideo", "pointvideo.cli:main")
