@@ -160,7 +160,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, or 2 after an error, which is one line on stderr."""
     parsed = build_parser().parse_args(arguments)
     try:
-        return parsed.run(parsed)
+        code = parsed.run(parsed)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stdout = None
+        return 0
     except (ValueError, OSError) as error:
         print(f"pointvideo: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
