@@ -45,9 +45,8 @@ def test_every_pin_is_exact_and_each_package_stands_once():
 
 def test_what_the_dependencies_need_is_pinned_too():
     """The whole closure, as far as it is installed here."""
-    pending = [
-        canonicalize_name(r.name) for r in direct() if "open3d" not in r.name and (r.marker is None or r.marker.evaluate())
-    ]
+    wanted = [r for r in direct() if "open3d" not in r.name and (r.marker is None or r.marker.evaluate())]
+    pending = [canonicalize_name(requirement.name) for requirement in wanted]
     seen = set()
     while pending:
         name = pending.pop()

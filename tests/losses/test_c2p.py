@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import pytest
@@ -110,7 +111,7 @@ def test_bad_input():
     loss = C2PLoss()
     predictors = build_predictors(loss, 4, 4)
     with pytest.raises(ValueError, match="expected the same"):
-        c2p_loss(torch.randn(1, 6, 4), torch.randn(1, 5, 4), predictors, loss)
+        inspect.unwrap(c2p_loss)(torch.randn(1, 6, 4), torch.randn(1, 5, 4), predictors, loss)
     with pytest.raises(ValueError, match="has no negatives"):
         c2p_loss(torch.randn(1, 3, 4), torch.randn(1, 3, 4), predictors, loss)
     eye = torch.eye(3, dtype=torch.bool)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tests.study.tiny import Contrast, Finetune, Pretrain, Sampling
 
 from pointvideo.study import keys
 from pointvideo.study.keys import identity, key_of, recipe_chain, recipe_dict, recipe_key
+from tests.study.tiny import Contrast, Finetune, Pretrain, Sampling
 
 Edit = Callable[[str, str, str], None]
 RECIPES = {

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.tiny import Finetune, Pretrain, finished
 
 from pointvideo.study.keys import identity, key_of
 from pointvideo.study.ledger import Ledger
+from tests.study.tiny import Finetune, Pretrain, finished
 
 
 @pytest.fixture

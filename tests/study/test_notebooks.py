@@ -132,7 +132,9 @@ def test_quick_injects_nothing_and_passes_the_gate_in_place(folder: Path):
 def test_a_failed_run_leaves_the_output_as_it_was(folder: Path, tmp_path: Path):
     output = tmp_path / "10_method.ipynb"
     output.write_text("before")
-    with pytest.raises(NotebookFailed, match="10_method.ipynb: cell 1 failed with KeyError: 'gone'; see .*failed.ipynb"):
+    with pytest.raises(
+        NotebookFailed, match="10_method.ipynb: cell 1 failed with KeyError: 'gone'; see .*failed.ipynb"
+    ):
         execute(folder / "10_method.ipynb", output, say=lambda line: None)
     assert output.read_text() == "before"
     assert "KeyError" in (tmp_path / "10_method.failed.ipynb").read_text()
@@ -292,7 +294,9 @@ def test_cleaning_drops_progress_bars_times_and_widgets():
     cell.outputs += [
         nbformat.v4.new_output("stream", name="stderr", text="\repochs:  50%|█████     | 1/2 [00:01<00:01]"),
         nbformat.v4.new_output("stream", name="stderr", text="UserWarning: keep me\n"),
-        nbformat.v4.new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "x"}),
+        nbformat.v4.new_output(
+            "display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "x"}
+        ),
     ]
     cleaned = clean(notebook)
     assert [output.text for output in cleaned.cells[1].outputs] == ["quick 0 0.1\n", "UserWarning: keep me\n"]

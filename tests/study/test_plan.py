@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.tiny import Finetune, Pretrain, finished
 
 from pointvideo.study import keys
 from pointvideo.study.keys import identity, key_of
 from pointvideo.study.ledger import Ledger
 from pointvideo.study.plan import PlanRow, duration, plan, render
+from tests.study.tiny import Finetune, Pretrain, finished
 
 Edit = Callable[[str, str, str], None]
 RECIPES = [Finetune(init=Pretrain()), Finetune(), Finetune(init=Pretrain()), Finetune(seed=1, init=Pretrain())]

@@ -41,7 +41,7 @@ def _plain(value: Any, where: str) -> Any:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise ValueError(
-        f"recipe field {where}: found {type(value).__name__}, expected a dataclass, tuple, str, int, float, bool or None"
+        f"recipe field {where}: found {type(value).__name__}, expected dataclass, tuple, str, int, float, bool or None"
     )
 
 

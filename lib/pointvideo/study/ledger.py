@@ -5,13 +5,12 @@ profiles (one JSON file a record, in a folder of the repository) are read as wel
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pointvideo.study.files import write_text
 from pointvideo.study.keys import recipe_dict
 
 Record = dict[str, Any]
@@ -35,7 +34,7 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"run folder {folder}: cannot be made ({error.strerror}), expected a writable cache") from error
+            raise ValueError(f"run folder {folder}: cannot be made ({error.strerror})") from error
         return folder
 
     def get(self, key: str) -> Record | None:
@@ -97,29 +96,12 @@ class Ledger:
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """Write JSON to a temporary name, flush it to the disk, then rename it into place."""
+    """Write JSON, whole or not at all; ValueError where a number is not finite or the place cannot be written."""
     try:
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: cannot be written as JSON ({error})") from error
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror}), expected a writable folder with space") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-    return path
+    return write_text(path, text)
 
 
 def _read(path: Path) -> Record:

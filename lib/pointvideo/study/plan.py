@@ -28,9 +28,7 @@ class PlanRow:
     seconds: float | None
 
 
-def plan(
-    recipes: Iterable[Any], ledger: Ledger, fingerprint: Fingerprint, *, package: Path = PACKAGE
-) -> list[PlanRow]:
+def plan(recipes: Iterable[Any], ledger: Ledger, fingerprint: Fingerprint, *, package: Path = PACKAGE) -> list[PlanRow]:
     """The runs that `recipes` need, each once, what others start from first.
 
     fingerprint: as for `keys.identity`.

@@ -72,13 +72,12 @@ def fit(
     """
     fabric = fabric or make_fabric()
     training, per_epoch = job.training, job.steps_per_epoch
-    module, optimiser = fabric.setup(job.module, build_optimiser(job.module, training.optimiser))
-    # the recipe's loss calls the raw module; Fabric's wrapper only moves it and casts
-    fabric_autocast = fabric.autocast
+    # the job's loss calls the bare module, which Fabric has moved; the wrapper is not needed
+    _, optimiser = fabric.setup(job.module, build_optimiser(job.module, training.optimiser))
     path = None if folder is None else folder / CHECKPOINT
     curve, spent, first = _resume(path, job, optimiser, fabric.device)
     total = training.epochs * per_epoch
-    module.train()
+    job.module.train()
     begin = time.perf_counter()
     stepping = 0.0
     with (
@@ -92,7 +91,7 @@ def fit(
             for step, batch in enumerate(_batches(job, epoch, fabric.device, ahead)):
                 for group in optimiser.param_groups:
                     group["lr"] = training.optimiser.rate_at(epoch * per_epoch + step, per_epoch, training.epochs)
-                with fabric_autocast():
+                with fabric.autocast():
                     parts = job.loss(*batch)
                 fabric.backward(parts["loss"])
                 if training.optimiser.clip_norm is not None:

@@ -1,6 +1,5 @@
 """Notebooks as files: the index of all pages, the navigation bar, and what is cleaned before they are committed."""
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import nbformat
 import yaml
 from nbformat import NotebookNode
+
+from pointvideo.study.files import write_text
 
 NAVIGATION = "navigation"
 PROGRESS_BAR = re.compile(r"\r|\d+%\|")
@@ -70,19 +71,8 @@ def read(path: Path | str) -> NotebookNode:
 
 
 def write(notebook: NotebookNode, path: Path | str) -> None:
-    """Write a notebook to a temporary name, flush it to the disk, then rename it into place."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(nbformat.writes(notebook, version=4).rstrip("\n") + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be written ({error.strerror}), expected a writable folder with space") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a notebook, whole or not at all; ValueError where the place cannot be written."""
+    write_text(Path(path), nbformat.writes(notebook, version=4).rstrip("\n") + "\n")
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:

@@ -19,7 +19,7 @@ for group in [int(line) for line in sys.stdin]:
 
 
 class KernelWatch:
-    """Kills process groups: at the end of the `with` block, on SIGINT, SIGTERM or SIGHUP, and when this process is killed.
+    """Kills process groups: when the `with` block ends, on SIGINT, SIGTERM or SIGHUP, and when this process is killed.
 
     The last is done by a small watcher process, which notices that the pipe from here has closed.
     """
