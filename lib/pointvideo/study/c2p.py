@@ -6,6 +6,7 @@ authors' model sizes, ``paper`` their schedule as well.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from ..backbones import P4TransformerSize, PPTrSize, TransformerSize, TubeSize
@@ -36,12 +37,13 @@ class Sizes:
     label_percents: tuple[int, ...]  # shares of Table 6
 
 
-def _small(epochs: int, clips_per_video: int) -> Training:
+def _small(epochs: int, clips_per_video: int, batch: int) -> Training:
     optimiser = Optimiser("adamw", 1e-3, 0.05, warmup_epochs=epochs / 10, schedule="cosine")
-    return Training(epochs=epochs, batch=16, clips_per_video=clips_per_video, optimiser=optimiser)
+    return Training(epochs=epochs, batch=batch, clips_per_video=clips_per_video, optimiser=optimiser)
 
 
 _LAPTOP = TransformerSize(width=128, depth=2, heads=2, head_width=64, hidden=256)
+_GPU = Training(epochs=30, batch=24, clips_per_video=3, optimiser=Optimiser(schedule="cosine", warmup_epochs=3))
 _AUTHORS_PPTR = PPTrSize().transformer
 _AUTHORS_P4 = P4TransformerSize().transformer
 _SIZES = {
@@ -51,8 +53,8 @@ _SIZES = {
         pptr=TransformerSize(width=64, depth=1, heads=2, head_width=32, hidden=128),
         p4transformer=TransformerSize(width=64, depth=1, heads=2, head_width=32, hidden=128),
         predictor_hidden=128,
-        pretrain=_small(epochs=3, clips_per_video=1),
-        finetune=_small(epochs=4, clips_per_video=1),
+        pretrain=_small(epochs=3, clips_per_video=1, batch=16),
+        finetune=_small(epochs=4, clips_per_video=1, batch=8),
         evaluate_every=4,
         evaluate_clips=1,
         seeds=(0,),
@@ -65,8 +67,8 @@ _SIZES = {
         pptr=_LAPTOP,
         p4transformer=_LAPTOP,
         predictor_hidden=256,
-        pretrain=_small(epochs=30, clips_per_video=3),
-        finetune=_small(epochs=30, clips_per_video=3),
+        pretrain=_small(epochs=20, clips_per_video=3, batch=16),
+        finetune=_small(epochs=20, clips_per_video=3, batch=8),
         evaluate_every=5,
         evaluate_clips=5,
         seeds=(0, 1, 2),
@@ -79,8 +81,8 @@ _SIZES = {
         pptr=_AUTHORS_PPTR,
         p4transformer=_AUTHORS_P4,
         predictor_hidden=4096,
-        pretrain=Training(epochs=30, batch=24, clips_per_video=3, optimiser=Optimiser(schedule="cosine", warmup_epochs=3)),
-        finetune=Training(epochs=30, batch=24, clips_per_video=3, optimiser=Optimiser(schedule="cosine", warmup_epochs=3)),
+        pretrain=_GPU,
+        finetune=_GPU,
         evaluate_every=5,
         evaluate_clips=5,
         seeds=(0, 1, 2),
@@ -141,13 +143,21 @@ def finetune(
     return Finetune(
         backbone=backbone_size(profile, backbone),
         data=ClipData(frames=frames, points=chosen.points),
-        training=chosen.finetune,
+        training=_enough_updates(chosen.finetune, label_percent),
         init=pretrain(profile, backbone, seed) if pretrained else None,
         label_percent=label_percent,
         evaluate_every=chosen.evaluate_every,
         evaluate_clips=chosen.evaluate_clips,
         seed=seed,
     )
+
+
+def _enough_updates(training: Training, label_percent: int) -> Training:
+    """At least half as many updates as with all labels, so that no row stops before it has begun to learn."""
+    if training.clips_per_video is None:
+        return training
+    clips = math.ceil(training.clips_per_video * max(1.0, 50 / label_percent))
+    return replace(training, clips_per_video=clips)
 
 
 Rows = dict[str, list[Finetune]]
