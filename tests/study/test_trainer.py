@@ -1,0 +1,231 @@
+"""The trainer and the runner: same seed, same numbers; killed and resumed, same numbers; records once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pointvideo.recipe import Optimiser, Training
+from pointvideo.study import runner, trainer
+from pointvideo.study.keys import recipe_key
+from pointvideo.study.ledger import Ledger
+from pointvideo.study.trainer import CHECKPOINT, fit, read_tensors, write_tensors
+
+from ..parity.goldens import FOLDER
+from .tiny import TRAINING, finetune, make_store, pretrain
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("data") / "msr_action3d")
+
+
+@pytest.fixture
+def ledger(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(runner, "store_of", lambda dataset: store)
+    return Ledger(tmp_path)
+
+
+def train(recipe, store, folder=None, **options):
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(store)
+    fitted = fit(job, folder, **options)
+    return fitted.curve, job
+
+
+@pytest.mark.parametrize("make", [finetune, pretrain])
+def test_same_seed_same_numbers(store, make):
+    (a, first), (b, second) = (train(make(seed=3), store) for _ in range(2))
+    assert a == b and first.result() == second.result()
+    for name, value in first.module.state_dict().items():
+        assert torch.equal(value, second.module.state_dict()[name]), name
+    other, _ = train(make(seed=4), store)
+    assert other != a
+
+
+@pytest.mark.parametrize("make", [finetune, pretrain])
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_resumed_equals_uninterrupted(store, tmp_path, make, name):
+    recipe = make(training=replace(TRAINING, epochs=4, optimiser=Optimiser(name, 1e-2, warmup_epochs=1)))
+    whole, reference = train(recipe, store)
+
+    class Stop(Exception):
+        pass
+
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(store)
+    draw = job.batch
+
+    def interrupted(epoch, step):
+        if epoch == 2:
+            raise Stop
+        return draw(epoch, step)
+
+    job.batch = interrupted
+    with pytest.raises(Stop):
+        fit(job, tmp_path)
+    assert (tmp_path / CHECKPOINT).is_file()
+    resumed, after = train(recipe, store, tmp_path)
+    assert resumed == whole and after.result() == reference.result()
+    for key, value in reference.module.state_dict().items():
+        assert torch.equal(value, after.module.state_dict()[key]), key
+
+
+KILLED = """
+import json, sys
+from pathlib import Path
+from pointvideo.study import runner
+from pointvideo.study.ledger import Ledger
+from tests.study.tiny import TRAINING, finetune, pretrain
+from dataclasses import replace
+long = replace(TRAINING, epochs=int(sys.argv[2]))
+recipe = finetune(training=long, init=pretrain(training=long))
+print("start", flush=True)
+record = runner.run(recipe, Ledger(Path(sys.argv[1])))
+print(json.dumps(record["result"], sort_keys=True), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_in_mid_training_then_the_same_command(tmp_path):
+    make_store(tmp_path / "data" / "msr_action3d", source="recorded")
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {
+        "POINTVIDEO_DATA": str(tmp_path / "data"),
+        "PYTHONPATH": f"{root / 'lib'}{os.pathsep}{root}",
+        "OMP_NUM_THREADS": "1",
+    }
+
+    def command(cache):
+        return [sys.executable, "-c", KILLED, str(cache), "12"]
+
+    whole = subprocess.run(command(tmp_path / "whole"), env=environment, capture_output=True, text=True, check=True)
+    kills = 0
+    for _ in range(2):
+        process = subprocess.Popen(command(tmp_path / "cut"), env=environment, stdout=subprocess.PIPE, text=True)
+        seen = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").glob(f"runs/*/{CHECKPOINT}")}
+        while process.poll() is None:
+            now = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").glob(f"runs/*/{CHECKPOINT}")}
+            if now and now != seen:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                kills += process.returncode == -signal.SIGKILL
+            time.sleep(0.01)
+        process.stdout.close()
+    assert kills == 2, "the runs ended before they could be killed"
+    again = subprocess.run(command(tmp_path / "cut"), env=environment, capture_output=True, text=True, check=True)
+    assert again.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
+    assert json.loads(again.stdout.splitlines()[-1])["last"]["videos"] == 8
+    assert not list((tmp_path / "cut").glob(f"runs/*/{CHECKPOINT}"))
+
+
+def test_runner_does_a_run_once(ledger, monkeypatch):
+    recipe = finetune(init=pretrain())
+    record = runner.run(recipe, ledger)
+    assert record["key"] == recipe_key(recipe, record["dataset"]["fingerprint"])
+    assert len(ledger.records()) == 2  # what it starts from has its own record
+    assert record["init"] == recipe_key(recipe.init, record["dataset"]["fingerprint"])
+    assert record["result"]["last"]["videos"] == 8 and set(record["result"]["predictions"]) == set(record["result"]["labels"])
+
+    def forbidden(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(runner, "fit", forbidden)
+    assert runner.run(recipe, ledger) == record
+    with pytest.raises(AssertionError, match="trained again"):
+        runner.run(replace(recipe, seed=1, init=replace(recipe.init, seed=1)), ledger)
+
+
+def test_pretrained_weights_are_what_a_fine_tuning_starts_from(ledger, store):
+    recipe = finetune(init=pretrain())
+    weights = runner.pretrained_weights(recipe.init, ledger)
+    job = recipe.job(store, weights)
+    own = job.module.backbone.state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in weights.items()) and set(weights) == set(own)
+    with pytest.raises(ValueError, match="pretrained: expected the weights"):
+        recipe.job(store)
+
+
+def test_scratch_does_not_rest_on_the_pretext():
+    from pointvideo.study.sources import source_digest
+
+    scratch, pretext = (source_digest(*kind().entry) for kind in (finetune, pretrain))
+    assert "pointvideo.losses.c2p" in pretext and "pointvideo.losses.c2p" not in scratch
+    assert "pointvideo.pretexts.views" in pretext and "pointvideo.pretexts.views" not in scratch
+    assert {"pointvideo.study.trainer", "pointvideo.backbones.pptr", "pointvideo.kernels.tube_max"} <= set(scratch)
+    assert not any(name.startswith("pointvideo.report") for name in scratch | pretext)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(store):
+    recipe = finetune(training=replace(TRAINING, optimiser=Optimiser("sgd", 1e12, warmup_epochs=0)))
+    with pytest.raises(ValueError, match="not finite in epoch"):
+        train(recipe, store, title="exploding")
+
+
+def test_checkpoints_are_whole_or_absent(tmp_path, monkeypatch):
+    path = tmp_path / CHECKPOINT
+    write_tensors(path, {"a": torch.ones(3)}, {"epoch": 1})
+    tensors, about = read_tensors(path)
+    assert torch.equal(tensors["a"], torch.ones(3)) and about == {"epoch": 1}
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trainer.os, "fsync", full)
+    with pytest.raises(ValueError, match="No space left on device"):
+        write_tensors(path, {"a": torch.zeros(3)}, {"epoch": 2})
+    assert read_tensors(path)[1] == {"epoch": 1} and [p.name for p in tmp_path.iterdir()] == [CHECKPOINT]
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(ValueError, match="not a checkpoint of this project"):
+        read_tensors(path)
+
+
+def test_learning_rate_follows_the_authors_schedule():
+    path = FOLDER / "lr_schedule.json"
+    if not path.is_file():
+        pytest.skip(f"no {path.name} in {FOLDER}: name the folder with POINTVIDEO_GOLDENS")
+    golden = json.loads(path.read_text())
+    optimiser = Optimiser(
+        rate=golden["base_lr"],
+        warmup_epochs=golden["warmup_iters"],
+        milestones=tuple(golden["milestones"]),
+        gamma=golden["gamma"],
+    )
+    rates = [optimiser.rate_at(step, 1, 1000) for step in range(len(golden["lr_used_at_iteration"]))]
+    assert rates == pytest.approx(golden["lr_used_at_iteration"], rel=1e-9)
+
+
+def test_cosine_falls_to_zero():
+    optimiser = Optimiser("adamw", 1.0, warmup_epochs=1, schedule="cosine")
+    rates = [optimiser.rate_at(step, 10, 5) for step in range(50)]
+    assert rates[10] == 1.0 and rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.01
+
+
+@pytest.mark.parametrize(
+    "make,message",
+    [
+        (lambda: Training(epochs=-1), "Training.epochs: got -1"),
+        (lambda: Training(batch=0), "Training.batch: got 0"),
+        (lambda: Optimiser(rate=-0.1), "Optimiser.rate: got -0.1"),
+        (lambda: pretrain(seed=-1), "C2PPretrain.seed: got -1"),
+        (lambda: finetune(label_percent=101), "Finetune.label_percent: got 101"),
+        (lambda: finetune(evaluate_every=0), "Finetune.evaluate_every: got 0"),
+        (lambda: finetune(init=replace(pretrain(), backbone=replace(pretrain().backbone, primitives=4))), "Finetune.init"),
+        (lambda: replace(pretrain().backbone, primitives=0), "PPTrSize.primitives: got 0"),
+        (lambda: replace(pretrain().backbone.tube, radius=-1.0), "TubeSize.radius: got -1.0"),
+        (lambda: replace(pretrain().backbone.transformer, width=-8), "TransformerSize.width: got -8"),
+    ],
+)
+def test_bad_recipes_are_refused_when_they_are_made(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
