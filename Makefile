@@ -36,7 +36,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
-.PHONY: help venv reproduce test test-fast notebooks navigation nbval plan table-c2p-4 table-c2p-6 paper-c2p which \
+.PHONY: help venv reproduce test test-fast notebooks navigation nbval plan table-c2p-4 table-c2p-6 paper-c2p readme which \
 	bench lint burn
 
 help: ## show this list
@@ -83,15 +83,18 @@ table-c2p-6: $(STAMP) ## C2P Table 6 and Fig 5: data efficiency
 paper-c2p: $(STAMP) ## every table and figure of C2P
 	@$(VENV)/bin/pointvideo paper c2p --profile $(PROFILE)
 
+readme: $(STAMP) ## write the committed results into the README
+	@$(VENV)/bin/pointvideo readme
+
 which: $(STAMP) ## read a figure's stamp: make which FIG=figures/...
 	@test -n "$(FIG)" || { echo "make which: name the figure, as in make which FIG=figures/laptop/table.png" >&2; exit 2; }
 	@$(VENV)/bin/pointvideo which "$(FIG)"
 
 bench: $(STAMP) ## measure the kernels and the training step, paired with plain torch
-	@$(VENV)/bin/pointvideo bench
+	@$(RUN) -m benchmarks
 
 lint: $(STAMP) ## ruff over the code and the notebooks
-	@$(RUN) -m ruff check lib tests notebooks
+	@$(RUN) -m ruff check lib tests benchmarks notebooks
 
 burn: ## delete everything made, stores and runs included; with VENV_TOO=1 the .venv as well
 	rm -rf "$(POINTVIDEO_CACHE)/stores" "$(POINTVIDEO_CACHE)/runs" "$(POINTVIDEO_CACHE)/notebooks" "$(CURDIR)/build"

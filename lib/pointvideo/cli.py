@@ -72,7 +72,7 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def add_study_commands(subparsers) -> None:
-    """``pointvideo plan``, ``table``, ``paper``, ``which`` and ``bench``."""
+    """``pointvideo plan``, ``table``, ``paper``, ``readme`` and ``which``."""
     import os
 
     profile = {
@@ -93,12 +93,11 @@ def add_study_commands(subparsers) -> None:
     paper.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
     paper.add_argument("--profile", **profile)
     paper.set_defaults(run=_paper)
+    readme = subparsers.add_parser("readme", help="write the committed results into the README")
+    readme.set_defaults(run=_readme)
     which = subparsers.add_parser("which", help="where a figure or table comes from: its stamp")
     which.add_argument("file", metavar="FILE")
     which.set_defaults(run=_which)
-    bench = subparsers.add_parser("bench", help="measure kernels and training steps against plain torch, paired")
-    bench.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
-    bench.set_defaults(run=_bench)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
@@ -133,18 +132,21 @@ def _paper(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _readme(arguments: argparse.Namespace) -> int:
+    from pointvideo.reproduce import write_readme
+    from pointvideo.study.runner import project_root
+
+    path = project_root() / "README.md"
+    print(f"{path.name}: {'written' if write_readme(path) else 'up to date'}")
+    return 0
+
+
 def _which(arguments: argparse.Namespace) -> int:
     from pointvideo.report.stamps import read_stamp
 
     stamp = read_stamp(arguments.file)
     print(f"{arguments.file}\n{stamp.caption()}\n{stamp.to_json()}")
     return 0
-
-
-def _bench(arguments: argparse.Namespace) -> int:
-    from pointvideo.bench import main as bench
-
-    return bench(arguments.rounds)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from .data.layout import cache_dir
 from .report.stamps import save_table, stamp_from_records
 from .report.tables import Table, build_table
 from .study import c2p
+from .study.files import write_text
 from .study.keys import recipe_chain, recipe_key
 from .study.ledger import Ledger, Record, newest_of_recipe
 from .study.runner import default_ledger, fingerprint_of, project_root, run
@@ -102,3 +103,27 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
             }
             ledger.export(sorted(keys), figures_folder(profile) / "records")
     return table
+
+
+BEGIN, END = "<!-- results: written by `make readme` from the committed records -->", "<!-- end of results -->"
+
+
+def results_section() -> str:
+    """The committed recorded tables as Markdown, for the README."""
+    tables = [recorded_table(number) for number in TITLES]
+    return "\n".join([BEGIN, "", *(table.to_markdown() for table in tables), END])
+
+
+def write_readme(path: Path) -> bool:
+    """Put :func:`results_section` between its marks; returns whether the file changed.
+
+    Raises ValueError where a mark is missing.
+    """
+    text = path.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"{path}: expected one {BEGIN!r} and one {END!r}")
+    head, rest = text.split(BEGIN)
+    new = head + results_section() + rest.split(END)[1]
+    if new != text:
+        write_text(path, new)
+    return new != text

@@ -73,12 +73,12 @@ class _Graph:
         file = self.file(module)
         if file is None:
             return
-        tree = _parse(file, file.stat().st_mtime_ns)
-        self.digests[module] = _module_digest(file, file.stat().st_mtime_ns)
-        for data_file in _data_files(tree, file.parent):
+        modified = file.stat().st_mtime_ns
+        self.digests[module] = _module_digest(file, modified)
+        for data_file in _data_of(file, modified):
             content = json.dumps(yaml.safe_load(data_file.read_text()), sort_keys=True, default=str)
             self.digests[str(data_file.relative_to(self.package.parent))] = _digest(content)
-        for target, name, _ in _imports(tree, module, file):
+        for target, name, _ in _imports_of(module, file, modified):
             self.follow(target, name)
 
     def visit_parents(self, module: str) -> None:
@@ -104,7 +104,7 @@ class _Graph:
         if file is None or target in self.digests or (target, name) in self.asked:
             return
         self.asked.add((target, name))
-        for further, further_name, bound in _imports(_parse(file, file.stat().st_mtime_ns), target, file):
+        for further, further_name, bound in _imports_of(target, file, file.stat().st_mtime_ns):
             if bound in (name, "*"):
                 self.follow(further, further_name if bound == name else name)
 
@@ -120,6 +120,16 @@ def _parse(file: Path, modified: int) -> ast.Module:
 @lru_cache(maxsize=512)
 def _module_digest(file: Path, modified: int) -> str:
     return _digest(_canonical(_Normalise().visit(copy.deepcopy(_parse(file, modified)))))
+
+
+@lru_cache(maxsize=512)
+def _imports_of(module: str, file: Path, modified: int) -> tuple[tuple[str, str | None, str | None], ...]:
+    return tuple(_imports(_parse(file, modified), module, file))
+
+
+@lru_cache(maxsize=512)
+def _data_of(file: Path, modified: int) -> tuple[Path, ...]:
+    return tuple(_data_files(_parse(file, modified), file.parent))
 
 
 def _imports(tree: ast.Module, module: str, file: Path) -> Iterator[tuple[str, str | None, str | None]]:
