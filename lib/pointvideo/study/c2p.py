@@ -76,7 +76,7 @@ _SIZES = {
         seeds=(0, 1, 2),
         frames=(24,),
         label_percents=(10, 20, 40),
-        finetune_p4transformer=_small(epochs=30, clips_per_video=3, batch=16),
+        finetune_p4transformer=_small(epochs=50, clips_per_video=3, batch=16),
     ),
     "gpu": Sizes(
         points=2048,
