@@ -19,7 +19,7 @@ TIME_MAP = "plasma"
 
 
 def sphere_patch(
-    centre: Float[np.ndarray, " 3"], radius: float | int, *, height: float | int = 30.0, every: float | int = 15.0
+    centre: Float[np.ndarray, " 3"], radius: float | int, *, height: float | int = 20.0, every: float | int = 10.0
 ) -> list[Float[np.ndarray, "_ 3"]]:
     """Circles of latitude and longitude on the half of a sphere that faces the origin's side of z.
 
@@ -107,7 +107,7 @@ def draw_camera_path(
     place = flat(np.zeros(3))
     axes.scatter(*place, marker="^", s=46, color=PALETTE["reported"], zorder=3)
     axes.annotate(
-        "sensor", place.ravel(), xytext=(0, -12), textcoords="offset points", ha="center", fontsize=7, zorder=5
+        "sensor", place.ravel(), xytext=(-8, -11), textcoords="offset points", ha="right", fontsize=7, zorder=5
     )
     return ScalarMappable(Normalize(1, frames), _part(TIME_MAP))
 

@@ -79,6 +79,9 @@ class DeviationsTable:
             for entry in self.entries
         ]
 
+    def __repr__(self) -> str:
+        return f"{len(self)} deviations of {self.paper.upper()}"
+
     def _repr_html_(self) -> str:
         title = f"{len(self)} places where paper, released code and this project differ"
         return html_details(title, html_table(f"{self.paper.upper()} deviations", HEADER, self.body))
