@@ -12,7 +12,7 @@ from .study import c2p
 from .study.files import write_text
 from .study.keys import recipe_chain, recipe_key
 from .study.ledger import Ledger, Record, newest_of_recipe
-from .study.runner import default_ledger, fingerprint_of, project_root, run
+from .study.runner import default_ledger, fingerprint_of, project_root, run, store_of
 
 Rows = Mapping[str, Sequence]
 TITLES = {
@@ -22,8 +22,12 @@ TITLES = {
 
 
 def figures_folder(profile: str) -> Path:
-    """Where a profile's figures and tables go: quick ones into the cache, the others into ``figures/<profile>``."""
-    return cache_dir() / "figures" / profile if profile == "quick" else project_root() / "figures" / profile
+    """Where a profile's figures and tables go.
+
+    ``figures/<profile>`` in the project is for recorded data, to be committed; quick and simulated ones go into the cache.
+    """
+    passing = profile == "quick" or (profile in c2p.PROFILES and store_of("msr_action3d").source == "simulated")
+    return (cache_dir() if passing else project_root()) / "figures" / profile
 
 
 def rows_of(number: str, profile: str) -> Rows:
@@ -92,7 +96,7 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
         stamp = stamp_from_records(found, parameters={"profile": profile, "table": number})
         for suffix in (".csv", ".md", ".html"):
             save_table(table, figures_folder(profile) / f"c2p_table_{number}{suffix}", stamp)
-        if profile != "quick":
+        if stamp.source == "recorded" and profile != "quick":
             keys = {record["key"] for record in found}
             keys |= {
                 key

@@ -68,7 +68,7 @@ class TableRow:
         return "; ".join(notes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Rows and findings from one kind of source: "recorded" or "simulated"."""
 
@@ -76,6 +76,9 @@ class Table:
     source: str
     rows: tuple[TableRow, ...]
     findings: tuple[Finding, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {len(self.rows)} rows, {self.source}"
 
     @property
     def header(self) -> tuple[str, ...]:
