@@ -9,7 +9,7 @@ import pytest
 from pointvideo import cli, reproduce
 from pointvideo.study import c2p, runner
 from pointvideo.study.ledger import Ledger
-from tests.study.tiny import finetune, make_store, pretrain
+from tests.study.dots import finetune, make_store, pretrain
 
 
 @pytest.fixture

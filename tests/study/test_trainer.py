@@ -21,7 +21,7 @@ from pointvideo.study.ledger import Ledger
 from pointvideo.study.trainer import CHECKPOINT, fit, read_tensors, write_tensors
 
 from ..parity.goldens import FOLDER
-from .tiny import TRAINING, finetune, make_store, pretrain
+from .dots import TRAINING, finetune, make_store, pretrain
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ import json, sys
 from pathlib import Path
 from pointvideo.study import runner
 from pointvideo.study.ledger import Ledger
-from tests.study.tiny import TRAINING, finetune, pretrain
+from tests.study.dots import TRAINING, finetune, pretrain
 from dataclasses import replace
 long = replace(TRAINING, epochs=int(sys.argv[2]))
 recipe = finetune(training=long, init=pretrain(training=long))

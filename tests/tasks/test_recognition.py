@@ -12,7 +12,7 @@ from pointvideo.data.clips import enumerate_clips
 from pointvideo.study.trainer import fit
 from pointvideo.tasks.recognition import labelled_videos, spread
 
-from ..study.tiny import DATA, TRAINING, finetune, make_store
+from ..study.dots import DATA, TRAINING, finetune, make_store
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,9 @@ def project_root() -> Path:
 
 
 def default_ledger() -> Ledger:
-    """The cache's runs, and the records committed under ``figures/<profile>/records``."""
-    return Ledger(cache_dir(), sorted(project_root().glob("figures/*/records")))
+    """The cache's runs, and the records committed under ``figures/<profile>``, given-up recipes among them."""
+    figures = project_root() / "figures"
+    return Ledger(cache_dir(), [*sorted(figures.glob("*/records")), *sorted(figures.glob("*/superseded"))])
 
 
 @lru_cache(maxsize=8)
