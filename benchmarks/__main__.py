@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-from benchmarks import sharing, training_step  # noqa: E402  (the policy must stand before torch loads)
+from benchmarks import sharing
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (default 7)")
-    parser.add_argument("--threads", type=int, default=2, help="torch threads (default 2)")
-    arguments = parser.parse_args()
-    training_step.main(arguments.rounds, arguments.threads)
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds (default 9)")
+    rounds = parser.parse_args().rounds
+    # the allocator is fixed when torch is loaded, so each setting has a process of its own; large pages help the plain
+    # form, which touches fresh memory for every neighbour and channel, and torch leaves them off by default
+    for threads in (1, 2):
+        for large_pages in ("0", "1"):
+            environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "THP_MEM_ALLOC_ENABLE": large_pages}
+            command = [sys.executable, "-m", "benchmarks.training_step", str(rounds), str(threads)]
+            subprocess.run(command, env=environment, check=True)
     sharing.main()
 
 

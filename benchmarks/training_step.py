@@ -7,6 +7,8 @@ two forms disagree. The second table says which share of a pre-training step goe
 from __future__ import annotations
 
 import copy
+import os
+import sys
 import time
 
 import torch
@@ -41,7 +43,8 @@ def main(rounds: int, threads: int) -> None:
     torch.set_num_threads(threads)
     make_fabric()
     store = store_of("msr_action3d")
-    print(f"training step, laptop recipe, {store.name} ({store.source}), {threads} threads, {rounds} rounds")
+    pages = "large pages" if os.environ.get("THP_MEM_ALLOC_ENABLE") == "1" else "torch's default pages"
+    print(f"training step, laptop recipe, {store.name} ({store.source}), threads {threads}, {pages}, {rounds} rounds")
     print(f"{'backbone':15}{'batch':>6}{'ours':>12}{'plain torch':>14}{'wall':>8}{'CPU':>8}")
     for backbone in c2p.BACKBONES:
         torch.manual_seed(0)
@@ -52,9 +55,7 @@ def main(rounds: int, threads: int) -> None:
         if error > 1e-3:
             print(f"{backbone:15} the two forms differ by {error:.1e}: no ratio")
             continue
-        times = interleave(
-            {"ours": stepper(job, job.module, batch), "plain": stepper(job, plain, batch)}, rounds
-        )
+        times = interleave({"ours": stepper(job, job.module, batch), "plain": stepper(job, plain, batch)}, rounds)
         ours, theirs = times["ours"], times["plain"]
         print(
             f"{backbone:15}{len(batch[0]):6d}{1e3 * ours.wall:9.0f} ms{1e3 * theirs.wall:11.0f} ms"
@@ -79,3 +80,7 @@ def views(rounds: int, store) -> None:
             steps.append((time.perf_counter() - start, job.view_seconds - before))
         total, spent = (sorted(values)[rounds // 2] for values in zip(*steps[1:], strict=True))
         print(f"{backbone:15}{1e3 * total:9.0f} ms{1e3 * spent:9.0f} ms{100 * spent / total:7.0f} %")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -89,7 +89,12 @@ def test_command_line_refuses_in_one_line(arguments, message, capsys):
     assert message in error and error.count("\n") == 1
 
 
-def test_every_profile_has_its_folder():
-    assert reproduce.figures_folder("laptop").parts[-2:] == ("figures", "laptop")
-    assert "figures" not in reproduce.figures_folder("quick").parts[:-2] or reproduce.figures_folder("quick").name == "quick"
+def test_only_recorded_results_go_where_they_are_committed(world, monkeypatch):
+    monkeypatch.setattr(reproduce, "store_of", lambda dataset: runner.store_of(dataset))
+    committed = reproduce.project_root() / "figures"
+    world("recorded")
+    assert reproduce.figures_folder("laptop") == committed / "laptop"
+    assert reproduce.figures_folder("quick") != committed / "quick"
+    world("simulated")
+    assert reproduce.figures_folder("laptop") != committed / "laptop"
     assert set(reproduce.TITLES) == set(c2p.TABLES)

@@ -139,7 +139,9 @@ class ClipStream:
         chosen = np.ones(len(clips), dtype=bool) if videos is None else np.isin(clips.sequence, videos)
         self.sequence, self.start = clips.sequence[chosen], clips.start[chosen]
         if not len(self.sequence):
-            raise ValueError(f"{store.name}: no training video is long enough for {data.frames} frames, step {data.step}")
+            raise ValueError(
+                f"{store.name}: no training video is long enough for {data.frames} frames, step {data.step}"
+            )
         self.videos = np.unique(self.sequence)
         self.sampler = ClipSampler(store, data.frames, data.step)
         per_video = training.clips_per_video

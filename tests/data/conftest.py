@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from pointvideo.data.layout import Camera, Sequence
 from pointvideo.data.store import Store
 from pointvideo.data.writer import StoreWriter

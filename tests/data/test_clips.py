@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+
 from pointvideo.data.clips import (
     NORMALISE,
     Clips,
@@ -19,7 +21,6 @@ from pointvideo.data.clips import (
     score_videos,
 )
 from pointvideo.data.frame_kernels import below, mix
-from scipy import stats
 
 
 def make_batch(lengths: list[list[int]], most: int | None = None) -> FrameBatch:

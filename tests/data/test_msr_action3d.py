@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+
 from pointvideo.data import msr_action3d
 from pointvideo.data.clips import enumerate_split
 from pointvideo.data.layout import StoreError

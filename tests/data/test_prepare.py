@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from pointvideo import cli
 from pointvideo.data import msr_action3d, resolve
 from pointvideo.data.prepare import prepare, store_path, summary

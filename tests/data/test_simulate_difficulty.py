@@ -9,6 +9,7 @@ frames.
 import numpy as np
 import pytest
 import torch
+
 from pointvideo.data.layout import Camera
 from pointvideo.data.simulate import people
 

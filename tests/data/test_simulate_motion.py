@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from pointvideo.data.simulate.body import PARTS, build_solids, draw_clothing, draw_proportions
 from pointvideo.data.simulate.motions import ACTION_NAMES, CHANNELS, perform
 from pointvideo.data.simulate.skeleton import pose, two_bone

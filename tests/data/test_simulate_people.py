@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from pointvideo.data.layout import Camera
 from pointvideo.data.simulate import people
 from pointvideo.data.simulate.body import PARTS

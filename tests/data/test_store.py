@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+
 from pointvideo.data import layout
 from pointvideo.data.layout import Camera, Sequence
 from pointvideo.data.store import Store, StoreError

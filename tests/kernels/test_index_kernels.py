@@ -126,7 +126,13 @@ BAD_SAMPLING = {
     "xyz: got torch.float64, expected torch.float32": (XYZ.double(), 4),
     "samples: got 0, expected an integer of at least 1": (XYZ, 0),
     "samples: got 301, expected at most 300": (XYZ, 301),
-    "xyz: got 1 values that are NaN or infinite": (torch.cat([XYZ[:, 1:], XYZ[:, :1] * float("nan")], 1)[:1, :, :1].expand(1, 300, 3).clone().index_fill_(2, torch.tensor([1, 2]), 1.0), 4),
+    "xyz: got 1 values that are NaN or infinite": (
+        torch.cat([XYZ[:, 1:], XYZ[:, :1] * float("nan")], 1)[:1, :, :1]
+        .expand(1, 300, 3)
+        .clone()
+        .index_fill_(2, torch.tensor([1, 2]), 1.0),
+        4,
+    ),
 }
 
 

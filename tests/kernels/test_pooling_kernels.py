@@ -20,10 +20,7 @@ def tube(batch=2, frames=5, points=70, anchors=6, neighbours=9, radius=0.6, zero
     frame = frame.masked_fill((frame < 0) | (frame >= frames), -1) if zeros else frame.clamp(0, frames - 1)
     padded = torch.cat([xyz, torch.zeros_like(xyz[:, :1])], 1)
     index = torch.stack(
-        [
-            ball_query(padded[:, frame[:, w]].flatten(0, 1), centres.flatten(0, 1), radius, neighbours)
-            for w in range(3)
-        ],
+        [ball_query(padded[:, frame[:, w]].flatten(0, 1), centres.flatten(0, 1), radius, neighbours) for w in range(3)],
         dim=2,
     ).view(batch, frames, anchors, 3, neighbours)
     return xyz, centres, index, frame
@@ -86,9 +83,7 @@ def test_group_max_equals_the_specification():
 
 def test_empty_and_strided():
     features = torch.randn(4, 9, 5).transpose(1, 2)
-    assert torch.equal(
-        group_max(features, torch.zeros(4, 2, 3, dtype=torch.int64)), features[:, :1].expand(-1, 2, -1)
-    )
+    assert torch.equal(group_max(features, torch.zeros(4, 2, 3, dtype=torch.int64)), features[:, :1].expand(-1, 2, -1))
     assert group_max(features[:0], torch.zeros(0, 2, 3, dtype=torch.int64)).shape == (0, 2, 9)
     xyz, centres, index, frame = tube()
     assert tube_max(xyz[:0], centres[:0], index[:0], frame, torch.randn(8, 4)).shape == (0, 5, 6, 8)
@@ -118,7 +113,13 @@ def test_tube_max_refuses():
     for message, arguments in {
         "weight: got .* expected float32": (xyz, centres, index, frame, weight[:, :3]),
         "index: got .* expected int64": (xyz, centres, index.int(), frame, weight),
-        "index: got 0 to 70, expected 0 to 69": (xyz, centres, index.clone().index_fill_(4, torch.tensor([1]), 70), frame, weight),
+        "index: got 0 to 70, expected 0 to 69": (
+            xyz,
+            centres,
+            index.clone().index_fill_(4, torch.tensor([1]), 70),
+            frame,
+            weight,
+        ),
         "frame: got": (xyz, centres, index, frame + 1, weight),
         "anchors: got": (xyz, centres[:, :-1], index, frame, weight),
         "xyz: got torch.float64": (xyz.double(), centres, index, frame, weight),

@@ -32,7 +32,9 @@ def test_equals_the_specification(dtype, posed):
     torch.manual_seed(0)
     xyz = torch.rand(4, 900, 3, dtype=dtype) * 2 - torch.tensor([1.0, 1.0, -1.0], dtype=dtype)
     lengths = torch.tensor([900, 0, 1, 450])
-    position, rotation = poses(4, dtype) if posed else (torch.zeros(4, 3, dtype=dtype), torch.eye(3, dtype=dtype).repeat(4, 1, 1))
+    position, rotation = (
+        poses(4, dtype) if posed else (torch.zeros(4, 3, dtype=dtype), torch.eye(3, dtype=dtype).repeat(4, 1, 1))
+    )
     given = {"position": position, "rotation": rotation} if posed else {}
     ours = splat(xyz, 20.0, 30, 25, lengths=lengths, tolerance=0.05, **given)
     expected = splat_specification(xyz, position, rotation, 20.0, 30, 25, lengths, 0.05)
@@ -59,7 +61,19 @@ def test_refusals():
         ("lengths: got 0 to 10, expected 0 to 9", (xyz, 5.0, 8, 6), {"lengths": torch.tensor([0, 10])}),
         ("lengths: got torch.int32", (xyz, 5.0, 8, 6), {"lengths": torch.tensor([1, 1], dtype=torch.int32)}),
         ("rotation: got", (xyz, 5.0, 8, 6), {"rotation": torch.eye(3)}),
-        ("xyz: got 1 values that are NaN", (xyz.index_fill(0, torch.tensor([0]), 1.0).view(-1).index_fill(0, torch.tensor([3]), float("nan")).view(2, 9, 3), 5.0, 8, 6), {}),
+        (
+            "xyz: got 1 values that are NaN",
+            (
+                xyz.index_fill(0, torch.tensor([0]), 1.0)
+                .view(-1)
+                .index_fill(0, torch.tensor([3]), float("nan"))
+                .view(2, 9, 3),
+                5.0,
+                8,
+                6,
+            ),
+            {},
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             call(*arguments, **given)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from pointvideo.report.deviations import deviation, deviations, deviations_table
 
 ROOT = Path(__file__).resolve().parents[2]

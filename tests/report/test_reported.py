@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from pointvideo.report import reported as module
 from pointvideo.report.reported import about, cells, classes, papers, reported
 

@@ -2,6 +2,7 @@ import json
 import os
 
 import pytest
+
 from pointvideo.report import stamps
 from pointvideo.report.stamps import (
     Stamp,

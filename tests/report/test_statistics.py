@@ -3,6 +3,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import binomtest, norm
+from scipy.stats import t as student
+
 from pointvideo.report.statistics import (
     Interval,
     bootstrap_contrast,
@@ -12,9 +16,6 @@ from pointvideo.report.statistics import (
     verdict,
     wilson_interval,
 )
-from scipy.optimize import brentq
-from scipy.stats import binomtest, norm
-from scipy.stats import t as student
 
 
 @pytest.mark.parametrize(("correct", "videos"), [(0, 5), (3, 5), (5, 5), (265, 287), (1, 1000)])

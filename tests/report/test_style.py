@@ -7,6 +7,7 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402
+
 from pointvideo.report import draw, style  # noqa: E402
 from pointvideo.report.claims import claim, judge  # noqa: E402
 from pointvideo.report.forest import draw_findings  # noqa: E402

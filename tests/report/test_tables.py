@@ -2,6 +2,7 @@ import csv
 import io
 
 import pytest
+
 from pointvideo.report.claims import claim, claims, claims_about, judge, row, rows
 from pointvideo.report.reported import reported
 from pointvideo.report.results import Recorded, Simulated, beside_reported, correctness, result_from_record

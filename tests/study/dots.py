@@ -15,7 +15,8 @@ from pointvideo.tasks.recognition import Finetune
 
 WAYS = {"left": (-2, 0), "right": (2, 0), "up": (0, -2), "down": (0, 2)}
 BACKBONE = PPTrSize(
-    TubeSize(radius=0.5, neighbours=8, spatial_stride=8), TransformerSize(width=16, depth=1, heads=1, head_width=8, hidden=16)
+    TubeSize(radius=0.5, neighbours=8, spatial_stride=8),
+    TransformerSize(width=16, depth=1, heads=1, head_width=8, hidden=16),
 )
 DATA = ClipData(frames=10, points=64)
 TRAINING = Training(

@@ -134,7 +134,9 @@ def test_runner_does_a_run_once(ledger, monkeypatch):
     assert record["key"] == recipe_key(recipe, record["dataset"]["fingerprint"])
     assert len(ledger.records()) == 2  # what it starts from has its own record
     assert record["init"] == recipe_key(recipe.init, record["dataset"]["fingerprint"])
-    assert record["result"]["last"]["videos"] == 8 and set(record["result"]["predictions"]) == set(record["result"]["labels"])
+    assert record["result"]["last"]["videos"] == 8 and set(record["result"]["predictions"]) == set(
+        record["result"]["labels"]
+    )
 
     def forbidden(*_, **__):
         raise AssertionError("trained again")
@@ -220,7 +222,10 @@ def test_cosine_falls_to_zero():
         (lambda: pretrain(seed=-1), "C2PPretrain.seed: got -1"),
         (lambda: finetune(label_percent=101), "Finetune.label_percent: got 101"),
         (lambda: finetune(evaluate_every=0), "Finetune.evaluate_every: got 0"),
-        (lambda: finetune(init=replace(pretrain(), backbone=replace(pretrain().backbone, primitives=4))), "Finetune.init"),
+        (
+            lambda: finetune(init=replace(pretrain(), backbone=replace(pretrain().backbone, primitives=4))),
+            "Finetune.init",
+        ),
         (lambda: replace(pretrain().backbone, primitives=0), "PPTrSize.primitives: got 0"),
         (lambda: replace(pretrain().backbone.tube, radius=-1.0), "TubeSize.radius: got -1.0"),
         (lambda: replace(pretrain().backbone.transformer, width=-8), "TransformerSize.width: got -8"),

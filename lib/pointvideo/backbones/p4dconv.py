@@ -136,7 +136,9 @@ class P4DConv(nn.Module):
         times, window = source.shape
         count = points // self.spatial_stride
         if count < 1:
-            raise ValueError(f"clip: got {points} points a frame, expected at least the stride of {self.spatial_stride}")
+            raise ValueError(
+                f"clip: got {points} points a frame, expected at least the stride of {self.spatial_stride}"
+            )
         padded = torch.cat([xyz, torch.zeros_like(xyz[:, :1])], dim=1) if bool((source < 0).any()) else xyz
         centres = padded[:, source[:, window // 2]].reshape(batch * times, points, 3)
         chosen = sample_farthest_points(centres, count)

@@ -42,7 +42,9 @@ class TransformerSize:
     def __post_init__(self):
         for name in ("width", "depth", "heads", "head_width", "hidden"):
             if not (isinstance(getattr(self, name), int) and getattr(self, name) > 0):
-                raise ValueError(f"TransformerSize.{name}: got {getattr(self, name)!r}, expected an integer of at least 1")
+                raise ValueError(
+                    f"TransformerSize.{name}: got {getattr(self, name)!r}, expected an integer of at least 1"
+                )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"TransformerSize.dropout: got {self.dropout!r}, expected 0 to below 1")
 

@@ -137,7 +137,8 @@ def group_max(
     """
     if features.dim() != 3 or not features.is_floating_point():
         raise ValueError(
-            f"features: got {features.dtype} of shape {tuple(features.shape)}, expected floating (clouds, points, channels)"
+            f"features: got {features.dtype} of shape {tuple(features.shape)}, "
+            "expected floating (clouds, points, channels)"
         )
     if index.dim() != 3 or index.shape[-1] == 0:
         raise ValueError(f"index: got shape {tuple(index.shape)}, expected (clouds, groups, at least one neighbour)")

@@ -19,7 +19,14 @@ from .cpu import njit, parallel_for
 
 
 def splat_specification(
-    xyz: Tensor, position: Tensor, rotation: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
+    xyz: Tensor,
+    position: Tensor,
+    rotation: Tensor,
+    focal: float,
+    width: int,
+    height: int,
+    lengths: Tensor,
+    tolerance: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The specification, in plain torch; see :func:`splat`."""
     clouds, points, _ = xyz.shape
@@ -130,7 +137,14 @@ def _arrays(xyz, position, rotation, focal, lengths, tolerance):
 
 @torch.library.custom_op("pointvideo::splat", mutates_args=())
 def _operator(
-    xyz: Tensor, position: Tensor, rotation: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
+    xyz: Tensor,
+    position: Tensor,
+    rotation: Tensor,
+    focal: float,
+    width: int,
+    height: int,
+    lengths: Tensor,
+    tolerance: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     if xyz.device.type != "cpu":
         return splat_specification(xyz, position, rotation, focal, width, height, lengths, tolerance)
@@ -157,7 +171,14 @@ def _operator_fake(xyz, position, rotation, focal, width, height, lengths, toler
 
 @torch.library.custom_op("pointvideo::visible_points", mutates_args=())
 def _visible_operator(
-    xyz: Tensor, position: Tensor, rotation: Tensor, focal: float, width: int, height: int, lengths: Tensor, tolerance: float
+    xyz: Tensor,
+    position: Tensor,
+    rotation: Tensor,
+    focal: float,
+    width: int,
+    height: int,
+    lengths: Tensor,
+    tolerance: float,
 ) -> Tensor:
     if xyz.device.type != "cpu":
         return splat_specification(xyz, position, rotation, focal, width, height, lengths, tolerance)[0]

@@ -250,9 +250,11 @@ def _backward_specification(xyz, anchors, index, frame, weight, argument, gradie
         source = frame[torch.arange(index.shape[1], device=xyz.device)[None, :, None, None], slots // neighbours]
         flat = source.clamp(min=0) * xyz.shape[2] + point
         share = share.masked_fill((source < 0)[..., None], 0)
-        to_xyz = to_xyz.flatten(1, 2).scatter_add(
-            1, flat.flatten(1)[..., None].expand(-1, -1, 3), share.flatten(1, 3)
-        ).view_as(xyz)
+        to_xyz = (
+            to_xyz.flatten(1, 2)
+            .scatter_add(1, flat.flatten(1)[..., None].expand(-1, -1, 3), share.flatten(1, 3))
+            .view_as(xyz)
+        )
     return to_xyz, to_anchors, to_weight
 
 
@@ -312,10 +314,13 @@ def tube_max(
 
 def _check(xyz, anchors, index, frame, weight):
     if xyz.dim() != 4 or xyz.shape[-1] != 3 or xyz.dtype != torch.float32:
-        raise ValueError(f"xyz: got {xyz.dtype} of shape {tuple(xyz.shape)}, expected float32 (batch, frames, points, 3)")
+        raise ValueError(
+            f"xyz: got {xyz.dtype} of shape {tuple(xyz.shape)}, expected float32 (batch, frames, points, 3)"
+        )
     if index.dim() != 5 or index.dtype != torch.int64:
         raise ValueError(
-            f"index: got {index.dtype} of shape {tuple(index.shape)}, expected int64 (batch, times, anchors, window, neighbours)"
+            f"index: got {index.dtype} of shape {tuple(index.shape)}, "
+            "expected int64 (batch, times, anchors, window, neighbours)"
         )
     if anchors.shape != (*index.shape[:3], 3) or anchors.shape[0] != xyz.shape[0] or anchors.dtype != torch.float32:
         raise ValueError(

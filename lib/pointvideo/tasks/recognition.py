@@ -94,7 +94,9 @@ def spread(clips: Clips, per_video: int | None) -> Clips:
         members = np.flatnonzero(clips.sequence == video)
         keep.append(members[np.unique(np.linspace(0, len(members) - 1, per_video).round().astype(int))])
     keep = np.concatenate(keep) if keep else np.empty(0, dtype=np.int64)
-    return Clips(clips.sequence[keep], clips.start[keep], clips.frames, clips.step, clips.videos_total, clips.videos_scored)
+    return Clips(
+        clips.sequence[keep], clips.start[keep], clips.frames, clips.step, clips.videos_total, clips.videos_scored
+    )
 
 
 class FinetuneJob:
