@@ -65,8 +65,8 @@ class Stamp:
 
 
 def current_commit(folder: str | os.PathLike[str] | None = None) -> str:
-    """Commit of the checkout that holds this code, with "+changes" if tracked files differ from it; "unknown"
-    outside a checkout."""
+    """Commit of the checkout that holds this code, with "+changes" if the library's tracked files differ from it;
+    "unknown" outside a checkout. Figures and notebooks do not count: they are what is being made."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -79,7 +79,7 @@ def current_commit(folder: str | os.PathLike[str] | None = None) -> str:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no", "--", ":/lib") else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
