@@ -113,11 +113,15 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
 BEGIN, END = "<!-- results: written by `make readme` from the committed records -->", "<!-- end of results -->"
 
 
+def committed_ledger() -> Ledger:
+    """The committed records alone, without the runs of one's own cache."""
+    figures = project_root() / "figures"
+    return Ledger(figures, sorted(figures.glob("*/records")))
+
+
 def results_section() -> str:
     """The committed recorded tables as Markdown, for the README; runs of one's own cache do not count."""
-    figures = project_root() / "figures"
-    ledger = Ledger(figures, sorted(figures.glob("*/records")))
-    tables = [recorded_table(number, ledger=ledger) for number in TITLES]
+    tables = [recorded_table(number, ledger=committed_ledger()) for number in TITLES]
     return "\n".join([BEGIN, "", *(table.to_markdown() for table in tables), END])
 
 
