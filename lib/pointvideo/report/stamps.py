@@ -79,7 +79,8 @@ def current_commit(folder: str | os.PathLike[str] | None = None) -> str:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no", "--", ":/lib") else "")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/lib")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
