@@ -28,6 +28,9 @@ endif
 
 # Without PASSIVE, a second process on the same cores costs far more than its share; it must stand before torch loads.
 export OMP_WAIT_POLICY := PASSIVE
+# One thread: the same numbers on any number of cores, and hardly slower for models of this size.
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
 export THP_MEM_ALLOC_ENABLE := 1
 export HF_HUB_OFFLINE := 1
 export JUPYTER_PLATFORM_DIRS := 1
