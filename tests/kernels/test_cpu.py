@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from pointvideo.kernels import sample_farthest_points
+from pointvideo.kernels import cpu, sample_farthest_points
 from pointvideo.kernels.cpu import chunks, parallel_for
 
 
@@ -46,6 +50,40 @@ def test_pool_survives_a_fork():
         assert child.exitcode == 0
     finally:
         torch.set_num_threads(before)
+
+
+LIBRARY = """
+from {package}.cpu import njit
+@njit
+def number():
+    return {number}
+"""
+CALLER = """
+from {package}.cpu import njit
+from {package}.vectors import number
+@njit
+def twice():
+    return 2 * number()
+print(twice())
+"""
+
+
+def test_code_compiled_from_another_file_is_not_taken_for_fresh(tmp_path):
+    """A change in a shared file reaches callers whose own file has not changed."""
+    folder = tmp_path / "mini"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "spatial.py").touch()
+    shutil.copy(Path(cpu.__file__), folder / "cpu.py")
+    (folder / "caller.py").write_text(CALLER.format(package="mini"))
+    found = []
+    for number in (1, 1, 7):
+        (folder / "vectors.py").write_text(LIBRARY.format(package="mini", number=number))
+        done = subprocess.run(
+            [sys.executable, "-m", "mini.caller"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        found.append(int(done.stdout))
+    assert found == [2, 2, 14]
 
 
 def test_each_item_is_written_by_its_own_chunk():

@@ -47,8 +47,8 @@ def test_equals_the_specification(dtype, posed):
 def test_opcheck():
     xyz, (position, rotation) = torch.rand(2, 9, 3), poses(2, torch.float32)
     arguments = (xyz, position, rotation, 5.0, 8, 6, torch.tensor([9, 4]), 1e-3)
-    torch.library.opcheck(torch.ops.pointvideo.splat.default, arguments)
-    torch.library.opcheck(torch.ops.pointvideo.visible_points.default, arguments)
+    torch.library.opcheck(torch.ops.pointvideo.splat.default, (*arguments, True))
+    torch.library.opcheck(torch.ops.pointvideo.splat.default, (*arguments, False))
 
 
 def test_refusals():
@@ -59,7 +59,7 @@ def test_refusals():
         ("width: got 0", (xyz, 5.0, 0, 6), {}),
         ("xyz: got torch.float16", (xyz.half(), 5.0, 8, 6), {}),
         ("lengths: got 0 to 10, expected 0 to 9", (xyz, 5.0, 8, 6), {"lengths": torch.tensor([0, 10])}),
-        ("lengths: got torch.int32", (xyz, 5.0, 8, 6), {"lengths": torch.tensor([1, 1], dtype=torch.int32)}),
+        ("lengths: got torch.int32 of shape", (xyz, 5.0, 8, 6), {"lengths": torch.tensor([1, 1], dtype=torch.int32)}),
         ("rotation: got", (xyz, 5.0, 8, 6), {"rotation": torch.eye(3)}),
         (
             "xyz: got 1 values that are NaN",

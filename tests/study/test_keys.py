@@ -57,6 +57,14 @@ def test_every_field_data_and_torch_count(package: Path, monkeypatch: pytest.Mon
     assert recipe_key(Pretrain(), "data", package=package) != key
 
 
+def test_forced_specification_is_another_run(package: Path, monkeypatch: pytest.MonkeyPatch):
+    plain = recipe_key(Pretrain(), "abc", package=package)
+    monkeypatch.setenv("POINTVIDEO_KERNELS", "fast")
+    assert recipe_key(Pretrain(), "abc", package=package) == plain
+    monkeypatch.setenv("POINTVIDEO_KERNELS", "specification")
+    assert recipe_key(Pretrain(), "abc", package=package) != plain
+
+
 def test_a_start_enters_by_its_key_with_its_own_data(package: Path):
     fingerprints = {"people": "p", "gestures": "g"}
     recipe = Finetune(dataset="gestures", init=Pretrain())

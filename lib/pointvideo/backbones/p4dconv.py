@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..kernels import ball_query, sample_farthest_points, tube_max
-from ..kernels.tube_max import tube_displacements
+from ..kernels import ball_query, feature_tube_max, sample_farthest_points, tube_max, tube_moments
+from ..kernels.tubes import tube_displacements
 from .tokens import Tokens
 
 POOLS = ("max", "sum", "mean")
@@ -39,10 +39,42 @@ class PointLinear(nn.Module):
         self.activation = activation
 
     def forward(self, values: Tensor) -> Tensor:
-        values = self.linear(values)
+        return self.finish(self.linear(values))
+
+    def finish(self, values: Tensor) -> Tensor:
+        """What follows the linear map."""
         if self.norm is not None:
             values = self.norm(values.flatten(0, -2)).view_as(values)
         return values.relu() if self.activation else values
+
+    def finish_extreme(self, values: Tensor, moments: tuple[Tensor, Tensor] | None, count: int) -> Tensor:
+        """What follows the linear map, for its largest responses (smallest, where the norm's scale is negative).
+
+        Args:
+            values: (..., channels) extreme responses, bias included.
+            moments: mean and covariance of the linear map's inputs; needed in training with batch norm only.
+            count: inputs that the moments are taken over.
+        """
+        norm = self.norm
+        if norm is not None:
+            if moments is None:
+                mean, variance = norm.running_mean, norm.running_var
+            else:
+                weight = self.linear.weight.double()
+                mean = weight @ moments[0]
+                variance = ((weight @ moments[1]) * weight).sum(dim=1)
+                mean = (mean if self.linear.bias is None else mean + self.linear.bias).to(values.dtype)
+                variance = variance.to(values.dtype)
+                _update_running(norm, mean.detach(), variance.detach(), count)
+            values = (values - mean) * (variance + norm.eps).rsqrt() * norm.weight + norm.bias
+        return values.relu() if self.activation else values
+
+
+def _update_running(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Batch norm's bookkeeping: running statistics, the variance with its n - 1."""
+    norm.num_batches_tracked += 1
+    norm.running_mean.lerp_(mean, norm.momentum)
+    norm.running_var.lerp_(variance * (count / max(count - 1, 1)), norm.momentum)
 
 
 class P4DConv(nn.Module):
@@ -108,10 +140,21 @@ class P4DConv(nn.Module):
         )
 
     @property
-    def fused(self) -> bool:
-        """Whether the whole layer is one :func:`tube_max`: nothing between the linear map and the maxima."""
-        plain = self.feature is None and not len(self.further) and self.displacement.norm is None
-        return plain and self.spatial_pool == self.temporal_pool == "max"
+    def route(self) -> str:
+        """How the layer is computed; all three give the same values.
+
+        "tube": coordinates alone, one layer, spatial maximum: the linear map's extremes come from :func:`tube_max`;
+        batch norm, with statistics from :func:`tube_moments`, and ReLU follow them, being monotone in each channel.
+        "group": features, one layer without norm or ReLU, joined by "+", spatial maximum: :func:`feature_tube_max`.
+        "grouped": everything else, with every neighbour's channels in memory. A ReLU between the two branches and the
+        maximum, a product, a further layer, a sum or mean over neighbours: none of them commutes with the maximum.
+        """
+        if self.spatial_pool != "max" or len(self.further):
+            return "grouped"
+        if self.feature is None:
+            return "tube"
+        plain = self.displacement.norm is None and not self.displacement.activation
+        return "group" if plain and self.join == "+" else "grouped"
 
     def windows(self, frames: int, device: torch.device | None = None) -> Tensor:
         """Source frame of each window position, (times, window) int64; -1 stands for a zero frame."""
@@ -139,7 +182,7 @@ class P4DConv(nn.Module):
             raise ValueError(
                 f"clip: got {points} points a frame, expected at least the stride of {self.spatial_stride}"
             )
-        padded = torch.cat([xyz, torch.zeros_like(xyz[:, :1])], dim=1) if bool((source < 0).any()) else xyz
+        padded = torch.cat([xyz, torch.zeros_like(xyz[:, :1])], dim=1) if self.padding_mode == "zeros" else xyz
         centres = padded[:, source[:, window // 2]].reshape(batch * times, points, 3)
         chosen = sample_farthest_points(centres, count)
         anchors = centres.gather(1, chosen[..., None].expand(-1, -1, 3))
@@ -159,25 +202,88 @@ class P4DConv(nn.Module):
             found, wanted = ("none", "some") if features is None else ("some", "none")
             raise ValueError(f"features: got {found}, expected {wanted} (inputs is 0 for coordinates alone)")
         anchors, index, source = self.tubes(xyz)
-        if self.fused:
-            linear = self.displacement.linear
-            values = tube_max(xyz, anchors, index, source, linear.weight)
+        values = getattr(self, f"_{self.route}")(xyz, features, anchors, index, source)
+        return Tokens(anchors, values)
+
+    def _tube(self, xyz, features, anchors, index, source) -> Tensor:
+        layer = self.displacement
+        linear, norm = layer.linear, layer.norm
+        # one maximum over the whole tube, unless the frames of the window are to be added up
+        whole = self.temporal_pool == "max"
+        # where batch norm's scale is negative, the smallest response becomes the largest: max(-W d) = -min(W d)
+        sign = None if norm is None else torch.where(norm.weight.detach() < 0, -1.0, 1.0)
+        weight = linear.weight if sign is None else linear.weight * sign[:, None]
+        if whole:
+            values = tube_max(xyz, anchors, index, source, weight)
+        else:
+            values = self._tube_by_frame(xyz, anchors, index, source, weight)
+        values = values if sign is None else values * sign
+        values = values if linear.bias is None else values + linear.bias
+        moments = None
+        if norm is not None and norm.training:
+            moments = tube_moments(xyz, anchors, index, source)
+        values = layer.finish_extreme(values, moments, index.numel())
+        return values if whole else _pool(values, 2, self.temporal_pool)
+
+    @staticmethod
+    def _tube_by_frame(xyz, anchors, index, source, weight) -> Tensor:
+        """Spatial maxima of each frame of the window: (batch, times, window, anchors, channels)."""
+        batch, times, count, window, neighbours = index.shape
+        offset = torch.arange(window, device=xyz.device) - window // 2
+        values = tube_max(
+            xyz,
+            anchors.repeat_interleave(window, dim=1),
+            index.transpose(2, 3).reshape(batch, times * window, count, 1, neighbours),
+            source.reshape(times * window, 1),
+            weight,
+        )
+        # a window of one frame has dt = 0; the frame's own dt is the same for all its neighbours
+        return values.view(batch, times, window, count, -1) + (offset[:, None, None] * weight[:, 3])
+
+    def _group(self, xyz, features, anchors, index, source) -> Tensor:
+        batch, times, count, window, neighbours = index.shape
+        displace, feature = self.displacement.linear, self.feature.linear
+        # W (p - a) = W p - W a loses digits where coordinates are large beside the ball; the clip's centre is as good
+        # an origin as any
+        centre = anchors.detach().mean(dim=(1, 2), keepdim=True)
+        points, features = xyz - centre, features.to(xyz.dtype)
+        if self.padding_mode == "zeros":  # a last frame of featureless points at the origin stands for the padding
+            points = torch.cat([points, -centre.expand_as(points[:, :1])], dim=1)
+            features = torch.cat([features, torch.zeros_like(features[:, :1])], dim=1)
+        weight = torch.cat([feature.weight, displace.weight], dim=1)
+        frames = points.shape[1]
+        cloud = torch.arange(batch, device=xyz.device)[:, None, None] * frames + source.where(source >= 0, frames - 1)
+        inputs = (features.flatten(0, 1), points.flatten(0, 1), weight)
+        share = (anchors - centre) @ displace.weight[:, :3].T  # what the anchor takes off every neighbour's response
+        if self.temporal_pool == "max":
+            values = feature_tube_max(*inputs, index.flatten(0, 1), cloud.flatten(0, 1))
+            values = values.view(batch, times, count, -1) - share
+        else:
+            # spatial maxima of each frame of the window; alone in its window a frame has dt = 0
+            rows = index.transpose(2, 3).reshape(batch * times * window, count, 1, neighbours)
+            values = feature_tube_max(*inputs, rows, cloud.view(-1, 1)).view(batch, times, window, count, -1)
+            offset = torch.arange(window, device=xyz.device) - window // 2
+            values = values - share[:, :, None] + offset[:, None, None] * displace.weight[:, 3]
+        for linear in (displace, feature):
             values = values if linear.bias is None else values + linear.bias
-            return Tokens(anchors, values.relu() if self.displacement.activation else values)
+        return values if self.temporal_pool == "max" else _pool(values, 2, self.temporal_pool)
+
+    def _grouped(self, xyz, features, anchors, index, source) -> Tensor:
         values = self.displacement(tube_displacements(xyz, anchors, index, source))
         if features is not None:
-            grouped = self.feature(_group(features, index, source))
+            # the linear map stands in front of the gather: once a point, not once a neighbour
+            mapped = self.feature.linear(torch.cat([features, torch.zeros_like(features[:, :1])], dim=1))
+            grouped = self.feature.finish(_gather_tubes(mapped, index, source))
             values = values + grouped if self.join == "+" else values * grouped
         values = self.further(values)
         values = _pool(values, 4, self.spatial_pool)  # neighbours
-        return Tokens(anchors, _pool(values, 3, self.temporal_pool))  # window
+        return _pool(values, 3, self.temporal_pool)  # window
 
 
-def _group(features: Tensor, index: Tensor, source: Tensor) -> Tensor:
-    """Features of every neighbour: (batch, times, anchors, window, neighbours, channels)."""
+def _gather_tubes(features: Tensor, index: Tensor, source: Tensor) -> Tensor:
+    """Features of every neighbour: (batch, times, anchors, window, neighbours, channels); frame -1 is the last one."""
     batch, times, count, window, neighbours = index.shape
-    padded = torch.cat([features, torch.zeros_like(features[:, :1])], dim=1)
-    clouds = padded[:, source]
+    clouds = features[:, source]
     rows = index.permute(0, 1, 3, 2, 4).reshape(batch, times, window, count * neighbours, 1)
     grouped = clouds.gather(3, rows.expand(-1, -1, -1, -1, features.shape[-1]))
     return grouped.view(batch, times, window, count, neighbours, -1).transpose(2, 3)

@@ -7,26 +7,61 @@ import math
 import torch
 from torch import Tensor
 
+OFFSETS = 2**31 - 1  # kernels count within one cloud in 32 bits; the cloud's base is counted in 64
+
 
 def check_cloud(name: str, value: Tensor, like: Tensor | None = None) -> None:
-    """Refuse anything but a finite floating ``(clouds, points, 3)`` tensor, with ``like``'s batch, dtype and device."""
+    """Refuse anything but a float32 ``(clouds, points, 3)`` tensor with ``like``'s batch and device; values unseen."""
     if not isinstance(value, Tensor):
         raise ValueError(f"{name}: got {type(value).__name__}, expected a tensor of shape (clouds, points, 3)")
     if value.dim() != 3 or value.shape[-1] != 3:
         raise ValueError(f"{name}: got shape {tuple(value.shape)}, expected (clouds, points, 3)")
     if value.dtype != torch.float32:
         raise ValueError(f"{name}: got {value.dtype}, expected torch.float32")
+    check_offsets(name, value)
     if like is not None:
-        if value.shape[0] != like.shape[0]:
-            raise ValueError(f"{name}: got {value.shape[0]} clouds, expected {like.shape[0]} as in the first argument")
-        if value.device != like.device:
-            raise ValueError(f"{name}: got device {value.device}, expected {like.device} as in the first argument")
-    check_finite(name, value)
+        check_like(name, value, like)
+
+
+def check_like(name: str, value: Tensor, like: Tensor) -> None:
+    """Refuse another number of clouds or another device than ``like``'s."""
+    if value.shape[0] != like.shape[0]:
+        raise ValueError(f"{name}: got {value.shape[0]} clouds, expected {like.shape[0]} as in the first argument")
+    if value.device != like.device:
+        raise ValueError(f"{name}: got device {value.device}, expected {like.device} as in the first argument")
+
+
+def check_offsets(name: str, value: Tensor) -> None:
+    """Refuse clouds within which an offset does not fit 32 bits."""
+    size = value.shape[1:].numel()
+    if size > OFFSETS:
+        raise ValueError(f"{name}: got {size} numbers a cloud, expected at most {OFFSETS}")
+
+
+def check_lengths(name: str, value: Tensor | None, like: Tensor) -> None:
+    """Refuse anything but one int64 number of points for each of ``like``'s clouds; values unseen."""
+    if value is None:
+        return
+    if not isinstance(value, Tensor) or value.dtype != torch.int64 or value.shape != like.shape[:1]:
+        found = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"{name}: got {found}, expected int64 ({like.shape[0]},)")
+    check_like(name, value, like)
+
+
+def check_length_values(name: str, value: Tensor | None, points: int) -> None:
+    """Refuse lengths outside 1 … ``points``."""
+    if value is not None:
+        check_range(name, value, 1, points)
+
+
+def is_finite(value: Tensor) -> bool:
+    """Whether no number is NaN or infinite; mostly in one pass."""
+    return not value.numel() or bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
 
 
 def check_finite(name: str, value: Tensor) -> None:
     """Refuse NaN and infinity; the count in the message tells a stray value from a broken tensor."""
-    if value.numel() and not bool(torch.isfinite(value.sum())) and not bool(torch.isfinite(value).all()):
+    if not is_finite(value):
         bad = int((~torch.isfinite(value)).sum())
         raise ValueError(f"{name}: got {bad} values that are NaN or infinite, expected finite coordinates")
 
@@ -45,14 +80,18 @@ def check_length(name: str, value: float) -> None:
         raise ValueError(f"{name}: got {value!r}, expected a finite number above 0")
 
 
-def check_index(name: str, value: Tensor, clouds: int, limit: int) -> None:
-    """Refuse anything but int64 indices into ``range(limit)``."""
+def check_index(name: str, value: Tensor, like: Tensor) -> None:
+    """Refuse anything but int64 indices with ``like``'s batch and device; values unseen."""
     if not isinstance(value, Tensor) or value.dtype != torch.int64:
         found = value.dtype if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"{name}: got {found}, expected a tensor of torch.int64")
-    if value.shape[0] != clouds:
-        raise ValueError(f"{name}: got {value.shape[0]} clouds, expected {clouds} as in the first argument")
+    check_offsets(name, value)
+    check_like(name, value, like)
+
+
+def check_range(name: str, value: Tensor, low: int, high: int) -> None:
+    """Refuse integers outside ``low`` … ``high``."""
     if value.numel():
-        low, high = int(value.min()), int(value.max())
-        if low < 0 or high >= limit:
-            raise ValueError(f"{name}: got indices from {low} to {high}, expected 0 to {limit - 1}")
+        smallest, largest = (int(bound) for bound in torch.aminmax(value))
+        if smallest < low or largest > high:
+            raise ValueError(f"{name}: got {smallest} to {largest}, expected {low} to {high}")

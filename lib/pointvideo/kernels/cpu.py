@@ -8,16 +8,36 @@ clouds into chunks and hands them to a pool that notices a fork and starts afres
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numba
 import torch
 
+# Compiled functions of these files are called from compiled functions of others.
+SHARED = ("spatial.py", "vectors.py")
+_shared_digest = hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in SHARED)).hexdigest()
+
+
+def _compile(fastmath: bool | set[str]) -> Callable:
+    def decorate(function: Callable) -> Callable:
+        compiled = numba.njit(nogil=True, fastmath=fastmath, cache=True)(function)
+        # numba takes cached code as fresh while the function's own file is; it does not see the files that it calls
+        stored = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+        if stored is not None:
+            stored._source_stamp = (stored._source_stamp, _shared_digest)
+        return compiled
+
+    return decorate
+
+
 # No contraction into fused multiply-adds: indices must be bit-equal to the specification.
-njit = numba.njit(nogil=True, fastmath=False, cache=True)
+njit = _compile(fastmath=False)
 # Sums whose last bit does not decide an index may be fused.
-njit_fused = numba.njit(nogil=True, fastmath={"contract", "nsz"}, cache=True)
+njit_fused = _compile(fastmath={"contract", "nsz"})
 
 _pool: ThreadPoolExecutor | None = None
 _pool_owner: tuple[int, int] = (0, 0)
@@ -32,18 +52,18 @@ def _executor(threads: int) -> ThreadPoolExecutor:
     return _pool
 
 
-def chunks(count: int, threads: int) -> list[tuple[int, int]]:
-    """Cut ``range(count)`` into at most ``4 · threads`` nearly equal runs, in order."""
-    parts = max(1, min(count, 4 * threads if threads > 1 else 1))
+def chunks(count: int, threads: int, per_thread: int = 4) -> list[tuple[int, int]]:
+    """Cut ``range(count)`` into at most ``per_thread · threads`` nearly equal runs, in order."""
+    parts = max(1, min(count, per_thread * threads if threads > 1 else 1))
     edges = [count * part // parts for part in range(parts + 1)]
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-def parallel_for(kernel, count: int, *arrays) -> None:
+def parallel_for(kernel, count: int, *arrays, per_thread: int = 4) -> None:
     """Call ``kernel(start, stop, *arrays)`` until every item of ``range(count)`` is done.
 
-    The chunks run on ``torch.get_num_threads()`` threads. A kernel writes only to the slots of its own
-    items, so the result does not depend on the number of threads.
+    The chunks, ``per_thread`` for each of ``torch.get_num_threads()`` threads, run as threads come free. A kernel
+    writes only to the slots of its own items, so the result does not depend on the number of threads.
     """
     if count <= 0:
         return
@@ -51,7 +71,15 @@ def parallel_for(kernel, count: int, *arrays) -> None:
     if threads == 1 or count == 1:
         kernel(0, count, *arrays)
         return
-    pool = _executor(threads)
-    futures = [pool.submit(kernel, start, stop, *arrays) for start, stop in chunks(count, threads)]
-    for future in futures:
-        future.result()
+    runs = iter(chunks(count, threads, per_thread))  # the interpreter's lock makes next() on it atomic
+
+    def work() -> None:
+        for start, stop in runs:
+            kernel(start, stop, *arrays)
+
+    futures = [_executor(threads).submit(work) for _ in range(min(threads, count) - 1)]
+    try:
+        work()
+    finally:
+        for future in futures:
+            future.result()

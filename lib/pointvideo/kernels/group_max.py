@@ -12,8 +12,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .checks import check_index
+from .checks import check_index, check_offsets, check_range, is_finite
 from .cpu import njit, parallel_for
+from .dispatch import launcher, refuse_second_derivative, specified
+
+BLOCK = 64  # channels that one thread adds up in the backward pass
 
 
 def group_max_specification(features: Tensor, index: Tensor) -> Tensor:
@@ -25,57 +28,91 @@ def group_max_specification(features: Tensor, index: Tensor) -> Tensor:
 
 
 @njit
-def _group_max_cpu(start, stop, features, index, output, argument):
+def group_max_cpu(start, stop, clouds, order, source, index, output, argument):
+    """Maxima of the groups ``start … stop-1``, counted row by row in ``order``; a row looks into its source cloud."""
     neighbours = index.shape[2]
-    channels = features.shape[2]
-    for cloud in range(start, stop):
-        for group in range(index.shape[1]):
-            best = output[cloud, group]
-            source = argument[cloud, group]
-            first = index[cloud, group, 0]
-            for channel in range(channels):
-                best[channel] = features[cloud, first, channel]
-                source[channel] = first
-            for neighbour in range(1, neighbours):
-                point = index[cloud, group, neighbour]
-                if point == first:
-                    continue  # padding of a short ball, or a repeat that cannot win
-                row = features[cloud, point]
-                small = np.int32(point)
-                for channel in range(channels):
-                    value = row[channel]
-                    old = best[channel]
-                    source[channel] = small if value > old else source[channel]
-                    best[channel] = value if value > old else old
+    for item in range(start, stop):
+        position, group = divmod(item, index.shape[1])
+        row = order[position]
+        cloud = clouds[source[row]]
+        best = output[row, group]
+        chosen = argument[row, group]
+        members = index[row, group]
+        first = members[0]
+        initial = cloud[first]
+        for channel in range(best.shape[0]):
+            best[channel] = initial[channel]
+            chosen[channel] = np.int32(first)
+        place = 1
+        while place < neighbours:
+            if members[place] == first:
+                place += 1  # padding of a short ball, or a repeat that cannot win
+                continue
+            p0 = members[place]
+            p1 = members[place + 1] if place + 1 < neighbours else p0
+            p2 = members[place + 2] if place + 2 < neighbours else p0
+            p3 = members[place + 3] if place + 3 < neighbours else p0
+            _take_four(np.int32(p0), np.int32(p1), np.int32(p2), np.int32(p3), cloud, best, chosen)
+            place += 4
+
+
+@njit
+def _take_four(p0, p1, p2, p3, cloud, best, chosen):
+    r0, r1, r2, r3 = cloud[p0], cloud[p1], cloud[p2], cloud[p3]
+    for channel in range(best.shape[0]):
+        v0, v1, v2, v3 = r0[channel], r1[channel], r2[channel], r3[channel]
+        # explicit selects: LLVM turns them into vector blends, it does not vectorise a float max
+        p01 = p1 if v1 > v0 else p0
+        v01 = v1 if v1 > v0 else v0
+        p23 = p3 if v3 > v2 else p2
+        v23 = v3 if v3 > v2 else v2
+        p = p23 if v23 > v01 else p01
+        v = v23 if v23 > v01 else v01
+        old = best[channel]
+        chosen[channel] = p if v > old else chosen[channel]
+        best[channel] = v if v > old else old
 
 
 @njit
 def _group_max_backward_cpu(start, stop, argument, gradient, to_features):
-    for cloud in range(start, stop):
+    channels = argument.shape[2]
+    blocks = (channels + BLOCK - 1) // BLOCK
+    for item in range(start, stop):
+        cloud, block = divmod(item, blocks)
         for group in range(argument.shape[1]):
-            for channel in range(argument.shape[2]):
+            for channel in range(block * BLOCK, min(channels, block * BLOCK + BLOCK)):
                 to_features[cloud, argument[cloud, group, channel], channel] += gradient[cloud, group, channel]
 
 
-@torch.library.custom_op("pointvideo::group_max", mutates_args=())
-def _operator(features: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+def _specification(features, index):
     clouds, count, neighbours = index.shape
-    channels = features.shape[-1]
-    if features.device.type != "cpu":
-        rows = index.reshape(clouds, count * neighbours, 1).expand(-1, -1, channels)
-        output, slot = features.gather(1, rows).view(clouds, count, neighbours, channels).max(dim=2)
-        return output, index.gather(2, slot).to(torch.int32)
-    output = features.new_empty(clouds, count, channels)
-    argument = torch.empty(clouds, count, channels, dtype=torch.int32)
-    parallel_for(
-        _group_max_cpu,
-        clouds,
-        features.detach().contiguous().numpy(),
-        index.contiguous().numpy(),
-        output.numpy(),
-        argument.numpy(),
-    )
-    return output, argument
+    rows = index.reshape(clouds, count * neighbours, 1).expand(-1, -1, features.shape[-1])
+    output, slot = features.gather(1, rows).view(clouds, count, neighbours, features.shape[-1]).max(dim=2)
+    return output, index.gather(2, slot).to(torch.int32)
+
+
+@torch.library.custom_op("pointvideo::group_max", mutates_args=(), device_types="cpu")
+def _operator(features: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    check_range("index", index, 0, features.shape[1] - 1)
+    # a NaN loses every comparison: the specification lets it win
+    if specified() or not is_finite(features):
+        return _specification(features, index)
+    # numba knows no half precision; a maximum loses nothing on the way to float32 and back
+    values = features if features.dtype in (torch.float32, torch.float64) else features.float()
+    clouds, count, _ = index.shape
+    output = values.new_empty(clouds, count, features.shape[-1])
+    argument = torch.empty(output.shape, dtype=torch.int32)
+    every = torch.arange(clouds)
+    arrays = (tensor.detach().contiguous().numpy() for tensor in (values, every, every, index, output, argument))
+    parallel_for(group_max_cpu, clouds * count, *arrays)
+    return output.to(features.dtype), argument
+
+
+@_operator.register_kernel("cuda")
+def _operator_cuda(features, index):
+    check_range("index", index, 0, features.shape[1] - 1)
+    launch = launcher("group_max", "group_max") or _specification
+    return launch(features.detach().contiguous(), index.contiguous())
 
 
 @_operator.register_fake
@@ -84,20 +121,27 @@ def _operator_fake(features, index):
     return features.new_empty(shape), features.new_empty(shape, dtype=torch.int32)
 
 
-@torch.library.custom_op("pointvideo::group_max_backward", mutates_args=())
+def _backward_specification(argument, gradient, points):
+    to_features = gradient.new_zeros(gradient.shape[0], points, gradient.shape[2])
+    return to_features.scatter_add(1, argument.long(), gradient)
+
+
+@torch.library.custom_op("pointvideo::group_max_backward", mutates_args=(), device_types="cpu")
 def _backward_operator(argument: Tensor, gradient: Tensor, points: int) -> Tensor:
+    if specified():
+        return _backward_specification(argument, gradient, points)
+    values = gradient if gradient.dtype in (torch.float32, torch.float64) else gradient.float()
     clouds, _, channels = gradient.shape
-    to_features = gradient.new_zeros(clouds, points, channels)
-    if gradient.device.type != "cpu":
-        return to_features.scatter_add(1, argument.long(), gradient)
-    parallel_for(
-        _group_max_backward_cpu,
-        clouds,
-        argument.numpy(),
-        gradient.detach().contiguous().numpy(),
-        to_features.numpy(),
-    )
-    return to_features
+    to_features = values.new_zeros(clouds, points, channels)
+    arrays = (tensor.detach().contiguous().numpy() for tensor in (argument, values))
+    parallel_for(_group_max_backward_cpu, clouds * ((channels + BLOCK - 1) // BLOCK), *arrays, to_features.numpy())
+    return to_features.to(gradient.dtype)
+
+
+@_backward_operator.register_kernel("cuda")
+def _backward_cuda(argument, gradient, points):
+    launch = launcher("group_max", "group_max_backward") or _backward_specification
+    return launch(argument.contiguous(), gradient.contiguous(), points)
 
 
 @_backward_operator.register_fake
@@ -108,14 +152,18 @@ def _backward_fake(argument, gradient, points):
 def _setup_context(ctx, inputs, output):
     ctx.save_for_backward(output[1])
     ctx.points = inputs[0].shape[1]
+    ctx.set_materialize_grads(False)
 
 
 def _backward(ctx, gradient, _):
+    if gradient is None:
+        return None, None
     (argument,) = ctx.saved_tensors
     return _backward_operator(argument, gradient, ctx.points), None
 
 
 _operator.register_autograd(_backward, setup_context=_setup_context)
+refuse_second_derivative(_backward_operator, "group_max")
 
 
 def group_max(
@@ -124,7 +172,7 @@ def group_max(
     """Channel-wise maximum of ``features`` over each group's points.
 
     Args:
-        features: float32 or float64.
+        features: float64, float32, float16 or bfloat16.
         index: int64 points of each group; repeats are allowed.
 
     Returns:
@@ -135,12 +183,13 @@ def group_max(
 
     Source: the grouping of PointNet++ (Qi et al. 2017) as P4DConv and PSTConv use it.
     """
-    if features.dim() != 3 or not features.is_floating_point():
-        raise ValueError(
-            f"features: got {features.dtype} of shape {tuple(features.shape)}, "
-            "expected floating (clouds, points, channels)"
-        )
-    if index.dim() != 3 or index.shape[-1] == 0:
-        raise ValueError(f"index: got shape {tuple(index.shape)}, expected (clouds, groups, at least one neighbour)")
-    check_index("index", index, features.shape[0], features.shape[1])
+    if not isinstance(features, Tensor) or features.dim() != 3 or not features.is_floating_point():
+        is_tensor = isinstance(features, Tensor)
+        found = f"{features.dtype} of shape {tuple(features.shape)}" if is_tensor else type(features).__name__
+        raise ValueError(f"features: got {found}, expected floating (clouds, points, channels)")
+    if not isinstance(index, Tensor) or index.dim() != 3 or index.shape[-1] == 0:
+        found = f"shape {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
+        raise ValueError(f"index: got {found}, expected (clouds, groups, at least one neighbour)")
+    check_offsets("features", features)
+    check_index("index", index, features)
     return _operator(features, index)[0]

@@ -14,8 +14,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .checks import check_count, check_finite, check_length
+from .checks import OFFSETS, check_count, check_finite, check_length, check_lengths, check_offsets, check_range
 from .cpu import njit, parallel_for
+from .dispatch import launcher, specified
+
+DTYPES = (torch.float32, torch.float64)
 
 
 def splat_specification(
@@ -40,7 +43,7 @@ def splat_specification(
     column = focal * x / safe + width / 2
     row = focal * y / safe + height / 2
     inside = ahead & (column > -1) & (column < width) & (row > -1) & (row < height)
-    pixel = torch.where(inside, row.trunc() * width + column.trunc(), torch.zeros_like(z)).long()
+    pixel = row.where(inside, 0).long() * width + column.where(inside, 0).long()  # whole numbers, cut towards zero
     depth = torch.full((clouds, height * width), torch.inf, dtype=z.dtype, device=z.device)
     depth = depth.scatter_reduce(1, pixel, torch.where(inside, z, torch.full_like(z, torch.inf)), "amin")
     nearest = depth.gather(1, pixel)
@@ -93,15 +96,21 @@ def _visible_cpu(start, stop, xyz, position, rotation, lengths, focal, width, he
     ahead = np.empty(points, xyz.dtype)
     pixel = np.empty(points, np.int32)
     depth = np.empty(width * height + 1, xyz.dtype)
+    depth[:] = np.inf
     for cloud in range(start, stop):
         length = lengths[cloud]
-        depth[:] = np.inf
         _project(cloud, length, xyz, position, rotation, focal, width, height, column, row, ahead, pixel, depth)
         for point in range(length):
             target = pixel[point]
             visible[cloud, point] = (target < width * height) & (ahead[point] - depth[target] < tolerance)
         for point in range(length, points):
             visible[cloud, point] = False
+        # an image is mostly larger than a cloud: only what was touched is wiped
+        if length < (width * height) >> 4:
+            for point in range(length):
+                depth[pixel[point]] = np.inf
+        else:
+            depth[:] = np.inf
 
 
 @njit
@@ -135,7 +144,7 @@ def _arrays(xyz, position, rotation, focal, lengths, tolerance):
     return *tensors, scalar(focal), scalar(tolerance)
 
 
-@torch.library.custom_op("pointvideo::splat", mutates_args=())
+@torch.library.custom_op("pointvideo::splat", mutates_args=(), device_types="cpu")
 def _operator(
     xyz: Tensor,
     position: Tensor,
@@ -145,80 +154,90 @@ def _operator(
     height: int,
     lengths: Tensor,
     tolerance: float,
+    images: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if xyz.device.type != "cpu":
-        return splat_specification(xyz, position, rotation, focal, width, height, lengths, tolerance)
+    """visible, depth and index; the two images have no clouds unless asked for."""
+    _check_values(xyz, position, rotation, lengths)
+    if specified():
+        return _specification(xyz, position, rotation, focal, width, height, lengths, tolerance, images)
     clouds, points, _ = xyz.shape
     visible = torch.empty(clouds, points, dtype=torch.bool)
-    depth = xyz.new_empty(clouds, height * width)
-    index = torch.empty(clouds, height * width, dtype=torch.int64)
-    cloud, place, axes, counts, scale, slack = _arrays(xyz, position, rotation, focal, lengths, tolerance)
-    images = (visible.numpy(), depth.numpy(), index.numpy())
-    parallel_for(_splat_cpu, clouds, cloud, place, axes, counts, scale, width, height, slack, *images)
-    return visible, depth.view(clouds, height, width), index.view(clouds, height, width)
+    depth, index = _images(xyz, height, width, images)
+    arguments = (
+        *_arrays(xyz, position, rotation, lengths),
+        xyz.numpy().dtype.type(focal),
+        width,
+        height,
+        xyz.numpy().dtype.type(tolerance),
+        visible.numpy(),
+    )
+    if images:
+        flat = (depth.view(clouds, height * width).numpy(), index.view(clouds, height * width).numpy())
+        parallel_for(_splat_cpu, clouds, *arguments, *flat)
+    else:
+        parallel_for(_visible_cpu, clouds, *arguments, per_thread=1)  # each run wipes an image of its own first
+    return visible, depth, index
+
+
+@_operator.register_kernel("cuda")
+def _operator_cuda(xyz, position, rotation, focal, width, height, lengths, tolerance, images):
+    _check_values(xyz, position, rotation, lengths)
+    launch = launcher("splat", "splat")
+    if launch is None:
+        return _specification(xyz, position, rotation, focal, width, height, lengths, tolerance, images)
+    tensors = (tensor.contiguous() for tensor in (xyz, position, rotation))
+    visible, depth, index = launch(*tensors, focal, width, height, lengths.contiguous(), tolerance, images)
+    return (visible, depth, index) if images else (visible, *_images(xyz, height, width, False))
 
 
 @_operator.register_fake
-def _operator_fake(xyz, position, rotation, focal, width, height, lengths, tolerance):
-    clouds, points, _ = xyz.shape
-    image = (clouds, height, width)
-    return (
-        xyz.new_empty((clouds, points), dtype=torch.bool),
-        xyz.new_empty(image),
-        xyz.new_empty(image, dtype=torch.int64),
-    )
+def _operator_fake(xyz, position, rotation, focal, width, height, lengths, tolerance, images):
+    return xyz.new_empty(xyz.shape[:2], dtype=torch.bool), *_images(xyz, height, width, images)
 
 
-@torch.library.custom_op("pointvideo::visible_points", mutates_args=())
-def _visible_operator(
-    xyz: Tensor,
-    position: Tensor,
-    rotation: Tensor,
-    focal: float,
-    width: int,
-    height: int,
-    lengths: Tensor,
-    tolerance: float,
-) -> Tensor:
-    if xyz.device.type != "cpu":
-        return splat_specification(xyz, position, rotation, focal, width, height, lengths, tolerance)[0]
-    clouds, points, _ = xyz.shape
-    visible = torch.empty(clouds, points, dtype=torch.bool)
-    cloud, place, axes, counts, scale, slack = _arrays(xyz, position, rotation, focal, lengths, tolerance)
-    parallel_for(_visible_cpu, clouds, cloud, place, axes, counts, scale, width, height, slack, visible.numpy())
-    return visible
+def _images(xyz: Tensor, height: int, width: int, wanted: bool) -> tuple[Tensor, Tensor]:
+    shape = (len(xyz) if wanted else 0, height, width)
+    return xyz.new_empty(shape), xyz.new_empty(shape, dtype=torch.int64)
 
 
-@_visible_operator.register_fake
-def _visible_fake(xyz, position, rotation, focal, width, height, lengths, tolerance):
-    return xyz.new_empty(xyz.shape[:2], dtype=torch.bool)
+def _specification(xyz, position, rotation, focal, width, height, lengths, tolerance, images):
+    results = splat_specification(xyz, position, rotation, focal, width, height, lengths, tolerance)
+    return results if images else (results[0], *_images(xyz, height, width, False))
+
+
+def _arrays(*tensors):
+    return tuple(tensor.contiguous().numpy() for tensor in tensors)
+
+
+def _check_values(xyz, position, rotation, lengths) -> None:
+    for name, value in (("xyz", xyz), ("position", position), ("rotation", rotation)):
+        check_finite(name, value)
+    check_range("lengths", lengths, 0, xyz.shape[1])
 
 
 def _prepare(xyz, focal, width, height, position, rotation, lengths, tolerance) -> tuple:
-    if xyz.dim() != 3 or xyz.shape[-1] != 3 or xyz.dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"xyz: got {xyz.dtype} of shape {tuple(xyz.shape)}, expected float32 or float64 (clouds, points, 3)"
-        )
-    check_finite("xyz", xyz)
+    if not isinstance(xyz, Tensor) or xyz.dim() != 3 or xyz.shape[-1] != 3 or xyz.dtype not in DTYPES:
+        found = f"{xyz.dtype} of shape {tuple(xyz.shape)}" if isinstance(xyz, Tensor) else type(xyz).__name__
+        raise ValueError(f"xyz: got {found}, expected float32 or float64 (clouds, points, 3)")
+    check_offsets("xyz", xyz)
     check_length("focal", focal)
     check_length("tolerance", tolerance)
     check_count("width", width)
     check_count("height", height)
+    if width * height >= OFFSETS:
+        raise ValueError(f"width, height: got {width} x {height} pixels, expected fewer than {OFFSETS} in all")
     clouds, points, _ = xyz.shape
     if position is None:
         position = xyz.new_zeros(clouds, 3)
     if rotation is None:
         rotation = torch.eye(3, dtype=xyz.dtype, device=xyz.device).expand(clouds, 3, 3)
     for name, value, shape in (("position", position, (clouds, 3)), ("rotation", rotation, (clouds, 3, 3))):
-        if value.shape != shape or value.dtype != xyz.dtype:
-            raise ValueError(f"{name}: got {value.dtype} of shape {tuple(value.shape)}, expected {xyz.dtype} {shape}")
-        check_finite(name, value)
+        if value.shape != shape or value.dtype != xyz.dtype or value.device != xyz.device:
+            found = f"{value.dtype} of shape {tuple(value.shape)} on {value.device}"
+            raise ValueError(f"{name}: got {found}, expected {xyz.dtype} {shape} on {xyz.device}")
     if lengths is None:
         lengths = torch.full((clouds,), points, device=xyz.device)
-    if lengths.dtype != torch.int64 or lengths.shape != (clouds,):
-        raise ValueError(f"lengths: got {lengths.dtype} of shape {tuple(lengths.shape)}, expected int64 ({clouds},)")
-    if lengths.numel() and (int(lengths.min()) < 0 or int(lengths.max()) > points):
-        raise ValueError(f"lengths: got {int(lengths.min())} to {int(lengths.max())}, expected 0 to {points}")
+    check_lengths("lengths", lengths, xyz)
     return xyz.detach(), position.detach(), rotation.detach(), float(focal), width, height, lengths, float(tolerance)
 
 
@@ -254,7 +273,7 @@ def splat(
 
     Source: C2P, section 3.1, "Occlusion Sampling".
     """
-    return _operator(*_prepare(xyz, focal, width, height, position, rotation, lengths, tolerance))
+    return _operator(*_prepare(xyz, focal, width, height, position, rotation, lengths, tolerance), True)
 
 
 def visible_points(
@@ -269,4 +288,4 @@ def visible_points(
     tolerance: float = 1e-3,
 ) -> Bool[Tensor, "clouds points"]:
     """The first result of :func:`splat` alone: no image is written, which is several times faster."""
-    return _visible_operator(*_prepare(xyz, focal, width, height, position, rotation, lengths, tolerance))
+    return _operator(*_prepare(xyz, focal, width, height, position, rotation, lengths, tolerance), False)[0]

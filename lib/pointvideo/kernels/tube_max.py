@@ -17,9 +17,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .checks import is_finite
 from .cpu import njit, njit_fused, parallel_for
+from .dispatch import launcher, refuse_second_derivative, specified
+from .tubes import check_tube_values, check_tubes, scatter_displacements, tube_displacements
 
 GRADIENT_BLOCKS = 64  # fixed, so that the order of summation does not depend on the number of threads
+WEIGHTS = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def tube_max_specification(xyz: Tensor, anchors: Tensor, index: Tensor, frame: Tensor, weight: Tensor) -> Tensor:
@@ -28,67 +32,48 @@ def tube_max_specification(xyz: Tensor, anchors: Tensor, index: Tensor, frame: T
     return (displacement @ weight.T).flatten(3, 4).amax(dim=3)
 
 
-def tube_displacements(xyz: Tensor, anchors: Tensor, index: Tensor, frame: Tensor) -> Tensor:
-    """(dx, dy, dz, dt) of every neighbour: (batch, times, anchors, window, neighbours, 4)."""
-    batch, times, count, window, neighbours = index.shape
-    # frame -1 is zero padding: a frame whose points all lie at the origin
-    padded = torch.cat([xyz, torch.zeros_like(xyz[:, :1])], dim=1)
-    clouds = padded[:, frame]  # (batch, times, window, points, 3)
-    rows = index.permute(0, 1, 3, 2, 4).reshape(batch, times, window, count * neighbours, 1)
-    points = clouds.gather(3, rows.expand(-1, -1, -1, -1, 3))
-    points = points.view(batch, times, window, count, neighbours, 3).transpose(2, 3)
-    offset = torch.arange(window, dtype=xyz.dtype, device=xyz.device) - window // 2
-    time = offset[:, None, None].expand(batch, times, count, window, neighbours, 1)
-    return torch.cat([points - anchors[:, :, :, None, None], time], dim=-1)
-
-
 @njit
-def _gather(batch, time, anchor, xyz, anchors, index, frame, displacement, slots):
-    """Fill the displacements of one anchor, padding left out; returns how many there are."""
-    window, neighbours = index.shape[3], index.shape[4]
-    ax, ay, az = anchors[batch, time, anchor, 0], anchors[batch, time, anchor, 1], anchors[batch, time, anchor, 2]
-    count = 0
-    for step in range(window):
-        source = frame[time, step]
-        first = index[batch, time, anchor, step, 0]
-        for neighbour in range(neighbours):
-            point = index[batch, time, anchor, step, neighbour]
+def _gather(batch, source, ax, ay, az, xyz, row, slot, displacement, slots):
+    """Displacements of one anchor in one frame without padding; returns their number, filled up to a multiple of 4."""
+    if source < 0:
+        displacement[0, 0], displacement[0, 1], displacement[0, 2] = -ax, -ay, -az
+        slots[0] = slot
+        count = 1
+    else:
+        count = 0
+        first = row[0]
+        for neighbour in range(row.shape[0]):
+            point = row[neighbour]
             if neighbour > 0 and point == first:
                 break
-            if source < 0:
-                displacement[count, 0], displacement[count, 1], displacement[count, 2] = -ax, -ay, -az
-            else:
-                displacement[count, 0] = xyz[batch, source, point, 0] - ax
-                displacement[count, 1] = xyz[batch, source, point, 1] - ay
-                displacement[count, 2] = xyz[batch, source, point, 2] - az
-            displacement[count, 3] = np.float32(step - window // 2)
-            slots[count] = step * neighbours + neighbour
+            displacement[count, 0] = xyz[batch, source, point, 0] - ax
+            displacement[count, 1] = xyz[batch, source, point, 1] - ay
+            displacement[count, 2] = xyz[batch, source, point, 2] - az
+            slots[count] = slot + neighbour
             count += 1
-            if source < 0:
-                break
+    while count % 4:
+        displacement[count] = displacement[count - 1]
+        slots[count] = slots[count - 1]
+        count += 1
     return count
 
 
 @njit_fused
-def _running_max(count, displacement, slots, weight, best, argument):
-    """best[c], argument[c] = max and arg-max over the first ``count`` displacements; count is a multiple of 4."""
-    channels = best.shape[0]
-    for channel in range(channels):
-        best[channel] = np.float32(-np.inf)
-        argument[channel] = 0
-    wx, wy, wz, wt = weight[0], weight[1], weight[2], weight[3]
+def _running_max(count, displacement, slots, weight, shift, best, argument):
+    """Take ``count`` displacements of one frame into best[c], argument[c]; shift[c] is the frame's dt term."""
+    wx, wy, wz = weight[0], weight[1], weight[2]
     for first in range(0, count, 4):
-        x0, y0, z0, t0 = displacement[first]
-        x1, y1, z1, t1 = displacement[first + 1]
-        x2, y2, z2, t2 = displacement[first + 2]
-        x3, y3, z3, t3 = displacement[first + 3]
+        x0, y0, z0 = displacement[first]
+        x1, y1, z1 = displacement[first + 1]
+        x2, y2, z2 = displacement[first + 2]
+        x3, y3, z3 = displacement[first + 3]
         s0, s1, s2, s3 = slots[first], slots[first + 1], slots[first + 2], slots[first + 3]
-        for channel in range(channels):
-            a, b, c, d = wx[channel], wy[channel], wz[channel], wt[channel]
-            v0 = a * x0 + b * y0 + c * z0 + d * t0
-            v1 = a * x1 + b * y1 + c * z1 + d * t1
-            v2 = a * x2 + b * y2 + c * z2 + d * t2
-            v3 = a * x3 + b * y3 + c * z3 + d * t3
+        for channel in range(best.shape[0]):
+            a, b, c, d = wx[channel], wy[channel], wz[channel], shift[channel]
+            v0 = a * x0 + b * y0 + c * z0 + d
+            v1 = a * x1 + b * y1 + c * z1 + d
+            v2 = a * x2 + b * y2 + c * z2 + d
+            v3 = a * x3 + b * y3 + c * z3 + d
             # explicit selects: LLVM turns them into vector blends, it does not vectorise a float max
             s01 = s1 if v1 > v0 else s0
             v01 = v1 if v1 > v0 else v0
@@ -103,22 +88,30 @@ def _running_max(count, displacement, slots, weight, best, argument):
 
 @njit
 def _tube_max_cpu(start, stop, xyz, anchors, index, frame, weight, output, argument):
-    times, count = index.shape[1], index.shape[2]
-    slots_total = index.shape[3] * index.shape[4]
+    times, count, window, neighbours = index.shape[1], index.shape[2], index.shape[3], index.shape[4]
     channels = weight.shape[1]
-    displacement = np.empty((slots_total + 3, 4), np.float32)
-    slots = np.empty(slots_total + 3, np.int32)
-    best_argument = np.empty(channels, np.int32)
+    displacement = np.empty((neighbours + 3, 3), np.float32)
+    slots = np.empty(neighbours + 3, np.int32)
+    chosen = np.empty(channels, np.int32)
+    shift = np.empty((window, channels), np.float32)
+    for step in range(window):
+        for channel in range(channels):
+            shift[step, channel] = weight[3, channel] * np.float32(step - window // 2)
     for item in range(start, stop):
         batch, rest = divmod(item, times * count)
         time, anchor = divmod(rest, count)
-        found = _gather(batch, time, anchor, xyz, anchors, index, frame, displacement, slots)
-        for extra in range(found, (found + 3) // 4 * 4):
-            displacement[extra] = displacement[found - 1]
-            slots[extra] = slots[found - 1]
-        _running_max((found + 3) // 4 * 4, displacement, slots, weight, output[batch, time, anchor], best_argument)
+        ax, ay, az = anchors[batch, time, anchor]
+        best = output[batch, time, anchor]
         for channel in range(channels):
-            argument[batch, time, anchor, channel] = best_argument[channel]
+            best[channel] = np.float32(-np.inf)
+            chosen[channel] = 0
+        for step in range(window):
+            row = index[batch, time, anchor, step]
+            slot = step * neighbours
+            found = _gather(batch, frame[time, step], ax, ay, az, xyz, row, slot, displacement, slots)
+            _running_max(found, displacement, slots, weight, shift[step], best, chosen)
+        for channel in range(channels):
+            argument[batch, time, anchor, channel] = chosen[channel]
 
 
 @njit_fused
@@ -130,28 +123,41 @@ def _weight_gradient_cpu(start, stop, xyz, anchors, index, frame, argument, grad
     items = index.shape[0] * times * count
     table = np.empty((window * neighbours, 4), np.float32)
     for block in range(start, stop):
+        sums = partial[block]
         for channel in range(channels):
             for axis in range(4):
-                partial[block, channel, axis] = np.float32(0)
+                sums[channel, axis] = np.float32(0)
         for item in range(items * block // GRADIENT_BLOCKS, items * (block + 1) // GRADIENT_BLOCKS):
             batch, rest = divmod(item, times * count)
             time, anchor = divmod(rest, count)
+            ax, ay, az = anchors[batch, time, anchor]
             for step in range(window):
                 source = frame[time, step]
+                row = index[batch, time, anchor, step]
                 for neighbour in range(neighbours):
                     slot = step * neighbours + neighbour
-                    point = index[batch, time, anchor, step, neighbour]
-                    for axis in range(3):
-                        value = xyz[batch, source, point, axis] if source >= 0 else np.float32(0)
-                        table[slot, axis] = value - anchors[batch, time, anchor, axis]
+                    point = row[neighbour]
+                    if neighbour > 0 and point == row[0]:
+                        break  # padding is never the argument
+                    if source < 0:
+                        table[slot, 0], table[slot, 1], table[slot, 2] = -ax, -ay, -az
+                    else:
+                        table[slot, 0] = xyz[batch, source, point, 0] - ax
+                        table[slot, 1] = xyz[batch, source, point, 1] - ay
+                        table[slot, 2] = xyz[batch, source, point, 2] - az
                     table[slot, 3] = np.float32(step - window // 2)
+            chosen = argument[batch, time, anchor]
+            values = gradient[batch, time, anchor]
             for channel in range(channels):
-                slot = argument[batch, time, anchor, channel]
-                value = gradient[batch, time, anchor, channel]
-                partial[block, channel, 0] += value * table[slot, 0]
-                partial[block, channel, 1] += value * table[slot, 1]
-                partial[block, channel, 2] += value * table[slot, 2]
-                partial[block, channel, 3] += value * table[slot, 3]
+                d = table[chosen[channel]]
+                value = values[channel]
+                total = sums[channel]
+                t0, t1, t2, t3 = d[0], d[1], d[2], d[3]
+                p0, p1, p2, p3 = total[0], total[1], total[2], total[3]
+                total[0] = p0 + value * t0
+                total[1] = p1 + value * t1
+                total[2] = p2 + value * t2
+                total[3] = p3 + value * t3
 
 
 @njit
@@ -172,25 +178,47 @@ def _coordinate_gradient_cpu(start, stop, index, frame, weight, argument, gradie
                             to_xyz[batch, source, point, axis] += share
 
 
-@torch.library.custom_op("pointvideo::tube_max", mutates_args=())
+def _specification(xyz, anchors, index, frame, weight):
+    values = (tube_displacements(xyz, anchors, index, frame) @ weight.T).flatten(3, 4)
+    output, argument = values.max(dim=3)
+    return output, argument.to(torch.int16)
+
+
+def _backward_specification(xyz, anchors, index, frame, weight, argument, gradient, coordinates):
+    displacement = tube_displacements(xyz, anchors, index, frame).flatten(3, 4)
+    slots = argument.long()
+    chosen = displacement.gather(3, slots[..., None].expand(-1, -1, -1, -1, 4))
+    to_weight = (gradient[..., None] * chosen).sum(dim=(0, 1, 2))
+    if not coordinates:
+        return torch.zeros_like(xyz), torch.zeros_like(anchors), to_weight
+    point = index.flatten(3, 4).gather(3, slots)
+    times = torch.arange(index.shape[1], device=xyz.device)[None, :, None, None]
+    source = frame[times, slots // index.shape[4]]
+    to_xyz, to_anchors = scatter_displacements(gradient[..., None] * weight[:, :3], source, point, xyz, anchors)
+    return to_xyz, to_anchors, to_weight
+
+
+@torch.library.custom_op("pointvideo::tube_max", mutates_args=(), device_types="cpu")
 def _operator(xyz: Tensor, anchors: Tensor, index: Tensor, frame: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    batch, times, count, window, neighbours = index.shape
-    if xyz.device.type != "cpu":
-        values = (tube_displacements(xyz, anchors, index, frame) @ weight.T).flatten(3, 4)
-        output, argument = values.max(dim=3)
-        return output, argument.to(torch.int16)
-    channels = weight.shape[0]
-    output = torch.empty(batch, times, count, channels)
-    argument = torch.empty(batch, times, count, channels, dtype=torch.int16)
-    arrays = (xyz, anchors, index, frame, weight.T)
-    parallel_for(
-        _tube_max_cpu,
-        batch * times * count,
-        *(array.detach().contiguous().numpy() for array in arrays),
-        output.numpy(),
-        argument.numpy(),
-    )
+    check_tube_values(xyz, anchors, index, frame)
+    # a NaN loses every comparison: a diverged weight must not look like a small response
+    if specified() or not is_finite(weight):
+        return _specification(xyz, anchors, index, frame, weight)
+    items = index.shape[:3].numel()
+    output = xyz.new_empty(*index.shape[:3], weight.shape[0])
+    argument = torch.empty(output.shape, dtype=torch.int16)
+    arrays = (tensor.detach().contiguous().numpy() for tensor in (xyz, anchors, index, frame, weight.T))
+    parallel_for(_tube_max_cpu, items, *arrays, output.numpy(), argument.numpy())
     return output, argument
+
+
+@_operator.register_kernel("cuda")
+def _operator_cuda(xyz, anchors, index, frame, weight):
+    check_tube_values(xyz, anchors, index, frame)
+    launch = launcher("tube_max", "tube_max")
+    if launch is None:
+        return _specification(xyz, anchors, index, frame, weight)
+    return launch(*(tensor.detach().contiguous() for tensor in (xyz, anchors, index, frame, weight)))
 
 
 @_operator.register_fake
@@ -199,7 +227,7 @@ def _operator_fake(xyz, anchors, index, frame, weight):
     return xyz.new_empty(shape), xyz.new_empty(shape, dtype=torch.int16)
 
 
-@torch.library.custom_op("pointvideo::tube_max_backward", mutates_args=())
+@torch.library.custom_op("pointvideo::tube_max_backward", mutates_args=(), device_types="cpu")
 def _backward_operator(
     xyz: Tensor,
     anchors: Tensor,
@@ -210,52 +238,32 @@ def _backward_operator(
     gradient: Tensor,
     coordinates: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if xyz.device.type != "cpu":
+    if specified():
         return _backward_specification(xyz, anchors, index, frame, weight, argument, gradient, coordinates)
-    arrays = [array.detach().contiguous().numpy() for array in (xyz, anchors, index, frame, argument, gradient)]
+    tensors = (xyz, anchors, index, frame, argument, gradient)
+    cloud, centre, rows, source, slots, values = (tensor.detach().contiguous().numpy() for tensor in tensors)
     partial = torch.empty(GRADIENT_BLOCKS, weight.shape[0], 4)
-    parallel_for(_weight_gradient_cpu, GRADIENT_BLOCKS, *arrays, partial.numpy())
-    to_xyz, to_anchors = torch.zeros_like(xyz), torch.zeros_like(anchors)
+    parallel_for(_weight_gradient_cpu, GRADIENT_BLOCKS, cloud, centre, rows, source, slots, values, partial.numpy())
+    to_xyz, to_anchors = torch.zeros(xyz.shape), torch.zeros(anchors.shape)
     if coordinates:
-        parallel_for(
-            _coordinate_gradient_cpu,
-            xyz.shape[0],
-            arrays[2],
-            arrays[3],
-            weight.detach().contiguous().numpy(),
-            arrays[4],
-            arrays[5],
-            to_xyz.numpy(),
-            to_anchors.numpy(),
-        )
+        linear = weight.detach().contiguous().numpy()
+        images = (to_xyz.numpy(), to_anchors.numpy())
+        parallel_for(_coordinate_gradient_cpu, xyz.shape[0], rows, source, linear, slots, values, *images)
     return to_xyz, to_anchors, partial.sum(dim=0)
+
+
+@_backward_operator.register_kernel("cuda")
+def _backward_cuda(xyz, anchors, index, frame, weight, argument, gradient, coordinates):
+    launch = launcher("tube_max", "tube_max_backward")
+    if launch is None:
+        return _backward_specification(xyz, anchors, index, frame, weight, argument, gradient, coordinates)
+    tensors = (xyz, anchors, index, frame, weight, argument, gradient)
+    return launch(*(tensor.detach().contiguous() for tensor in tensors), coordinates)
 
 
 @_backward_operator.register_fake
 def _backward_fake(xyz, anchors, index, frame, weight, argument, gradient, coordinates):
-    return torch.empty_like(xyz), torch.empty_like(anchors), torch.empty_like(weight)
-
-
-def _backward_specification(xyz, anchors, index, frame, weight, argument, gradient, coordinates):
-    displacement = tube_displacements(xyz, anchors, index, frame).flatten(3, 4)
-    chosen = argument.long()[..., None].expand(-1, -1, -1, -1, 4)
-    to_weight = (gradient[..., None] * displacement.gather(3, chosen)).sum(dim=(0, 1, 2))
-    to_xyz, to_anchors = torch.zeros_like(xyz), torch.zeros_like(anchors)
-    if coordinates:
-        neighbours = index.shape[4]
-        slots = argument.long()
-        share = gradient[..., None] * weight[:, :3]
-        to_anchors = -share.sum(dim=3)
-        point = index.flatten(3, 4).gather(3, slots)
-        source = frame[torch.arange(index.shape[1], device=xyz.device)[None, :, None, None], slots // neighbours]
-        flat = source.clamp(min=0) * xyz.shape[2] + point
-        share = share.masked_fill((source < 0)[..., None], 0)
-        to_xyz = (
-            to_xyz.flatten(1, 2)
-            .scatter_add(1, flat.flatten(1)[..., None].expand(-1, -1, 3), share.flatten(1, 3))
-            .view_as(xyz)
-        )
-    return to_xyz, to_anchors, to_weight
+    return xyz.new_empty(xyz.shape), anchors.new_empty(anchors.shape), weight.new_empty(weight.shape)
 
 
 def _setup_context(ctx, inputs, output):
@@ -279,6 +287,7 @@ def _backward(ctx, gradient, _):
 
 
 _operator.register_autograd(_backward, setup_context=_setup_context)
+refuse_second_derivative(_backward_operator, "tube_max")
 
 
 def tube_max(
@@ -297,47 +306,22 @@ def tube_max(
             them: a row that returns to its first entry is taken as padded from there on.
         frame: int64 source frame of each window position; -1 is a zero-padded frame, whose points all lie
             at the origin.
-        weight: the linear map; columns dx, dy, dz and dt (in frames, 0 at the window's middle).
+        weight: the linear map; columns dx, dy, dz and dt (in frames, 0 at the window's middle). Half
+            precision is computed in float32, since coordinates do not bear less.
 
     Returns:
-        Responses; differentiable in ``weight`` and, when asked, ``xyz`` and ``anchors``. Ties give their
-        gradient to one of the maxima.
+        Responses in ``weight``'s dtype; differentiable in ``weight`` and, when asked, ``xyz`` and ``anchors``. Ties
+        give their gradient to one of the maxima.
 
     Raises:
         ValueError: shapes that do not fit together, wrong dtypes, indices out of range, not finite input.
 
     Source: Fan et al., P4Transformer, CVPR 2021, section 3.1 (max pooling in space and time).
     """
-    _check(xyz, anchors, index, frame, weight)
-    return _operator(xyz, anchors, index, frame, weight)[0]
-
-
-def _check(xyz, anchors, index, frame, weight):
-    if xyz.dim() != 4 or xyz.shape[-1] != 3 or xyz.dtype != torch.float32:
-        raise ValueError(
-            f"xyz: got {xyz.dtype} of shape {tuple(xyz.shape)}, expected float32 (batch, frames, points, 3)"
-        )
-    if index.dim() != 5 or index.dtype != torch.int64:
-        raise ValueError(
-            f"index: got {index.dtype} of shape {tuple(index.shape)}, "
-            "expected int64 (batch, times, anchors, window, neighbours)"
-        )
-    if anchors.shape != (*index.shape[:3], 3) or anchors.shape[0] != xyz.shape[0] or anchors.dtype != torch.float32:
-        raise ValueError(
-            f"anchors: got {anchors.dtype} of shape {tuple(anchors.shape)}, "
-            f"expected float32 {(xyz.shape[0], *index.shape[1:3], 3)}"
-        )
-    if frame.shape != (index.shape[1], index.shape[3]) or frame.dtype != torch.int64:
-        raise ValueError(
-            f"frame: got {frame.dtype} of shape {tuple(frame.shape)}, expected int64 {(index.shape[1], index.shape[3])}"
-        )
-    if weight.dim() != 2 or weight.shape[1] != 4 or weight.dtype != torch.float32:
-        raise ValueError(f"weight: got {weight.dtype} of shape {tuple(weight.shape)}, expected float32 (channels, 4)")
-    if index.shape[3] * index.shape[4] > 32767:
-        raise ValueError(f"index: got {index.shape[3] * index.shape[4]} neighbours a tube, expected at most 32767")
-    for name, value, low, limit in (("index", index, 0, xyz.shape[2]), ("frame", frame, -1, xyz.shape[1])):
-        if value.numel() and (int(value.min()) < low or int(value.max()) >= limit):
-            raise ValueError(f"{name}: got {int(value.min())} to {int(value.max())}, expected {low} to {limit - 1}")
-    devices = {value.device for value in (xyz, anchors, index, frame, weight)}
-    if len(devices) > 1:
-        raise ValueError(f"tube_max: got tensors on {sorted(map(str, devices))}, expected one device")
+    check_tubes(xyz, anchors, index, frame)
+    if not isinstance(weight, Tensor) or weight.dim() != 2 or weight.shape[1] != 4 or weight.dtype not in WEIGHTS:
+        found = f"{weight.dtype} {tuple(weight.shape)}" if isinstance(weight, Tensor) else type(weight).__name__
+        raise ValueError(f"weight: got {found}, expected float32, float16 or bfloat16 (channels, 4)")
+    if weight.device != xyz.device:
+        raise ValueError(f"weight: got device {weight.device}, expected {xyz.device} as in the first argument")
+    return _operator(xyz, anchors, index, frame, weight.float())[0].to(weight.dtype)

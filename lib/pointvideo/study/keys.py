@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pointvideo.kernels.dispatch import specified
 from pointvideo.study.sources import PACKAGE, source_digest
 
 Fingerprint = str | Callable[[str], str]
@@ -71,6 +72,8 @@ def public_version(text: str) -> str:
 def identity(recipe: Any, fingerprint: Fingerprint, *, package: Path = PACKAGE) -> dict[str, Any]:
     """What the key is the hash of: {"recipe", "init", "dataset", "sources", "torch"}.
 
+    With the kernels' specification forced there is "kernels", too: the last bits differ, so it is another run.
+
     fingerprint: the data set's content hash, or a function from a data set's name to it; a plain string will do only
     where everything in the chain of `init` uses one data set.
     In "recipe", `init` is None; "init" is the key of the recipe that this one starts from, or None.
@@ -91,7 +94,7 @@ def identity(recipe: Any, fingerprint: Fingerprint, *, package: Path = PACKAGE) 
             "dataset": of[link.dataset],
             "sources": source_digest(*entry_modules(link), package=package),
             "torch": torch_version(),
-        }
+        } | ({"kernels": "specification"} if specified() else {})
         previous = key_of(parts)
     return parts
 

@@ -74,6 +74,8 @@ def changes(record: Record, parts: dict[str, Any]) -> list[str]:
         found.append("data changed")
     if public_version(record["torch"]) != parts["torch"]:
         found.append(f"torch changed: {public_version(record['torch'])} to {parts['torch']}")
+    if "kernels" in parts:
+        found.append("the kernels' specification is forced")
     return found
 
 
