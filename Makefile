@@ -12,6 +12,7 @@ $(error unknown PROFILE '$(PROFILE)': expected one of $(PROFILES))
 endif
 
 # Folders may be given relative to the repository root; notebooks run elsewhere, so they get the whole path.
+comma := ,
 absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
 POINTVIDEO_CACHE ?= build
 export PROFILE
@@ -37,9 +38,16 @@ export JUPYTER_PLATFORM_DIRS := 1
 
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+BENCH_VENV ?= .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.installed
+# $(call install,ENVIRONMENT,EXTRAS)
+install = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in [(3, 11), (3, 12)] else "PointVideo needs Python 3.11 or 3.12, found %d.%d: set PYTHON=/path/to/python3.11" % v)' \
+	&& { $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1); } \
+	&& echo "installing the pinned packages into $(1) (about a minute)" \
+	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(2)]'
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
-.PHONY: help venv reproduce test test-fast notebooks navigation nbval plan table-c2p-4 table-c2p-6 paper-c2p readme which \
+.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan table-c2p-4 table-c2p-6 paper-c2p readme which \
 	bench lint burn
 
 help: ## show this list
@@ -50,10 +58,12 @@ venv: $(STAMP) ## make .venv from the pinned versions, where it is missing or st
 
 $(STAMP): pyproject.toml constraints.txt
 	@rm -f $@
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in [(3, 11), (3, 12)] else "PointVideo needs Python 3.11 or 3.12, found %d.%d: set PYTHON=/path/to/python3.11" % v)'
-	@$(RUN) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@echo "installing the pinned packages into $(VENV) (about a minute)"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(call install,$(VENV),dev)
+	@touch $@
+
+$(BENCH_STAMP): pyproject.toml constraints.txt
+	@rm -f $@
+	@$(call install,$(BENCH_VENV),dev$(comma)bench)
 	@touch $@
 
 reproduce: $(STAMP) ## execute every notebook at PROFILE, in order, into build/notebooks
@@ -64,6 +74,9 @@ test: $(STAMP) ## every test, slow ones and notebooks too; the last line gives t
 
 test-fast: $(STAMP) ## the tests that take seconds
 	@$(RUN) -m pytest -m "not slow and not notebooks"
+
+test-gpu: $(STAMP) ## the kernels at full size on the CUDA device at hand
+	@$(RUN) -m pytest -m gpu
 
 notebooks: $(STAMP) ## execute the committed notebooks in place at quick, for committing
 	@$(call timed,make notebooks,$(RUN) -m pointvideo.study.notebooks navigate && $(RUN) -m pointvideo.study.notebooks run --profile quick --in-place)
@@ -93,8 +106,8 @@ which: $(STAMP) ## read a figure's stamp: make which FIG=figures/...
 	@test -n "$(FIG)" || { echo "make which: name the figure, as in make which FIG=figures/laptop/table.png" >&2; exit 2; }
 	@$(VENV)/bin/pointvideo which "$(FIG)"
 
-bench: $(STAMP) ## measure the kernels and the training step, paired with plain torch
-	@$(RUN) -m benchmarks
+bench: $(BENCH_STAMP) ## measure kernels and training steps, paired with plain torch and other libraries
+	@$(BENCH_VENV)/bin/python -m benchmarks
 
 lint: $(STAMP) ## ruff over the code and the notebooks
 	@$(RUN) -m ruff check lib tests benchmarks notebooks
@@ -103,4 +116,4 @@ burn: ## delete everything made, stores and runs included; with VENV_TOO=1 the .
 	rm -rf "$(POINTVIDEO_CACHE)/stores" "$(POINTVIDEO_CACHE)/runs" "$(POINTVIDEO_CACHE)/notebooks" "$(CURDIR)/build"
 	rm -rf .pytest_cache .hypothesis .ruff_cache
 	find lib tests -name __pycache__ -prune -exec rm -rf {} +
-	$(if $(VENV_TOO),rm -rf "$(VENV)" lib/pointvideo.egg-info)
+	$(if $(VENV_TOO),rm -rf "$(VENV)" "$(BENCH_VENV)" lib/pointvideo.egg-info)

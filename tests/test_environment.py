@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PEERS = ("open3d", "fpsample")  # not in the environment that the tests run in
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -25,7 +26,8 @@ def pins() -> dict[str, str]:
 
 def direct() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"].values()
-    return [Requirement(text) for text in [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]]
+    every = [Requirement(text) for text in [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]]
+    return [requirement for requirement in every if requirement.name != PROJECT["name"]]
 
 
 def test_every_dependency_is_pinned_to_a_version_that_it_allows():
@@ -40,12 +42,13 @@ def test_every_pin_is_exact_and_each_package_stands_once():
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
     assert len(pins()) == len(lines)
-    assert "torch==2.13.0" in lines and not any(line.startswith(("nvidia", "triton")) for line in lines)
+    assert "torch==2.13.0" in lines and not any(line.startswith("nvidia") for line in lines)
+    assert "triton==3.7.1" in lines  # what torch 2.13.0 for CUDA asks for
 
 
 def test_what_the_dependencies_need_is_pinned_too():
     """The whole closure, as far as it is installed here."""
-    wanted = [r for r in direct() if "open3d" not in r.name and (r.marker is None or r.marker.evaluate())]
+    wanted = [r for r in direct() if not r.name.startswith(PEERS) and (r.marker is None or r.marker.evaluate())]
     pending = [canonicalize_name(requirement.name) for requirement in wanted]
     seen = set()
     while pending:
@@ -70,8 +73,10 @@ def test_conda_uses_the_same_files():
 
 
 def test_the_makefile_installs_from_the_same_files():
-    assert "pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'" in MAKEFILE
-    assert "$(STAMP): pyproject.toml constraints.txt" in MAKEFILE
+    assert "pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(2)]'" in MAKEFILE
+    assert "$(STAMP): pyproject.toml constraints.txt" in MAKEFILE and "$(call install,$(VENV),dev)" in MAKEFILE
+    assert "$(BENCH_STAMP): pyproject.toml constraints.txt" in MAKEFILE
+    assert "$(call install,$(BENCH_VENV),dev$(comma)bench)" in MAKEFILE
 
 
 def test_every_make_target_has_help_and_is_phony():
