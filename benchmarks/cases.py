@@ -1,0 +1,145 @@
+"""The plan: every case with its sizes and the ratio that is wanted, and how cost is followed as sizes grow."""
+
+from __future__ import annotations
+
+from benchmarks import operators, step, tubes
+from benchmarks.case import Case
+from benchmarks.operators import AUTHORS, PLAIN
+
+FPSAMPLE = {"fpsample": 8.0, "fpsample, buckets": 1.2}
+SEARCHES = {name: 1.3 for name in ("Open3D for torch", "Open3D fixed radius", "Open3D hybrid", "scipy cKDTree")}
+CLOUDS = ((192, 1024, 32), (192, 1024, 512), (24, 2048, 64), (3, 16384, 1024), (10, 8192, 256))
+TUBE = {"batch": 4, "frames": 24, "points": 1024, "anchors": 32, "neighbours": 32}
+SMALL_TUBE = {"batch": 2, "frames": 4, "points": 128, "anchors": 8, "neighbours": 8, "channels": 32}
+TUBES = "{batch} × {frames} × {points}"
+
+CASES = (
+    *(
+        Case(
+            "tube_max, forward + backward", tubes.tube_max, TUBES + ", C {channels}",
+            {**TUBE, "channels": channels}, SMALL_TUBE, {AUTHORS: target}, {PLAIN: 10.0},
+        )
+        for channels, target in ((1024, 130.0), (128, 60.0))
+    ),
+    *(
+        Case(
+            "P4DConv with features, forward + backward", tubes.group_route,
+            TUBES + ", {inputs} to {channels} channels",
+            {**TUBE, "inputs": 64, "channels": channels},
+            {**SMALL_TUBE, "inputs": 8}, {AUTHORS: target},
+        )
+        for channels, target in ((128, 8.0), (1024, 5.0))
+    ),
+    *(
+        Case(
+            "sample_farthest_points", operators.farthest_points, "{clouds} × {points} to {samples}",
+            {"clouds": clouds, "points": points, "samples": samples}, {"clouds": 4, "points": 256, "samples": 32},
+            {PLAIN: 24.0 if points >= 2048 else 13.0, **FPSAMPLE}, {PLAIN: 20.0},
+        )
+        for clouds, points, samples in CLOUDS
+    ),
+    *(
+        Case(
+            "ball_query", operators.ball_query, "{clouds} × {points}, {anchors} anchors, k {neighbours}",
+            {"clouds": clouds, "points": points, "anchors": anchors, "neighbours": 32},
+            {"clouds": 4, "points": 256, "anchors": 16, "neighbours": 8},
+            {PLAIN: 30.0 if points >= 8192 else 9.0, **SEARCHES}, {PLAIN: 20.0},
+        )
+        for clouds, points, anchors in CLOUDS
+    ),
+    Case(
+        "nearest_neighbors + interpolate", operators.interpolation, "{clouds} × {queries} from {known}, C {channels}",
+        {"clouds": 3, "known": 4096, "queries": 16384, "channels": 64},
+        {"clouds": 2, "known": 64, "queries": 256, "channels": 8}, {PLAIN: 12.0},
+    ),
+    *(
+        Case(
+            "visible_points", operators.visibility, "{frames} × {points} at {width} × {height}",
+            {"frames": frames, "points": points, "width": width, "height": height},
+            {"frames": 4, "points": 256, "width": 32, "height": 24}, {PLAIN: target},
+        )
+        for frames, points, width, height, target in ((24, 8192, 160, 120, 1.8), (150, 2048, 640, 480, 25.0))
+    ),
+    Case(
+        "chamfer, forward + backward", operators.chamfer, "{clouds} × {first} and {second}",
+        {"clouds": 24, "first": 2048, "second": 2048}, {"clouds": 2, "first": 128, "second": 128},
+    ),
+    Case("tube_moments", tubes.tube_moments, TUBES, TUBE, {k: v for k, v in SMALL_TUBE.items() if k != "channels"}),
+    Case(
+        "P4Transformer, training step", step.training_step, "{batch} × {frames} × {points}, width {width}",
+        {"batch": 4, "frames": 24, "points": 2048, "width": 1024, "depth": 5},
+        {"batch": 2, "frames": 6, "points": 256, "width": 32, "depth": 2}, {PLAIN: 3.0},
+    ),
+)  # fmt: skip
+
+
+def steps(first: int, count: int, factor: int = 2) -> tuple[int, ...]:
+    """A geometric row of sizes."""
+    return tuple(first * factor**step for step in range(count))
+
+
+# operator -> (case's maker, sizes that stay, {what the axis is called: (name of the size, its values)})
+GROWTH = {
+    "sample_farthest_points": (
+        operators.farthest_points,
+        {"clouds": 8, "points": 2048, "samples": 64},
+        {
+            "points N": ("points", steps(256, 4, 4)),
+            "samples M": ("samples", steps(16, 5)),
+            "clouds G": ("clouds", steps(1, 4, 4)),
+        },
+    ),
+    "ball_query": (
+        operators.ball_query,
+        {"clouds": 8, "points": 2048, "anchors": 64, "neighbours": 32},
+        {
+            "points N": ("points", steps(256, 4, 4)),
+            "neighbours k": ("neighbours", steps(4, 5)),
+            "clouds G": ("clouds", steps(1, 4, 4)),
+        },
+    ),
+    "nearest_neighbors + interpolate": (
+        operators.interpolation,
+        {"clouds": 4, "known": 512, "queries": 2048, "channels": 64},
+        {
+            "known points N": ("known", steps(64, 4, 4)),
+            "channels C": ("channels", steps(16, 5)),
+            "clouds G": ("clouds", steps(1, 4, 2)),
+        },
+    ),
+    "tube_max": (
+        tubes.tube_max,
+        {"batch": 2, "frames": 8, "points": 512, "anchors": 16, "neighbours": 32, "channels": 128},
+        {
+            "points N": ("points", steps(256, 4)),
+            "neighbours k": ("neighbours", steps(4, 5)),
+            "channels C": ("channels", steps(32, 6)),
+            "clips B": ("batch", steps(1, 4)),
+        },
+    ),
+    "P4DConv with features": (
+        tubes.group_route,
+        {"batch": 2, "frames": 8, "points": 512, "anchors": 16, "neighbours": 32, "inputs": 32, "channels": 64},
+        {
+            "points N": ("points", steps(256, 4)),
+            "neighbours k": ("neighbours", steps(4, 5)),
+            "channels C": ("channels", steps(32, 5)),
+            "clips B": ("batch", steps(1, 4)),
+        },
+    ),
+    "visible_points": (
+        operators.visibility,
+        {"frames": 8, "points": 4096, "width": 160, "height": 120},
+        {"points N": ("points", steps(256, 4, 4)), "frames G": ("frames", steps(1, 4, 4))},
+    ),
+    "chamfer": (
+        operators.chamfer,
+        {"clouds": 4, "first": 1024, "second": 1024},
+        {"points N of one cloud": ("first", steps(128, 5)), "clouds G": ("clouds", steps(1, 4))},
+    ),
+    "tube_moments": (
+        tubes.tube_moments,
+        {"batch": 2, "frames": 8, "points": 512, "anchors": 16, "neighbours": 32},
+        {"neighbours k": ("neighbours", steps(4, 5)), "clips B": ("batch", steps(1, 4))},
+    ),
+}

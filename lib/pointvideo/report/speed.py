@@ -1,0 +1,204 @@
+"""Measured speed, as the benchmarks write it: columns, stamp, and the table of ratios for the README.
+
+Ratios compare the best CPU times of paired calls (theirs by ours); on a CUDA device, times on the device.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pointvideo.report.render import csv_text, html_table, markdown_table
+from pointvideo.report.stamps import Stamp, current_commit, save_table
+
+Row = Mapping[str, Any]
+COLUMNS = (
+    "operator",
+    "shape",
+    "contender",
+    "gate",
+    "threads",
+    "rounds",
+    "ours_wall_ms",
+    "ours_cpu_ms",
+    "theirs_wall_ms",
+    "theirs_cpu_ms",
+    "ratio_wall",
+    "ratio_cpu",
+    "target",
+    "gb_per_s",
+    "gflop_per_s",
+    "roof",
+    "roof_fraction",
+    "peak_mib",
+    "theirs_peak_mib",
+    "device",
+    "torch",
+    "commit",
+    "note",
+)
+GROWTH_COLUMNS = (
+    "operator",
+    "fixed",
+    "parameter",
+    "value",
+    "contender",
+    "wall_ms",
+    "cpu_ms",
+    "threads",
+    "device",
+    "torch",
+    "commit",
+)
+KERNEL_COLUMNS = ("kernel", "calls_per_step", "ms_per_step", "share", "device", "torch", "commit")
+TEXTS = {
+    "operator",
+    "shape",
+    "contender",
+    "gate",
+    "roof",
+    "device",
+    "torch",
+    "commit",
+    "note",
+    "parameter",
+    "kernel",
+    "fixed",
+}
+RATIOS, GROWTH, KERNELS = "ratios.csv", "growth.csv", "step_kernels.csv"
+OWN_COLUMNS = ("plain torch", "authors' form")  # contenders with a column of their own; the others share one
+HEADER = ("operator", "input", "ours, ms", *(f"against {name}" for name in OWN_COLUMNS), "against peers", "extra MiB")
+
+
+@dataclass(frozen=True, repr=False)
+class SpeedTable:
+    """Rows of one run on one device, one for each case and contender."""
+
+    rows: tuple[Row, ...]
+    columns: Sequence[str] = COLUMNS
+    title: str = "Speed"
+    source = "recorded"
+    keys: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"speed: {len(self.rows)} rows"
+
+    @property
+    def body(self) -> list[tuple[str, ...]]:
+        """One line for each operator and input, as the README shows it."""
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            found.setdefault((row["operator"], row["shape"]), []).append(row)
+        return [(*name, *_line(rows)) for name, rows in found.items()]
+
+    def _without_empty(self) -> tuple[list[str], list[list[str]]]:
+        """Header and body without the columns in which nothing stands."""
+        kept = [column for column in range(len(HEADER)) if any(line[column] for line in self.body)]
+        return [HEADER[column] for column in kept], [[line[column] for column in kept] for line in self.body]
+
+    def to_csv(self) -> str:
+        cells = ([_plain(row.get(name)) for name in self.columns] for row in self.rows)
+        return csv_text(self.columns, cells)
+
+    def to_markdown(self) -> str:
+        return markdown_table(HEADER, self.body) + f"\n{origin(self.rows)}\n"
+
+    def to_html(self) -> str:
+        return html_table(self.title, *self._without_empty())
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _plain(value: Any) -> Any:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _line(rows: Sequence[Row]) -> tuple[str, ...]:
+    timed = [row for row in rows if row["ratio_cpu"] is not None]
+    if not timed:
+        return (rows[0]["gate"], *[""] * (len(HEADER) - 3))
+    own = [ratio(row) for name in OWN_COLUMNS for row in [_of(rows, name)]]
+    peers = "; ".join(f"{row['contender']} {ratio(row)}" for row in rows if row["contender"] not in OWN_COLUMNS)
+    peak = timed[0]["peak_mib"]
+    return f"{timed[0]['ours_cpu_ms']:.3g}", *own, peers, "" if peak is None else f"{peak:.1f}"
+
+
+def _of(rows: Iterable[Row], contender: str) -> Row | None:
+    return next((row for row in rows if row["contender"] == contender), None)
+
+
+def ratio(row: Row | None) -> str:
+    """A ratio with the one that is wanted, such as "25× (≥ 24)"; what the gate said where there is none."""
+    if row is None:
+        return ""
+    if row["ratio_cpu"] is None:
+        return row["gate"]
+    text = f"{row['ratio_cpu']:.3g}×" if row["ratio_cpu"] < 1000 else f"{row['ratio_cpu']:.0f}×"
+    if row["target"] is None:
+        return text
+    return f"{text} (≥ {row['target']:g})" if row["ratio_cpu"] >= row["target"] else f"{text} (below {row['target']:g})"
+
+
+def origin(rows: Sequence[Row]) -> str:
+    """One sentence: what was measured where."""
+    row = rows[0]
+    return (
+        f"Best CPU times of calls paired in one process ({row['device']}, torch {row['torch']}, commit "
+        f"{row['commit'][:7]}); in brackets the ratio wanted. Extra MiB: peak memory beyond the result."
+        if "(CUDA)" not in row["device"]
+        else f"Best times on the device ({row['device']}, torch {row['torch']}, commit {row['commit'][:7]})."
+    )
+
+
+def read_rows(path: str | os.PathLike[str], columns: Sequence[str] = COLUMNS) -> list[dict[str, Any]]:
+    """Rows of a CSV of the benchmarks: numbers as floats, empty cells as None in columns of numbers.
+
+    ValueError if the file is missing, has other columns, or a cell that is no number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: missing, expected the benchmarks' results (make bench)")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != tuple(columns):
+            raise ValueError(f"{path}: found columns {reader.fieldnames}, expected {list(columns)}")
+        try:
+            return [{name: _value(name, text) for name, text in row.items()} for row in reader]
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+def _value(name: str, text: str) -> Any:
+    return text if name in TEXTS else float(text) if text else None
+
+
+def speed_stamp(device: str, *, threads: int, seconds: float, **parameters: Any) -> Stamp:
+    """The stamp of timings: no data set is behind them, their clouds are random."""
+    versions = {name: version(name) for name in ("torch", "numpy", "numba")}
+    about = {"threads": threads, **parameters}
+    return Stamp(
+        "recorded", "timings on random clouds", current_commit(), device=device, seconds=seconds, versions=versions,
+        parameters=about,
+    )  # fmt: skip
+
+
+def write_rows(rows: Iterable[Row], columns: Sequence[str], path: Path, stamp: Stamp) -> Path:
+    """Write rows as a CSV with its stamp beside it; both whole or not at all."""
+    return save_table(SpeedTable(tuple(rows), tuple(columns)), path, stamp)
+
+
+def speed_section(folder: str | os.PathLike[str]) -> str:
+    """The README's table from the committed results below ``folder`` (one folder a device), as Markdown.
+
+    ValueError if there are none or they cannot be read.
+    """
+    paths = sorted(Path(folder).glob(f"*/{RATIOS}"))
+    if not paths:
+        raise ValueError(f"{folder}: found no */{RATIOS}, expected the benchmarks' results (make bench)")
+    return "\n".join(SpeedTable(tuple(read_rows(path))).to_markdown() for path in paths)
