@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pointvideo.reproduce import BEGIN, results_section, write_readme
+from pointvideo.reproduce import SECTIONS, readme_section, write_readme
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_results_are_those_of_the_committed_records():
-    assert results_section() in TEXT, "run `make readme`"
+@pytest.mark.parametrize("name", SECTIONS)
+def test_tables_are_those_of_the_committed_files(name):
+    assert readme_section(name) in TEXT, "run `make readme`"
 
 
 def test_links_lead_somewhere():
@@ -33,6 +34,7 @@ def test_writing_is_refused_without_the_marks(tmp_path):
     path.write_text("no marks")
     with pytest.raises(ValueError, match="README.md: expected one"):
         write_readme(path)
-    path.write_text(TEXT.replace(results_section(), f"{BEGIN}\nold\n<!-- end of results -->"))
+    old = f"{SECTIONS['results']}\nold\n<!-- end of results -->"
+    path.write_text(TEXT.replace(readme_section("results"), old))
     assert write_readme(path) and path.read_text() == TEXT
     assert not write_readme(path)

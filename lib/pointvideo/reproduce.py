@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .data.layout import cache_dir
+from .report.speed import speed_section
 from .report.stamps import save_table, stamp_from_records
 from .report.tables import Table, build_table
 from .study import c2p
@@ -110,31 +111,38 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
     return table
 
 
-BEGIN, END = "<!-- results: written by `make readme` from the committed records -->", "<!-- end of results -->"
-
-
-def committed_ledger() -> Ledger:
-    """The committed records alone, without the runs of one's own cache."""
-    figures = project_root() / "figures"
-    return Ledger(figures, sorted(figures.glob("*/records")))
+END = "<!-- end of {} -->"
+SECTIONS = {
+    "results": "<!-- results: written by `make readme` from the committed records -->",
+    "speed": "<!-- speed: written by `make readme` from the committed benchmarks -->",
+}
 
 
 def results_section() -> str:
     """The committed recorded tables as Markdown, for the README; runs of one's own cache do not count."""
     tables = [recorded_table(number, ledger=committed_ledger()) for number in TITLES]
-    return "\n".join([BEGIN, "", *(table.to_markdown() for table in tables), END])
+    return "\n".join(["", *(table.to_markdown() for table in tables)])
+
+
+def readme_section(name: str) -> str:
+    """The README's section ``name`` ("results" or "speed") with the marks around it."""
+    text = results_section() if name == "results" else "\n" + speed_section(project_root() / "figures" / "bench")
+    return f"{SECTIONS[name]}\n{text}\n{END.format(name)}"
 
 
 def write_readme(path: Path) -> bool:
-    """Put :func:`results_section` between its marks; returns whether the file changed.
+    """Put every :func:`readme_section` between its marks; returns whether the file changed.
 
     Raises ValueError where a mark is missing.
     """
     text = path.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{path}: expected one {BEGIN!r} and one {END!r}")
-    head, rest = text.split(BEGIN)
-    new = head + results_section() + rest.split(END)[1]
+    new = text
+    for name, begin in SECTIONS.items():
+        end = END.format(name)
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"{path}: expected one {begin!r} and one {end!r}")
+        head, rest = new.split(begin)
+        new = head + readme_section(name) + rest.split(end)[1]
     if new != text:
         write_text(path, new)
     return new != text
