@@ -106,8 +106,9 @@ which: $(STAMP) ## read a figure's stamp: make which FIG=figures/...
 	@test -n "$(FIG)" || { echo "make which: name the figure, as in make which FIG=figures/laptop/table.png" >&2; exit 2; }
 	@$(VENV)/bin/pointvideo which "$(FIG)"
 
+# With torch's own choice of pages: large ones, which it leaves off, help the baselines that touch much fresh memory.
 bench: $(BENCH_STAMP) ## measure kernels and training steps, paired with plain torch and other libraries
-	@$(BENCH_VENV)/bin/python -m benchmarks
+	@THP_MEM_ALLOC_ENABLE=0 $(BENCH_VENV)/bin/python -m benchmarks
 
 lint: $(STAMP) ## ruff over the code and the notebooks
 	@$(RUN) -m ruff check lib tests benchmarks notebooks
