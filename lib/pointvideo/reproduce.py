@@ -118,6 +118,12 @@ SECTIONS = {
 }
 
 
+def committed_ledger() -> Ledger:
+    """The committed records alone, without the runs of one's own cache."""
+    figures = project_root() / "figures"
+    return Ledger(figures, sorted(figures.glob("*/records")))
+
+
 def results_section() -> str:
     """The committed recorded tables as Markdown, for the README; runs of one's own cache do not count."""
     tables = [recorded_table(number, ledger=committed_ledger()) for number in TITLES]

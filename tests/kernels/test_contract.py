@@ -193,6 +193,25 @@ def test_what_is_not_a_number_shows(place):
     assert torch.equal(feature_tube_max(features, places, linear, rows, source).isnan(), expected) and expected.any()
 
 
+def test_mixed_devices_are_refused():
+    """The device named "meta" stands in for a second one."""
+    xyz, centres, index, frame = tube()
+    features, places, linear, rows, source = groups()
+    weight = torch.randn(7, 4)
+    clouds = torch.rand(3, 9, 3)
+    for call, arguments, moved in (
+        (tube_max, (xyz, centres, index, frame, weight), (1, 2, 3, 4)),
+        (tube_moments, (xyz, centres, index, frame), (1, 2, 3)),
+        (feature_tube_max, (features, places, linear, rows, source), (1, 2, 3, 4)),
+        (group_max, (features, rows[:5, :, 0]), (1,)),
+        (lambda cloud, place: splat(cloud, 5.0, 8, 6, position=place), (clouds, clouds[:, 0]), (1,)),
+    ):
+        for place in moved:
+            mixed = [one.to("meta") if place == number else one for number, one in enumerate(arguments)]
+            with pytest.raises(ValueError, match="meta.*expected.*cpu|expected.*cpu.*meta|on meta, expected"):
+                inspect.unwrap(call)(*mixed)
+
+
 def refused_or(call, arguments, check):
     """Either one line of refusal, or a result that ``check`` accepts."""
     try:

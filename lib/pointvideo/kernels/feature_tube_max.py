@@ -284,7 +284,7 @@ def feature_tube_max(
     check_offsets("features", features)
     if index.shape[2] * points > 2**31 - 1:
         raise ValueError(f"index: got {index.shape[2] * points} points a window, expected at most {2**31 - 1}")
-    check_index("index", index, source)
     if source.device != features.device:
         raise ValueError(f"source: got device {source.device}, expected {features.device} as in the first argument")
+    check_index("index", index, source)
     return _operator(features, xyz, weight, index, source)[0]
