@@ -1,0 +1,80 @@
+"""Segmental metrics: by hand, and the numbers of the authors' scripts in both end conventions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pointvideo.tasks.segmental import OVERLAPS, Segment, edit_score, f1_score, matches, score, segments
+
+from ..parity.goldens import FOLDER
+
+CONVENTIONS = {
+    "exclusive_end": {},
+    "ms_tcn_old_end": {"last_frame_open": True},
+    "exclusive_end_class0_is_background": {"background": 0},
+    "ms_tcn_old_end_class0_is_background": {"background": 0, "last_frame_open": True},
+}
+
+
+def test_by_hand():
+    truth, predicted = [1, 1, 1, 2, 2, 2], [1, 1, 2, 2, 2, 3]
+    assert segments(predicted) == [Segment(1, 0, 2), Segment(2, 2, 5), Segment(3, 5, 6)]
+    assert edit_score(segments(predicted), segments(truth)) == pytest.approx(100 * (1 - 1 / 3))
+    # overlaps: label 1 2/3, label 2 2/4
+    assert matches(segments(predicted), segments(truth), 0.5) == (2, 1, 0)
+    assert matches(segments(predicted), segments(truth), 0.6) == (1, 2, 1)
+    found = score([predicted], [truth])
+    assert found.accuracy == pytest.approx(100 * 4 / 6)
+    assert found.f1[2] == pytest.approx(80.0)
+
+
+def test_one_true_segment_is_found_once():
+    assert matches(segments([1, 2, 1]), segments([1, 1, 1]), 0.1) == (1, 2, 0)
+
+
+def test_a_last_segment_of_one_frame_is_lost_in_the_old_convention():
+    labels = [1, 1, 2]
+    assert score([labels], [labels]).f1 == (100.0, 100.0, 100.0)
+    assert score([labels], [labels], last_frame_open=True).f1[0] == pytest.approx(50.0)
+
+
+def test_nothing_but_background():
+    assert segments([0, 0], background=0) == []
+    found = score([[0, 0]], [[0, 0]], background=0)
+    assert (found.edit, found.f1) == (100.0, (0.0, 0.0, 0.0))
+    assert f1_score((0, 3, 2)) == 0.0
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_goldens(name):
+    path = FOLDER / "segmental_metrics.json"
+    if not path.is_file():
+        pytest.skip(f"needs the golden file {path.name}: set POINTVIDEO_GOLDENS to the folder that holds it")
+    golden = json.loads(path.read_text())
+    expected, given = golden[name], CONVENTIONS[name]
+    pairs = [(one["pred"], one["gt"]) for one in golden["sequences"]]
+    for (predicted, truth), one in zip(pairs, expected["per_sequence"], strict=True):
+        both = segments(predicted, **given), segments(truth, **given)
+        assert [list(segment) for segment in both[0]] == one["segments_pred"]
+        assert edit_score(*both) == pytest.approx(one["edit"])
+        assert [list(matches(*both, overlap)) for overlap in OVERLAPS] == one["tp_fp_fn"]
+    found = score(*zip(*pairs, strict=True), **given)
+    assert found.edit == pytest.approx(expected["mean_edit"])
+    assert found.f1 == pytest.approx(expected["f1_10_25_50"])
+    assert found.accuracy == pytest.approx(100 * expected["mean_frame_accuracy"])
+
+
+@pytest.mark.parametrize(
+    "predictions,truths,message",
+    [
+        ([], [], "predictions: got 0 videos, expected 0, at least 1"),
+        ([[1]], [[1], [2]], "predictions: got 1 videos, expected 2"),
+        ([[1, 2]], [[1]], "predictions: got 2 frames for video 0, expected 1"),
+        ([[]], [[]], "predictions: got 0 frames for video 0, expected 0, at least 1"),
+    ],
+)
+def test_refusals(predictions, truths, message):
+    with pytest.raises(ValueError, match=message):
+        score(predictions, truths)
