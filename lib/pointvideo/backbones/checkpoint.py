@@ -47,13 +47,18 @@ def translate(key: str, rules: tuple[tuple[str, str], ...] = RULES) -> str:
 def translate_state(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """Rename a state dict and give 1×1 convolution weights the shape of linear ones.
 
-    A classifier keeps its backbone under ``backbone.``; the prefix is added where the model has it.
+    A classifier keeps its backbone under ``backbone.``; the prefix is added where the model has it. HOI4D's
+    P4Transformer numbers its only transformer; that number is dropped unless the checkpoint has a second one (PPTr).
     """
     own = model.state_dict()
+    alone = not any("transformer2." in key for key in state)
     renamed = {}
     for key, value in state.items():
-        name = translate(key)
-        name = f"backbone.{name}" if f"backbone.{name}" in own else name
+        names = [translate(key)]
+        if alone:
+            names.append(re.sub(r"^transformer1\.", "transformer.", names[0]))
+        known = (prefix + name for name in names for prefix in ("backbone.", "") if prefix + name in own)
+        name = next(known, names[0])
         if name in own and value.dim() > own[name].dim():
             value = value.reshape(own[name].shape)
         renamed[name] = value

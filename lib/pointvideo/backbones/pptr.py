@@ -54,6 +54,10 @@ class PPTr(nn.Module):
         self.transformer1 = Transformer(*size.transformer.arguments())
         self.transformer2 = Transformer(*size.transformer.arguments())
 
+    def embed(self, xyz: Float[Tensor, "batch frames points 3"]) -> Tokens:
+        """Tokens of the tubes, (batch, output frames, anchors, width)."""
+        return self.tube(xyz)
+
     def embed_primitives(self, tokens: Tokens) -> Tokens:
         """Attention inside each primitive, then its maximum: (batch, times, primitives, width)."""
         batch, times, count, width = tokens.features.shape
@@ -74,7 +78,7 @@ class PPTr(nn.Module):
 
     def forward(self, xyz: Float[Tensor, "batch frames points 3"]) -> Tokens:
         """Tokens of a clip: one a frame with ``pool_primitives``, else one a primitive."""
-        return self.transform(self.embed_primitives(self.tube(xyz)))
+        return self.transform(self.embed_primitives(self.embed(xyz)))
 
     def frame_features(
         self, xyz: Float[Tensor, "batch frames points 3"], depth: str = "full"
@@ -88,7 +92,7 @@ class PPTr(nn.Module):
         """
         if depth not in ("tube", "primitives", "full"):
             raise ValueError(f"depth: got {depth!r}, expected 'tube', 'primitives' or 'full' for PPTr")
-        tokens = self.tube(xyz)
+        tokens = self.embed(xyz)
         if depth != "tube":
             tokens = self.embed_primitives(tokens)
         if depth == "full":
