@@ -1,0 +1,229 @@
+"""PPTr for semantic segmentation: a point pyramid, attention inside primitives, then attention across them.
+
+As released, a primitive is no fitted plane: on HOI4D it is a ball around one of 64 anchors, on Synthia4D one of 200
+runs of equal length of a frame's points, in the order in which they come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..kernels import ball_query, sample_farthest_points
+from ..kernels.interpolate import grouped
+from .p4dtransconv import P4DTransConv
+from .pyramid import PointPyramid, PyramidSize
+from .sizes import TransformerSize
+from .tokens import Tokens, pool_tokens
+from .transformer import Transformer
+
+WIDE = PyramidSize(decoder=((256, 256), (256, 256), (256, 256), (512, 1024)))
+ATTENTION = TransformerSize(width=1024, depth=2, heads=4, head_width=256, hidden=1024)
+
+
+@dataclass(frozen=True)
+class BallSegmentationSize:
+    """Sizes; the defaults are the authors' for HOI4D (32.4 M parameters)."""
+
+    pyramid: PyramidSize = replace(WIDE, features="coordinates")
+    transformer: TransformerSize = ATTENTION  # of each of the two
+    primitives: int = 64  # balls per frame
+    radius: float = 0.9  # of a ball, in the coordinates' unit
+    members: int = 64  # points per ball
+    merge: tuple[int, ...] = (1024, 1024)  # layers that join a point's and its primitives' features
+    head: tuple[int, ...] = (1024, 128)  # linear maps before the output, no activation between them
+    classes: int = 49
+
+    name = "PPTr segmentation, balls"
+
+    def __post_init__(self):
+        _check_size(self, ("primitives", "members", "classes"))
+        if not self.radius > 0:
+            raise ValueError(f"BallSegmentationSize.radius: got {self.radius!r}, expected a number above 0")
+
+    def build(self) -> BallSegmentation:
+        """A freshly initialised network."""
+        return BallSegmentation(self)
+
+
+@dataclass(frozen=True)
+class RunSegmentationSize:
+    """Sizes; the defaults are the authors' for Synthia4D (31.4 M parameters), :meth:`long` gives those with memory."""
+
+    pyramid: PyramidSize = WIDE
+    transformer: TransformerSize = ATTENTION  # of each of the two
+    primitives: int = 200  # runs per frame; must divide its points (16000: 80 each)
+    head: tuple[int, ...] = (1024, 128)  # linear maps before the output, no activation between them
+    classes: int = 12
+
+    name = "PPTr segmentation, runs"
+
+    def __post_init__(self):
+        _check_size(self, ("primitives", "classes"))
+
+    @classmethod
+    def long(cls) -> RunSegmentationSize:
+        """The narrow network that the authors use with a memory of neighbouring frames (4.4 M parameters)."""
+        return cls(PyramidSize(), replace(ATTENTION, width=128, hidden=128), head=(128,))
+
+    def build(self) -> RunSegmentation:
+        """A freshly initialised network."""
+        return RunSegmentation(self)
+
+
+def _check_size(size, counts: tuple[str, ...]) -> None:
+    kind = type(size).__name__
+    for name in counts:
+        if getattr(size, name) < 1:
+            raise ValueError(f"{kind}.{name}: got {getattr(size, name)}, expected at least 1")
+    if size.transformer.width != size.pyramid.decoder[-1][-1]:
+        raise ValueError(
+            f"{kind}.transformer: got width {size.transformer.width}, expected {size.pyramid.decoder[-1][-1]}, the "
+            "width of the pyramid's points"
+        )
+
+
+class PrimitiveSegmentation(nn.Module):
+    """What both networks share; they differ in how points form primitives and how the two meet again.
+
+    Source: Wen et al., PPTr, ECCV 2022, sections 3.2-3.3, and the released code.
+    """
+
+    def __init__(self, size: BallSegmentationSize | RunSegmentationSize, head_inputs: int):
+        super().__init__()
+        self.size = size
+        self.width = size.transformer.width
+        self.pyramid = PointPyramid(size.pyramid)
+        self.transformer1 = Transformer(*size.transformer.arguments())
+        self.transformer2 = Transformer(*size.transformer.arguments())
+        widths = (head_inputs, *size.head, size.classes)
+        self.head = nn.Sequential(*(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)))
+
+    def members(self, points: Tokens) -> Tokens:
+        """Points by primitive: (batch, frames, primitives, members, 3) and (…, channels)."""
+        raise NotImplementedError
+
+    def embed_points(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        features: Float[Tensor, "batch frames points inputs"] | None = None,
+    ) -> Tokens:
+        """The pyramid's features of every point; ``features`` as :meth:`PointPyramid.encode` wants them."""
+        levels = self.pyramid.encode(xyz, features)
+        return self.pyramid.decode(levels[-1], levels)
+
+    def embed_primitives(self, points: Tokens) -> tuple[Tensor, Tokens]:
+        """Attention inside each primitive: its members (batch, frames, primitives, members, width), and their maximum.
+
+        The maximum stands at the primitive's anchor (ball) or mean (run). The authors put a ReLU in front; the
+        pyramid's features are not negative, so it would change nothing.
+        """
+        centres, members = self.members(points)
+        inner = self.transformer1(members.flatten(0, 2)).view_as(members)
+        return inner, Tokens(centres, inner.amax(dim=3))
+
+    def transform(self, primitives: Tokens, memory: Tensor | None = None) -> Tokens:
+        """Attention across the clip's primitives and, when there is one, a memory.
+
+        Args:
+            primitives: their features, (batch, frames, primitives, width).
+            memory: (batch, frames, primitives, width) of other frames; only looked at, not returned.
+        """
+        tokens = primitives.features.flatten(1, 2)
+        count = tokens.shape[1]
+        if memory is not None:
+            if memory.dim() != 4 or (len(memory), memory.shape[-1]) != (len(tokens), self.width):
+                raise ValueError(
+                    f"memory: got shape {tuple(memory.shape)}, expected ({len(tokens)}, frames, primitives, "
+                    f"{self.width})"
+                )
+            tokens = torch.cat([tokens, memory.flatten(1, 2)], dim=1)
+        mixed = self.transformer2(tokens.relu())[:, :count]
+        return Tokens(primitives.xyz, mixed.view_as(primitives.features))
+
+    def frame_features(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        depth: str = "full",
+        features: Float[Tensor, "batch frames points inputs"] | None = None,
+    ) -> Float[Tensor, "batch frames width"]:
+        """One vector a frame.
+
+        Args:
+            xyz: clips.
+            depth: "primitives" stops after the first transformer (C2P's teacher), "full" adds the second. As
+                released, C2P's pre-training on HOI4D seeks its balls among decoder features; ours are of coordinates.
+            features: of the points, as in :meth:`embed_points`.
+        """
+        if depth not in ("primitives", "full"):
+            raise ValueError(f"depth: got {depth!r}, expected 'primitives' or 'full' for PPTr segmentation")
+        _, primitives = self.embed_primitives(self.embed_points(xyz, features))
+        return pool_tokens((primitives if depth == "primitives" else self.transform(primitives)).features)
+
+
+class BallSegmentation(PrimitiveSegmentation):
+    """HOI4D: primitives are balls; their vectors are interpolated back onto the points."""
+
+    def __init__(self, size: BallSegmentationSize):
+        super().__init__(size, head_inputs=size.merge[-1])
+        self.merge = P4DTransConv(self.width, size.merge, skip=self.width)
+
+    def members(self, points: Tokens) -> Tokens:
+        """Balls around anchors chosen by farthest point sampling; the coordinates are the anchors'."""
+        batch, frames, count, _ = points.xyz.shape
+        size = self.size
+        if count < size.primitives:
+            raise ValueError(f"xyz: got {count} points a frame, expected at least {size.primitives}, one a primitive")
+        clouds = points.xyz.flatten(0, 1)
+        chosen = sample_farthest_points(clouds, size.primitives)
+        anchors = clouds.gather(1, chosen[..., None].expand(-1, -1, 3))
+        index = ball_query(clouds, anchors, size.radius, size.members)
+        members = grouped(points.features.flatten(0, 1), index)
+        return Tokens(anchors.unflatten(0, (batch, frames)), members.unflatten(0, (batch, frames)))
+
+    def forward(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        features: Float[Tensor, "batch frames points inputs"] | None = None,
+    ) -> Float[Tensor, "batch frames points classes"]:
+        """Logits; ``features`` as :meth:`PointPyramid.encode` wants them."""
+        points = self.embed_points(xyz, features)
+        _, primitives = self.embed_primitives(points)
+        return self.head(self.merge(self.transform(primitives), *points).features)
+
+
+class RunSegmentation(PrimitiveSegmentation):
+    """Synthia4D: primitives are runs of points; a point keeps its own, its member's and its primitive's features."""
+
+    def __init__(self, size: RunSegmentationSize):
+        super().__init__(size, head_inputs=3 * size.transformer.width)
+
+    def members(self, points: Tokens) -> Tokens:
+        """Runs of equal length; the coordinates are their means."""
+        count, runs = points.xyz.shape[2], self.size.primitives
+        if count % runs:
+            raise ValueError(f"xyz: got {count} points a frame, expected a multiple of {runs} primitives")
+        xyz, features = (values.unflatten(2, (runs, count // runs)) for values in points)
+        return Tokens(xyz.mean(dim=3), features)
+
+    def forward(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        features: Float[Tensor, "batch frames points inputs"] | None = None,
+        memory: Float[Tensor, "batch memory_frames memory_primitives width"] | None = None,
+    ) -> Float[Tensor, "batch frames points classes"]:
+        """Logits.
+
+        Args:
+            xyz: clips, a frame's points sorted by primitive.
+            features: as :meth:`PointPyramid.encode` wants them.
+            memory: primitives of neighbouring frames, computed before (the authors': five frames before, five after).
+        """
+        points = self.embed_points(xyz, features)
+        inner, primitives = self.embed_primitives(points)
+        vectors = self.transform(primitives, memory).features[:, :, :, None].expand_as(inner)
+        return self.head(torch.cat([points.features, inner.flatten(2, 3), vectors.flatten(2, 3)], dim=-1))

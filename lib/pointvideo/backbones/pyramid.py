@@ -1,0 +1,147 @@
+"""The point pyramid of the segmentation networks: four point 4D convolutions down, four transposed ones back up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .p4dconv import P4DConv
+from .p4dtransconv import P4DTransConv
+from .tokens import Tokens
+
+FEATURES = ("given", "coordinates")
+
+
+@dataclass(frozen=True)
+class PyramidSize:
+    """Sizes; the defaults are those of P4Transformer for Synthia4D (16384 points a frame become 128)."""
+
+    inputs: int = 3  # channels of the points' features
+    features: str = "given"  # "given" to forward (colours, Synthia4D), or "coordinates": the raw ones again (HOI4D)
+    radius: float = 0.9  # of the first level's balls, in the coordinates' unit; doubled at each further level
+    neighbours: int = 32  # per ball and frame
+    encoder: tuple[tuple[int, ...], ...] = ((32, 64, 128), (128, 128, 256), (256, 256, 512), (512, 512, 1024))
+    strides: tuple[int, ...] = (4, 4, 4, 2)  # points per anchor
+    temporal_kernels: tuple[int, ...] = (1, 1, 3, 1)  # frames; the clip keeps its length
+    decoder: tuple[tuple[int, ...], ...] = ((256, 256), (256, 256), (128, 128), (128, 128))  # coarse to fine
+
+    def __post_init__(self):
+        if self.features not in FEATURES:
+            raise ValueError(f"PyramidSize.features: got {self.features!r}, expected one of {', '.join(FEATURES)}")
+        if self.features == "coordinates" and self.inputs != 3:
+            raise ValueError(f"PyramidSize.inputs: got {self.inputs}, expected 3 where the features are coordinates")
+        if self.inputs < 1:
+            raise ValueError(f"PyramidSize.inputs: got {self.inputs}, expected at least 1 channel")
+        if not self.radius > 0:
+            raise ValueError(f"PyramidSize.radius: got {self.radius!r}, expected a number above 0")
+        if min(self.neighbours, *self.strides) < 1:
+            raise ValueError(
+                f"PyramidSize: got {self.neighbours} neighbours and strides {self.strides}, expected at least 1 of each"
+            )
+        for name in ("strides", "temporal_kernels", "decoder"):
+            if len(getattr(self, name)) != len(self.encoder):
+                raise ValueError(
+                    f"PyramidSize.{name}: got {len(getattr(self, name))} levels, expected {len(self.encoder)} as in "
+                    "encoder"
+                )
+        for name in ("encoder", "decoder"):
+            if not all(widths and min(widths) > 0 for widths in getattr(self, name)):
+                raise ValueError(f"PyramidSize.{name}: got {getattr(self, name)}, expected widths of at least 1")
+
+    @property
+    def stride(self) -> int:
+        """Points of a frame per point of the coarsest level; the least that a frame may have."""
+        return prod(self.strides)
+
+
+class PointPyramid(nn.Module):
+    """Encoder and decoder with skip connections; batch norm and ReLU throughout, spatial maximum, temporal sum.
+
+    Source: Fan et al., P4Transformer, CVPR 2021, section 4.2; sizes as released.
+    """
+
+    def __init__(self, size: PyramidSize):
+        super().__init__()
+        self.size = size
+        levels = range(len(size.encoder))
+        widths = (size.inputs, *(channels[-1] for channels in size.encoder))  # of the points, then of each level
+        self.encoder = nn.ModuleList(
+            P4DConv(
+                widths[level],
+                size.encoder[level],
+                radius=size.radius * 2**level,
+                neighbours=size.neighbours,
+                spatial_stride=size.strides[level],
+                temporal_kernel=size.temporal_kernels[level],
+                temporal_padding=(size.temporal_kernels[level] // 2,) * 2,
+                norm=(True,) * len(size.encoder[level]),
+                activation=(True,) * len(size.encoder[level]),
+            )
+            for level in levels
+        )
+        below = (widths[-1], *(channels[-1] for channels in size.decoder))
+        skips = widths[-2::-1]
+        self.decoder = nn.ModuleList(
+            P4DTransConv(below[level], size.decoder[level], skip=skips[level]) for level in levels
+        )
+
+    @property
+    def coarse_width(self) -> int:
+        """Channels of the coarsest level."""
+        return self.size.encoder[-1][-1]
+
+    @property
+    def point_width(self) -> int:
+        """Channels that the decoder gives each point."""
+        return self.size.decoder[-1][-1]
+
+    def encode(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        features: Float[Tensor, "batch frames points inputs"] | None = None,
+    ) -> list[Tokens]:
+        """The points and, from fine to coarse, each level's anchors; frames stay as they are.
+
+        Args:
+            xyz: clips.
+            features: the points' features; None where the size says that the coordinates are.
+
+        Raises:
+            ValueError: wrong shapes, features missing or not expected, or too few points for the coarsest level.
+        """
+        levels = [Tokens(xyz, self._features(xyz, features))]
+        for layer in self.encoder:
+            levels.append(layer(*levels[-1]))
+        return levels
+
+    def decode(self, coarse: Tokens, levels: list[Tokens]) -> Tokens:
+        """The points and their features, (batch, frames, points, channels).
+
+        Args:
+            coarse: the coarsest level, as encoded or as changed since.
+            levels: what :meth:`encode` returned; the coarsest is not looked at.
+        """
+        for layer, fine in zip(self.decoder, levels[-2::-1], strict=True):
+            coarse = layer(coarse, *fine)
+        return coarse
+
+    def _features(self, xyz: Tensor, features: Tensor | None) -> Tensor:
+        if xyz.dim() != 4 or xyz.shape[-1] != 3:
+            raise ValueError(f"xyz: got shape {tuple(xyz.shape)}, expected (batch, frames, points, 3)")
+        if xyz.shape[2] < self.size.stride:
+            raise ValueError(
+                f"xyz: got {xyz.shape[2]} points a frame, expected at least {self.size.stride}, one for each point of "
+                "the coarsest level"
+            )
+        if self.size.features == "coordinates":
+            if features is not None:
+                raise ValueError("features: got some, expected none (the size's features are the coordinates)")
+            return xyz
+        expected = (*xyz.shape[:-1], self.size.inputs)
+        if features is None or tuple(features.shape) != expected:
+            found = "none" if features is None else f"shape {tuple(features.shape)}"
+            raise ValueError(f"features: got {found}, expected {expected}")
+        return features
