@@ -150,14 +150,14 @@ def test_contenders_take_turns_and_the_first_calls_do_not_count():
 
 def test_peak_memory_is_what_a_call_needs_beyond_its_result():
     def call():
-        table = torch.ones(16, 2**20)  # 64 MiB
+        table = torch.ones(64, 2**20)  # 256 MiB, beside which what the rest of this process frees is little
         return table.sum(dim=0)  # 4 MiB
 
     call()
     found = extra_bytes(call)
     if found is None:
         pytest.skip("needs Linux: the peak of the resident set is read from /proc")
-    assert 60 * 2**20 < found < 80 * 2**20
+    assert 232 * 2**20 < found < 280 * 2**20
 
 
 def test_the_machine_is_measured():
