@@ -22,7 +22,7 @@ def row_of(operator="ball_query", shape="3 × 9", contender="plain torch", **val
         "rounds": 9.0,
         "ours_cpu_ms": 0.5, "ours_wall_ms": 0.25, "theirs_cpu_ms": 5.0, "theirs_wall_ms": 5.0, "ratio_cpu": 10.0,
         "ratio_wall": 20.0, "target": 9.0, "peak_mib": 0.125, "device": "a machine", "torch": "2.13",
-        "commit": "0123456789", "roof": "memory", "note": "",
+        "commit": "0123456789", "roof": "memory", "roof_fraction": 0.75, "note": "",
     }  # fmt: skip
     return filled | values
 
@@ -62,9 +62,9 @@ def test_table_has_a_line_for_each_input_and_says_what_missed(tmp_path):
     lines = speed_section(tmp_path).splitlines()
     assert lines[0].startswith("| operator | input | ours, ms | against plain torch |")
     peers = "scipy cKDTree 1.25× (below 1.3); Open3D hybrid not installed (open3d)"
-    assert lines[2] == f"| ball_query | 3 × 9 | 0.5 | 10× (≥ 9) |  | {peers} | 0.1 |"
-    assert lines[3] == "| tube_max | 4 × 24 | 0.5 |  | 1234× |  |  |"
-    assert lines[4] == "| splat | 1 × 1 | indices differ by 1.0e+00 |  |  |  |  |"
+    assert lines[2] == f"| ball_query | 3 × 9 | 0.5 | 10× (≥ 9) |  | {peers} | 75 %, memory | 0.1 |"
+    assert lines[3] == "| tube_max | 4 × 24 | 0.5 |  | 1234× |  | 75 %, memory |  |"
+    assert lines[4] == "| splat | 1 × 1 | indices differ by 1.0e+00 |  |  |  |  |  |"
     assert "a machine, torch 2.13, commit 0123456" in lines[-1]
     assert "<table" in SpeedTable(tuple(ROWS)).to_html()
 

@@ -72,7 +72,8 @@ TEXTS = {
 }
 RATIOS, GROWTH, KERNELS = "ratios.csv", "growth.csv", "step_kernels.csv"
 OWN_COLUMNS = ("plain torch", "authors' form")  # contenders with a column of their own; the others share one
-HEADER = ("operator", "input", "ours, ms", *(f"against {name}" for name in OWN_COLUMNS), "against peers", "extra MiB")
+AGAINST = (*(f"against {name}" for name in OWN_COLUMNS), "against peers")
+HEADER = ("operator", "input", "ours, ms", *AGAINST, "of the roof", "extra MiB")
 
 
 @dataclass(frozen=True, repr=False)
@@ -126,7 +127,9 @@ def _line(rows: Sequence[Row]) -> tuple[str, ...]:
     own = [ratio(row) for name in OWN_COLUMNS for row in [_of(rows, name)]]
     peers = "; ".join(f"{row['contender']} {ratio(row)}" for row in rows if row["contender"] not in OWN_COLUMNS)
     peak = timed[0]["peak_mib"]
-    return f"{timed[0]['ours_cpu_ms']:.3g}", *own, peers, "" if peak is None else f"{peak:.1f}"
+    fraction = timed[0]["roof_fraction"]
+    roof = "" if fraction is None else f"{100 * fraction:.0f} %, {timed[0]['roof']}"
+    return f"{timed[0]['ours_cpu_ms']:.3g}", *own, peers, roof, "" if peak is None else f"{peak:.1f}"
 
 
 def _of(rows: Iterable[Row], contender: str) -> Row | None:
@@ -150,7 +153,8 @@ def origin(rows: Sequence[Row]) -> str:
     row = rows[0]
     return (
         f"Best CPU times of calls paired in one process ({row['device']}, torch {row['torch']}, commit "
-        f"{row['commit'][:7]}); in brackets the ratio wanted. Extra MiB: peak memory beyond the result."
+        f"{row['commit'][:7]}); in brackets the ratio wanted. The roof: "
+        "memory bandwidth or multiply-adds, measured in the same run. Extra MiB: peak memory beyond the result."
         if "(CUDA)" not in row["device"]
         else f"Best times on the device ({row['device']}, torch {row['torch']}, commit {row['commit'][:7]})."
     )
