@@ -9,7 +9,7 @@ import torch
 
 from pointvideo.kernels import ball_query, sample_farthest_points
 from pointvideo.kernels.ball_query import ball_query_specification
-from pointvideo.kernels.clouds import share
+from pointvideo.kernels.cpu import share
 from pointvideo.kernels.farthest_points import farthest_points_specification, tie_order, tie_orders
 
 from ..parity.goldens import FOLDER, open_case
@@ -172,7 +172,7 @@ def test_every_slot_is_written(form, monkeypatch):
 
 def test_little_work_wakes_no_thread(monkeypatch):
     called = []
-    monkeypatch.setattr(module_of("clouds"), "parallel_for", lambda *given: called.append(given[1]))
+    monkeypatch.setattr(module_of("cpu"), "parallel_for", lambda *given: called.append(given[1]))
     share(lambda start, stop: called.append((start, stop)), 5, 1000)
     share(lambda start, stop: called.append((start, stop)), 0, 1000)
     share(lambda start, stop: called.append((start, stop)), 7, 1e9)
@@ -181,7 +181,7 @@ def test_little_work_wakes_no_thread(monkeypatch):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_result_does_not_depend_on_threads(threads, form, monkeypatch):
-    monkeypatch.setattr(module_of("clouds"), "WORTHWHILE", 0)
+    monkeypatch.setattr(module_of("cpu"), "WORTHWHILE", 0)
     before = torch.get_num_threads()
     xyz = clouds("grid", count=7)
     expected = farthest_points_specification(xyz, 20, True)

@@ -6,6 +6,7 @@ runs of equal length of a frame's points, in the order in which they come.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -87,7 +88,7 @@ def _check_size(size, counts: tuple[str, ...]) -> None:
         )
 
 
-class PrimitiveSegmentation(nn.Module):
+class PrimitiveSegmentation(nn.Module, ABC):
     """What both networks share; they differ in how points form primitives and how the two meet again.
 
     Source: Wen et al., PPTr, ECCV 2022, sections 3.2-3.3, and the released code.
@@ -103,9 +104,9 @@ class PrimitiveSegmentation(nn.Module):
         widths = (head_inputs, *size.head, size.classes)
         self.head = nn.Sequential(*(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)))
 
+    @abstractmethod
     def members(self, points: Tokens) -> Tokens:
         """Points by primitive: (batch, frames, primitives, members, 3) and (…, channels)."""
-        raise NotImplementedError
 
     def embed_points(
         self,

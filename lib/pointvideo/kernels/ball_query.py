@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .checks import check_cloud, check_count, check_length, check_lengths
-from .clouds import check_clouds, check_some_points, cloud_by_cloud, lengths_array, parts_of, share
-from .cpu import njit
+from .checks import check_cloud, check_count, check_length, check_lengths, check_some_points
+from .clouds import check_clouds, cloud_by_cloud, lengths_array
+from .cpu import njit, parts_of, share
 from .dispatch import launcher, specified
 from .vectors import BLOCK, rows, trailing_zeros, unpack, within
 

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .checks import check_cloud, check_finite
-from .clouds import check_some_points
+from .checks import check_cloud, check_finite, check_some_points
 from .nearest_neighbors import nearest_neighbors
 
 

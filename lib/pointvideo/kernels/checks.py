@@ -38,6 +38,12 @@ def check_offsets(name: str, value: Tensor) -> None:
         raise ValueError(f"{name}: got {size} numbers a cloud, expected at most {OFFSETS}")
 
 
+def check_some_points(name: str, value: Tensor) -> None:
+    """Refuse clouds without points, of which no index could be named."""
+    if value.shape[1] == 0:
+        raise ValueError(f"{name}: got clouds of 0 points, expected at least 1")
+
+
 def check_lengths(name: str, value: Tensor | None, like: Tensor) -> None:
     """Refuse anything but one int64 number of points for each of ``like``'s clouds; values unseen."""
     if value is None:

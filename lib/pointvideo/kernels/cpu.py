@@ -38,6 +38,11 @@ def _compile(fastmath: bool | set[str]) -> Callable:
 njit = _compile(fastmath=False)
 # Sums whose last bit does not decide an index may be fused.
 njit_fused = _compile(fastmath={"contract", "nsz"})
+# Sums along one number may be taken in any order as well, so that they vectorise.
+njit_summed = _compile(fastmath={"contract", "nsz", "reassoc"})
+
+# nanoseconds of work for which a thread is woken; where the cores are busy, waking it costs a good part of that
+WORTHWHILE = 500_000
 
 _pool: ThreadPoolExecutor | None = None
 _pool_owner: tuple[int, int] = (0, 0)
@@ -83,3 +88,20 @@ def parallel_for(kernel, count: int, *arrays, per_thread: int = 4) -> None:
     finally:
         for future in futures:
             future.result()
+
+
+def share(kernel, count: int, nanoseconds: float, *arrays) -> None:
+    """:func:`parallel_for`, but in the calling thread where all the work takes about so few ``nanoseconds``."""
+    if nanoseconds >= 2 * WORTHWHILE:
+        parallel_for(kernel, count, *arrays)
+    elif count > 0:
+        kernel(0, count, *arrays)
+
+
+def parts_of(count: int, clouds: int, items: int) -> int:
+    """Into how many parts to cut each cloud's ``count`` queries, so that few clouds still occupy all threads.
+
+    A part has at least ``items`` queries, because what is done once a cloud is then done once a part.
+    """
+    wanted = -(-4 * torch.get_num_threads() // max(clouds, 1))
+    return max(1, min(wanted, count // items))

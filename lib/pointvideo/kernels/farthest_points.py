@@ -21,9 +21,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .checks import check_cloud, check_count, check_lengths
-from .clouds import check_clouds, check_some_points, cloud_by_cloud, lengths_array, share
-from .cpu import njit
+from .checks import check_cloud, check_count, check_lengths, check_some_points
+from .clouds import check_clouds, cloud_by_cloud, lengths_array
+from .cpu import njit, share
 from .dispatch import launcher, specified
 from .spatial import CELLS, bound_blocks, order_blocks, take
 from .vectors import BLOCK, approach, below, boxes, equal, most, rows, trailing_zeros, unpack

@@ -6,24 +6,19 @@ With three nearest neighbours and inverse distances as weights this carries the 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from .checks import check_index, check_like, check_offsets, check_range
-from .clouds import parts_of, share
-from .cpu import njit_fused
+from .cpu import njit_fused, njit_summed, parts_of, share
 from .dispatch import launcher, refuse_second_derivative, specified
 
 TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 EPSILON = 1e-8  # added to distances before they are inverted
 PART = 64  # queries, or
 CHANNELS = 16  # channels, that one work item has at least
-
-# a sum over channels, whose order decides no index, may be taken in vectors
-njit_summed = numba.njit(nogil=True, fastmath={"contract", "nsz", "reassoc"}, cache=True)
 
 
 def sum_type(features: Tensor) -> torch.dtype:
