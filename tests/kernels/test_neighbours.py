@@ -247,7 +247,7 @@ def test_every_slot_is_written(form, monkeypatch):
 
 
 def test_result_does_not_depend_on_threads(form, monkeypatch):
-    monkeypatch.setattr(module_of("clouds"), "WORTHWHILE", 0)
+    monkeypatch.setattr(module_of("cpu"), "WORTHWHILE", 0)
     before = torch.get_num_threads()
     xyz, queries = clouds("grid", count=1, points=500), clouds("grid", count=1, points=1500, seed=1)
     features = torch.randn(1, 500, 70, generator=torch.Generator().manual_seed(0)).requires_grad_()
