@@ -17,22 +17,24 @@ class StoreError(ValueError):
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: image size and focal length in pixels, optical centre ``(centre_u, centre_v)``."""
+    """A pinhole camera: image size and focal length in pixels, optical centre ``(centre_u, centre_v)``, and what one
+    count of depth is in the store's unit (``scale``)."""
 
     width: int
     height: int
     focal: float
     centre_u: float
     centre_v: float
+    scale: float = 1.0
 
     def back_project(self, pixels: np.ndarray) -> np.ndarray:
-        """Coordinates of pixels ``(n, 3) = (u, v, depth)`` in float64, in the unit of the depth.
+        """Coordinates of pixels ``(n, 3) = (u, v, depth count)`` in float64, in the store's unit.
 
-        x = (u - centre_u) / focal * z, y = (v - centre_v) / focal * z, z = depth; u to the right,
+        x = (u - centre_u) / focal * z, y = (v - centre_v) / focal * z, z = scale * depth count; u to the right,
         v downwards, no half-pixel shift (MeteorNet's preparation of MSR-Action3D).
         """
         pixels = np.asarray(pixels, dtype=np.float64)
-        depth = pixels[:, 2]
+        depth = pixels[:, 2] * self.scale
         x = (pixels[:, 0] - self.centre_u) / self.focal * depth
         y = (pixels[:, 1] - self.centre_v) / self.focal * depth
         return np.stack([x, y, depth], axis=1)
@@ -51,10 +53,26 @@ class Sequence:
 
 
 def describe(**entries) -> dict:
-    """The content of store.json as a dict; dataclasses become dicts."""
-    entries["camera"] = asdict(entries["camera"])
+    """The content of store.json as a dict; dataclasses become dicts.
+
+    What a plain depth store does not have (a depth scale, fields of frames) is left out, so that its description and
+    fingerprint do not depend on it.
+    """
+    entries["camera"] = describe_camera(entries["camera"])
     entries["sequences"] = [asdict(sequence) for sequence in entries["sequences"]]
+    if not entries.get("frame_fields"):
+        entries.pop("frame_fields", None)
     return {"version": VERSION, **entries}
+
+
+def describe_camera(camera: Camera | None) -> dict | None:
+    """A camera as store.json has it; None for a store of coordinates."""
+    if camera is None:
+        return None
+    entries = asdict(camera)
+    if camera.scale == 1.0:
+        del entries["scale"]
+    return entries
 
 
 def one_line(error: BaseException) -> str:

@@ -2,11 +2,13 @@
 
     store.json              what the set is: unit, camera, classes, fields, sequences, rejected files, fingerprint
     <field>.npy             one row per point of the whole set, e.g. ``pixels`` (points, 3) uint16
+    <frame field>.npy       one row per frame, e.g. ``action`` (frames,) uint8
     frame_offsets.npy       (frames + 1,) int64: frame i holds the points offsets[i] … offsets[i+1]-1
     sequence_offsets.npy    (sequences + 1,) int64: sequence i holds the frames offsets[i] … offsets[i+1]-1
 
 A depth sensor gives pixels, so points are kept as ``(u, v, depth count)`` in six bytes and turned into
-coordinates by the camera when they are read. :mod:`pointvideo.data.writer` makes stores.
+coordinates by the camera when they are read. Sets that come as coordinates have the field ``xyz`` (points, 3) float32
+and no camera. :mod:`pointvideo.data.writer` makes stores.
 """
 
 from __future__ import annotations
@@ -33,10 +35,11 @@ class Store:
         self.name: str = description["name"]
         self.source: str = description["source"]
         self.unit: str = description["unit"]
-        self.camera = Camera(**description["camera"])
+        self.camera = None if description["camera"] is None else Camera(**description["camera"])
         self.classes: tuple[str, ...] = tuple(description["classes"])
         self.sequences: tuple[Sequence, ...] = tuple(Sequence(**entry) for entry in description["sequences"])
         self.fields: dict[str, dict] = description["fields"]
+        self.frame_fields: dict[str, dict] = description.get("frame_fields", {})
         self.rejected: tuple[dict, ...] = tuple(description["rejected"])
         self.fingerprint: str = description["fingerprint"]
         self._arrays: dict[str, np.ndarray] = {}
@@ -73,6 +76,8 @@ class Store:
         points = int(self.frame_offsets[-1])
         for name, field in self.fields.items():
             self._check_array(name, (points, *field["shape"]), np.dtype(field["dtype"]))
+        for name, field in self.frame_fields.items():
+            self._check_array(name, (frames, *field["shape"]), np.dtype(field["dtype"]))
 
     def _check_array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         array = self.array(name)
@@ -81,10 +86,11 @@ class Store:
             raise StoreError(f"{self.path / name}.npy: found {found}, expected {dtype} {shape} from store.json")
 
     def array(self, name: str) -> np.ndarray:
-        """The whole array ``name`` (a field or an offsets array), memory-mapped read-only."""
+        """The whole array ``name`` (a field, a frame field or an offsets array), memory-mapped read-only."""
         if name not in self._arrays:
-            if name not in self.fields and name not in ("frame_offsets", "sequence_offsets"):
-                raise StoreError(f"store {self.name}: no field {name!r}, it has {', '.join(self.fields)}")
+            known = {**self.fields, **self.frame_fields}
+            if name not in known and name not in ("frame_offsets", "sequence_offsets"):
+                raise StoreError(f"store {self.name}: no field {name!r}, it has {', '.join(known)}")
             file = self.path / f"{name}.npy"
             try:
                 self._arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -138,8 +144,29 @@ class Store:
         position = int(self.sequence_offsets[sequence]) + frame
         return np.asarray(self.array(name)[self.frame_offsets[position] : self.frame_offsets[position + 1]])
 
+    def frame_field(self, name: str, sequence: int) -> np.ndarray:
+        """Rows of frame field ``name`` of one sequence, (frames, …)."""
+        if name not in self.frame_fields:
+            known = ", ".join(self.frame_fields) or "none"
+            raise StoreError(f"store {self.name}: no frame field {name!r}, it has {known}")
+        if not 0 <= sequence < len(self.sequences):
+            raise StoreError(f"store {self.name}: no sequence {sequence}, it has {len(self.sequences)}")
+        return np.asarray(self.array(name)[self.sequence_offsets[sequence] : self.sequence_offsets[sequence + 1]])
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """What the values 0, 1, … of a field or frame field are called; StoreError where that is not known."""
+        found = {**self.fields, **self.frame_fields}.get(name, {}).get("names")
+        if found is None:
+            raise StoreError(f"store {self.name}: no names for the values of {name!r}")
+        return tuple(found)
+
     def points(self, sequence: int, frame: int) -> np.ndarray:
-        """Coordinates (n, 3) float32 of one frame in the store's unit, in row-major pixel order."""
+        """Coordinates (n, 3) float32 of one frame in the store's unit, in the order in which they are kept.
+
+        Pixels are in row-major order.
+        """
+        if self.camera is None:
+            return self.field("xyz", sequence, frame)
         return self.camera.back_project(self.field("pixels", sequence, frame)).astype(np.float32)
 
     def summary(self) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pointvideo.data.layout import VERSION, Camera, Sequence, StoreError, describe, one_line
+from pointvideo.data.layout import VERSION, Camera, Sequence, StoreError, describe, describe_camera, one_line
 
 if TYPE_CHECKING:
     from pointvideo.data.store import Store
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 class StoreWriter:
     """Write a store to ``path``.
 
-    ``fields`` maps a field's name to ``{"dtype", "shape", "unit"}``, shape being that of one point.
-    ``made_by`` and ``inputs`` (any JSON) are kept in store.json but do not enter the fingerprint.
+    ``fields`` maps a field's name to ``{"dtype", "shape", "unit"}``, shape being that of one point; there must be
+    either ``pixels`` (and a camera) or ``xyz`` (and none). ``frame_fields`` likewise, shape being that of one frame.
+    Where values are classes, ``"names"`` lists what 0, 1, … are called. ``made_by`` and ``inputs`` (any JSON) are kept in store.json but do not enter the fingerprint.
     As a context manager it keeps the parts when an exception passes, so that the next run continues.
     """
 
@@ -41,14 +42,21 @@ class StoreWriter:
         name: str,
         source: str,
         unit: str,
-        camera: Camera,
+        camera: Camera | None,
         classes: tuple[str, ...] | list[str],
         fields: dict[str, dict],
+        frame_fields: dict[str, dict] | None = None,
         made_by: str = "",
         inputs: object = None,
     ):
         if source not in ("recorded", "simulated"):
             raise StoreError(f"store {name}: source is {source!r}, expected 'recorded' or 'simulated'")
+        place = {"pixels", "xyz"} & set(fields)
+        if place != ({"xyz"} if camera is None else {"pixels"}):
+            wanted = "'xyz' without a camera" if camera is None else "'pixels' with a camera"
+            raise StoreError(f"store {name}: fields {', '.join(fields)}, expected {wanted}")
+        if both := set(fields) & set(frame_fields or {}):
+            raise StoreError(f"store {name}: {', '.join(sorted(both))} stands among fields and frame fields")
         self.path = Path(path)
         self.partial = self.path.with_name(self.path.name + ".partial")
         self.header = {
@@ -57,10 +65,8 @@ class StoreWriter:
             "unit": unit,
             "camera": camera,
             "classes": list(classes),
-            "fields": {
-                key: {"dtype": str(np.dtype(f["dtype"])), "shape": list(f["shape"]), "unit": f.get("unit", "")}
-                for key, f in fields.items()
-            },
+            "fields": {key: _described(field) for key, field in fields.items()},
+            "frame_fields": {key: _described(field) for key, field in (frame_fields or {}).items()},
         }
         self.made_by = made_by
         self.inputs = inputs
@@ -76,7 +82,7 @@ class StoreWriter:
         pass
 
     def _resume(self) -> None:
-        header = {"version": VERSION, **self.header, "camera": asdict(self.header["camera"])}
+        header = {"version": VERSION, **self.header, "camera": describe_camera(self.header["camera"])}
         file = self.partial / "writer.json"
         for folder, marker in ((self.path, "store.json"), (self.partial, "writer.json")):
             if folder.exists() and not (folder / marker).is_file() and not _is_empty_folder(folder):
@@ -97,8 +103,14 @@ class StoreWriter:
         """Whether the sequence is already written, from a source with the same ``stamp``."""
         return sequence_name in self._parts and self._parts[sequence_name][1] == stamp
 
-    def add(self, sequence: Sequence, frames: list[dict[str, np.ndarray]], stamp: str = "") -> None:
-        """Write one sequence: a dict of fields, each (n, …), for every frame.
+    def add(
+        self,
+        sequence: Sequence,
+        frames: list[dict[str, np.ndarray]],
+        stamp: str = "",
+        frame_values: dict[str, np.ndarray] | None = None,
+    ) -> None:
+        """Write one sequence: a dict of fields, each (n, …), for every frame; of frame fields, each (frames, …).
 
         Raises :class:`StoreError` for fields that do not fit the store's description and when the
         disk is full or not writable; what was added before stays for the next run.
@@ -125,6 +137,7 @@ class StoreWriter:
                     f"sequence {sequence.name}: fields {first} and {name} differ in their number of points"
                 )
         arrays = {f"field_{name}": np.concatenate(rows) for name, rows in columns.items()}
+        arrays |= self._frame_columns(sequence, frame_values or {})
         arrays["counts"] = np.array(counts[first], dtype=np.int64)
         arrays["about"] = np.array(json.dumps({"sequence": asdict(sequence), "stamp": stamp}))
         file = self.partial / f"{sequence.name}.npz"
@@ -145,6 +158,23 @@ class StoreWriter:
         if not len(rows):
             raise StoreError(f"{where}: no points, expected at least one")
         return rows
+
+    def _frame_columns(self, sequence: Sequence, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        described = self.header["frame_fields"]
+        if set(values) != set(described):
+            raise StoreError(
+                f"sequence {sequence.name}: got frame fields {sorted(values)}, expected {sorted(described)}"
+            )
+        arrays = {}
+        for name, field in described.items():
+            rows, expected = np.asarray(values[name]), (sequence.frames, *field["shape"])
+            if rows.shape != expected or str(rows.dtype) != field["dtype"]:
+                raise StoreError(
+                    f"sequence {sequence.name}, frame field {name}: got {rows.dtype} {rows.shape}, expected "
+                    f"{field['dtype']} {expected}"
+                )
+            arrays[f"frames_{name}"] = rows
+        return arrays
 
     def reject(self, file: str, reason: str) -> None:
         """Note a source file that does not become a sequence, and why."""
@@ -188,6 +218,10 @@ class StoreWriter:
             shape = (int(offsets["frame_offsets"][-1]), *field["shape"])
             rows = (self._read(part, f"field_{name}") for part in parts)
             digests[name] = _write_npy(new / f"{name}.npy", np.dtype(field["dtype"]), shape, rows)
+        for name, field in self.header["frame_fields"].items():
+            shape = (int(offsets["sequence_offsets"][-1]), *field["shape"])
+            rows = (self._read(part, f"frames_{name}") for part in parts)
+            digests[name] = _write_npy(new / f"{name}.npy", np.dtype(field["dtype"]), shape, rows)
         for name, values in offsets.items():
             digests[name] = _write_npy(new / f"{name}.npy", values.dtype, values.shape, [values])
         description = describe(**self.header, sequences=parts)
@@ -204,6 +238,11 @@ class StoreWriter:
     def _read(self, part: Sequence, array: str) -> np.ndarray:
         with np.load(self.partial / f"{part.name}.npz", allow_pickle=False) as arrays:
             return arrays[array]
+
+
+def _described(field: dict) -> dict:
+    entry = {"dtype": str(np.dtype(field["dtype"])), "shape": list(field["shape"]), "unit": field.get("unit", "")}
+    return entry | ({"names": list(field["names"])} if "names" in field else {})
 
 
 def write_atomically(file: Path, write) -> None:
