@@ -13,9 +13,6 @@ from typing import Literal, Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from .data.clips import ClipSampler, enumerate_split
-from .data.store import Store
-
 
 def at_least(owner: object, minimum: float, *names: str) -> None:
     """Refuse fields below ``minimum``, or of another type than it, in one line that names the field."""
@@ -32,22 +29,6 @@ def stable_seed(*words: int) -> int:
     """One 63-bit seed out of several integers."""
     words = [word & 0xFFFFFFFFFFFFFFFF for word in words]
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-@dataclass(frozen=True)
-class ClipData:
-    """Which clips of which data set."""
-
-    dataset: str = "msr_action3d"
-    frames: int = 24  # frames of a clip
-    step: int = 1  # frames from one to the next
-    points: int = 2048  # points drawn from each frame
-    short: Literal["drop", "pad"] = "drop"  # videos shorter than a clip vanish (the authors) or are padded
-
-    def __post_init__(self):
-        at_least(self, 1, "frames", "step", "points")
-        if self.short not in ("drop", "pad"):
-            raise ValueError(f"ClipData.short: got {self.short!r}, expected 'drop' or 'pad'")
 
 
 @dataclass(frozen=True)
@@ -115,55 +96,11 @@ class Job(Protocol):
     def loss(self, *batch: Tensor) -> dict[str, Tensor]:
         """Scalars to log, among them "loss", which is minimised."""
 
+    # A job may have after_step(), which the trainer calls behind every update (a teacher that follows its student);
+    # state() and load_state() for what a resumed run needs besides the weights.
+
     def epoch_end(self, epoch: int) -> dict:
         """Further numbers for the curve (an evaluation, a collapse probe)."""
 
     def result(self) -> dict:
         """What the record keeps besides the curve."""
-
-
-class ClipStream:
-    """The training clips of a job, epoch by epoch.
-
-    Args:
-        store: the data.
-        data: which clips.
-        training: how many clips a video, how many a batch.
-        seed: of every draw.
-        videos: positions of the training videos in the store; all of the split "train" when left out.
-    """
-
-    def __init__(self, store: Store, data: ClipData, training: Training, seed: int, videos: np.ndarray | None = None):
-        self.store, self.data, self.training, self.seed = store, data, training, seed
-        clips = enumerate_split(store, "train", data.frames, data.step, data.short)
-        chosen = np.ones(len(clips), dtype=bool) if videos is None else np.isin(clips.sequence, videos)
-        self.sequence, self.start = clips.sequence[chosen], clips.start[chosen]
-        if not len(self.sequence):
-            raise ValueError(
-                f"{store.name}: no training video is long enough for {data.frames} frames, step {data.step}"
-            )
-        self.videos = np.unique(self.sequence)
-        self.sampler = ClipSampler(store, data.frames, data.step)
-        per_video = training.clips_per_video
-        self.clips_per_epoch = len(self.sequence) if per_video is None else per_video * len(self.videos)
-        self.steps_per_epoch = math.ceil(self.clips_per_epoch / training.batch)
-        self._epoch: int | None = None
-
-    def _order(self, epoch: int) -> np.ndarray:
-        """Positions in the list of sub-clips, in the order of the epoch."""
-        if self._epoch != epoch:
-            random = np.random.default_rng(stable_seed(self.seed, epoch))
-            if self.training.clips_per_video is None:
-                order = np.arange(len(self.sequence))
-            else:
-                first = np.searchsorted(self.sequence, self.videos)
-                count = np.searchsorted(self.sequence, self.videos, side="right") - first
-                draw = random.random((self.training.clips_per_video, len(self.videos)))
-                order = (first + (draw * count).astype(np.int64)).ravel()
-            self._epoch, self._permutation = epoch, random.permutation(order)
-        return self._permutation
-
-    def draw(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray, int]:
-        """Sequences and starts of a batch, and the seed of everything random in it."""
-        chosen = self._order(epoch)[step * self.training.batch : (step + 1) * self.training.batch]
-        return self.sequence[chosen], self.start[chosen], stable_seed(self.seed, epoch, step)

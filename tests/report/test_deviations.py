@@ -16,7 +16,7 @@ SWITCHES = {
     "PPTrSize": "pointvideo.backbones",
     "TubeSize": "pointvideo.backbones",
     "Finetune": "pointvideo.tasks.recognition",
-    "ClipData": "pointvideo.recipe",
+    "ClipData": "pointvideo.stream",
 }
 
 

@@ -10,7 +10,8 @@ from pointvideo.backbones import PPTrSize, TransformerSize, TubeSize
 from pointvideo.data.layout import Camera
 from pointvideo.data.store import Sequence, Store, StoreWriter
 from pointvideo.pretexts.c2p import C2PPretrain
-from pointvideo.recipe import ClipData, Optimiser, Training
+from pointvideo.recipe import Optimiser, Training
+from pointvideo.stream import ClipData
 from pointvideo.tasks.recognition import Finetune
 
 WAYS = {"left": (-2, 0), "right": (2, 0), "up": (0, -2), "down": (0, 2)}

@@ -11,18 +11,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
-from pointvideo.data.frame_kernels import copy_frames, pick_points
-from pointvideo.data.sampling import FrameBatch, draw_indices, sample_indices, sample_points, scale_augment
+from pointvideo.data.frame_kernels import copy_coordinates, copy_frames, pick_coordinates, pick_points
+from pointvideo.data.sampling import (
+    FrameBatch,
+    draw_indices,
+    gather_xyz,
+    sample_indices,
+    sample_points,
+    scale_augment,
+)
 from pointvideo.data.scoring import score_videos
 from pointvideo.data.store import Store
 from pointvideo.kernels.cpu import parallel_for
 
 __all__ = [
-    "NORMALISE", "Clips", "ClipSampler", "FrameBatch", "enumerate_clips", "enumerate_split", "sample_indices",
-    "sample_points", "scale_augment", "score_videos",
+    "NORMALISE", "Clips", "ClipSampler", "FrameBatch", "enumerate_clips", "enumerate_split", "gather_xyz",
+    "sample_indices", "sample_points", "scale_augment", "score_videos",
 ]  # fmt: skip
 
 NORMALISE = 300.0
@@ -50,16 +57,22 @@ class Clips:
 
 
 def enumerate_clips(
-    frame_counts: Positions, frames: int, step: int = 1, short: str = "drop", *, sequences: Positions | None = None
+    frame_counts: Positions,
+    frames: int,
+    step: int = 1,
+    short: str = "drop",
+    *,
+    hop: int = 1,
+    sequences: Positions | None = None,
 ) -> Clips:
-    """Every clip of every video: starts 0 … n - step · (frames - 1) - 1, in training and testing alike.
+    """Every clip of every video: starts 0, hop, … up to n - step · (frames - 1) - 1, in training and testing alike.
 
     ``frame_counts`` (videos,) are the n; ``sequences`` (videos,) their positions in a store, else 0, 1, ….
     ``short="drop"`` is the authors' behaviour: a video shorter than a clip has none and vanishes, from the
     test denominator too. ``short="pad"`` gives it one clip in which the last frame repeats, so that all are scored.
     """
     counts = np.asarray(frame_counts, dtype=np.int64)
-    for name, value in (("frames", frames), ("step", step)):
+    for name, value in (("frames", frames), ("step", step), ("hop", hop)):
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")
     if short not in ("drop", "pad"):
@@ -69,11 +82,11 @@ def enumerate_clips(
     positions = np.arange(len(counts)) if sequences is None else np.asarray(sequences, dtype=np.int64)
     if positions.shape != counts.shape:
         raise ValueError(f"sequences has shape {positions.shape}, expected that of frame_counts, {counts.shape}")
-    offered = np.maximum(counts - step * (frames - 1), 1 if short == "pad" else 0)
+    offered = -(-np.maximum(counts - step * (frames - 1), 1 if short == "pad" else 0) // hop)
     first = np.cumsum(offered) - offered
     return Clips(
         sequence=np.repeat(positions, offered).astype(np.int64),
-        start=np.arange(offered.sum(), dtype=np.int64) - np.repeat(first, offered),
+        start=hop * (np.arange(offered.sum(), dtype=np.int64) - np.repeat(first, offered)),
         frames=int(frames),
         step=int(step),
         videos_total=len(counts),
@@ -81,16 +94,18 @@ def enumerate_clips(
     )
 
 
-def enumerate_split(store: Store, split: str, frames: int, step: int = 1, short: str = "drop") -> Clips:
+def enumerate_split(
+    store: Store, split: str, frames: int, step: int = 1, short: str = "drop", *, hop: int = 1
+) -> Clips:
     """The clips of one split of a store; ``sequence`` holds positions in the store."""
     positions = store.indices(split)
-    return enumerate_clips(store.frame_counts[positions], frames, step, short, sequences=positions)
+    return enumerate_clips(store.frame_counts[positions], frames, step, short, hop=hop, sequences=positions)
 
 
 class ClipSampler:
-    """Reads clips of ``frames`` frames, every ``step``-th, from a store whose pixels stay in memory.
+    """Reads clips of ``frames`` frames, every ``step``-th, from a store whose points stay in memory.
 
-    ``resident=False`` leaves the pixels memory-mapped: for sets larger than memory, or many processes.
+    ``resident=False`` leaves the points memory-mapped: for sets larger than memory, or many processes.
     """
 
     def __init__(self, store: Store, frames: int, step: int = 1, *, resident: bool = True):
@@ -98,13 +113,22 @@ class ClipSampler:
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
         self.store, self.frames, self.step = store, int(frames), int(step)
-        self._pixels = store.resident("pixels") if resident else np.asarray(store.array("pixels"))
-        # (u - centre_u) / focal for every value that fits a pixel: no division per point, the same float64.
-        values, camera = np.arange(1 << 16, dtype=np.float64), store.camera
-        self._slopes = ((values - camera.centre_u) / camera.focal, (values - camera.centre_v) / camera.focal)
+        self._resident = resident
+        self._rows = self._array("xyz" if store.camera is None else "pixels")
+        if store.camera is not None:
+            # (u - centre_u) / focal for every value that fits a pixel: no division per point, the same float64.
+            values, camera = np.arange(1 << 16, dtype=np.float64), store.camera
+            self._optics = (
+                (values - camera.centre_u) / camera.focal,
+                (values - camera.centre_v) / camera.focal,
+                float(camera.scale),
+            )
 
-    def _locate(self, sequence: Positions, start: Positions) -> tuple[np.ndarray, np.ndarray]:
-        """First point (batch, frames) and number of points (batch, frames) of every frame; the last one repeats."""
+    def _array(self, name: str) -> np.ndarray:
+        return self.store.resident(name) if self._resident else np.asarray(self.store.array(name))
+
+    def _frames(self, sequence: Positions, start: Positions) -> np.ndarray:
+        """Positions (batch, frames) in the store of every frame of the clips; a video's last frame repeats."""
         sequence, start = (np.asarray(values, dtype=np.int64) for values in (sequence, start))
         if sequence.ndim != 1 or sequence.shape != start.shape:
             raise ValueError(
@@ -119,7 +143,11 @@ class ClipSampler:
             clip = int(np.flatnonzero((start < 0) | (start >= counts))[0])
             raise ValueError(f"clip {clip} starts at frame {start[clip]}, its video has {counts[clip]} frames")
         wanted = start[:, None] + self.step * np.arange(self.frames)
-        position = self.store.sequence_offsets[sequence][:, None] + np.minimum(wanted, counts[:, None] - 1)
+        return self.store.sequence_offsets[sequence][:, None] + np.minimum(wanted, counts[:, None] - 1)
+
+    def _locate(self, sequence: Positions, start: Positions) -> tuple[np.ndarray, np.ndarray]:
+        """First point (batch, frames) and number of points (batch, frames) of every frame."""
+        position = self._frames(sequence, start)
         first = self.store.frame_offsets[position]
         return first, self.store.frame_offsets[position + 1] - first
 
@@ -128,9 +156,12 @@ class ClipSampler:
         first, lengths = self._locate(sequence, start)
         most = int(lengths.max(initial=1))
         xyz = np.empty((*lengths.shape, most, 3), dtype=np.float32)
-        flat = xyz.reshape(-1, most, 3)
-        parallel_for(copy_frames, len(flat), self._pixels, first.reshape(-1), lengths.reshape(-1), *self._slopes, flat)
-        return FrameBatch(torch.from_numpy(xyz), torch.from_numpy(lengths))
+        flat, places = xyz.reshape(-1, most, 3), (first.reshape(-1), lengths.reshape(-1))
+        if self.store.camera is None:
+            parallel_for(copy_coordinates, len(flat), self._rows, *places, flat)
+        else:
+            parallel_for(copy_frames, len(flat), self._rows, *places, *self._optics, flat)
+        return FrameBatch(torch.from_numpy(xyz), torch.from_numpy(lengths), torch.from_numpy(first))
 
     def sample(
         self, sequence: Positions, start: Positions, points: int, seed: int
@@ -139,5 +170,24 @@ class ClipSampler:
         first, lengths = self._locate(sequence, start)
         index = draw_indices(lengths, points, seed)
         out = np.empty((len(index), points, 3), dtype=np.float32)
-        parallel_for(pick_points, len(index), self._pixels, first.reshape(-1), index, *self._slopes, out)
+        if self.store.camera is None:
+            parallel_for(pick_coordinates, len(index), self._rows, first.reshape(-1), index, out)
+        else:
+            parallel_for(pick_points, len(index), self._rows, first.reshape(-1), index, *self._optics, out)
         return torch.from_numpy(out.reshape(*lengths.shape, points, 3))
+
+    def take(self, field: str, batch: FrameBatch, index: Int64[Tensor, "batch frames points"]) -> Tensor:
+        """Rows of a point field, (batch, frames, points, …), that belong to ``index`` into the frames of ``batch``.
+
+        ``batch`` comes from :meth:`load`, ``index`` from :func:`sample_indices`.
+        """
+        if batch.first is None:
+            raise ValueError("batch: it does not know where its points lie in the store; expected one from load()")
+        return torch.from_numpy(self._array(field)[(batch.first[..., None] + index).numpy()])
+
+    def frame_values(self, field: str, sequence: Positions, start: Positions) -> Tensor:
+        """Rows of a frame field, (batch, frames, …), of the clips that begin at frame ``start`` of ``sequence``."""
+        if field not in self.store.frame_fields:
+            known = ", ".join(self.store.frame_fields) or "none"
+            raise ValueError(f"store {self.store.name}: no frame field {field!r}, it has {known}")
+        return torch.from_numpy(np.asarray(self.store.array(field))[self._frames(sequence, start)])

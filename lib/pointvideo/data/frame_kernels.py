@@ -125,12 +125,12 @@ def axis_factors(start, stop, seed, low, high, out):
 
 
 @njit
-def copy_frames(start, stop, pixels, first, lengths, slope_u, slope_v, out):
+def copy_frames(start, stop, pixels, first, lengths, slope_u, slope_v, scale, out):
     most = out.shape[1]
     for item in range(start, stop):
         count, offset = lengths[item], first[item]
         for i in range(count):
-            depth = np.float64(pixels[offset + i, 2])
+            depth = np.float64(pixels[offset + i, 2]) * scale
             out[item, i, 0] = slope_u[pixels[offset + i, 0]] * depth
             out[item, i, 1] = slope_v[pixels[offset + i, 1]] * depth
             out[item, i, 2] = depth
@@ -138,12 +138,32 @@ def copy_frames(start, stop, pixels, first, lengths, slope_u, slope_v, out):
 
 
 @njit
-def pick_points(start, stop, pixels, first, index, slope_u, slope_v, out):
+def pick_points(start, stop, pixels, first, index, slope_u, slope_v, scale, out):
     for item in range(start, stop):
         offset = first[item]
         for i in range(index.shape[1]):
             row = offset + index[item, i]
-            depth = np.float64(pixels[row, 2])
+            depth = np.float64(pixels[row, 2]) * scale
             out[item, i, 0] = slope_u[pixels[row, 0]] * depth
             out[item, i, 1] = slope_v[pixels[row, 1]] * depth
             out[item, i, 2] = depth
+
+
+@njit
+def copy_coordinates(start, stop, xyz, first, lengths, out):
+    most = out.shape[1]
+    for item in range(start, stop):
+        count, offset = lengths[item], first[item]
+        out[item, :count] = xyz[offset : offset + count]
+        out[item, count:most] = 0.0
+
+
+@njit
+def pick_coordinates(start, stop, xyz, first, index, out):
+    for item in range(start, stop):
+        offset = first[item]
+        for i in range(index.shape[1]):
+            row = offset + index[item, i]
+            out[item, i, 0] = xyz[row, 0]
+            out[item, i, 1] = xyz[row, 1]
+            out[item, i, 2] = xyz[row, 2]

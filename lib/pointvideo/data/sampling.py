@@ -22,10 +22,14 @@ _SCALE = 0x5CA1EAD  # keeps the factors' stream apart from the points' under the
 
 @dataclass(frozen=True)
 class FrameBatch:
-    """Whole frames of some clips: ``xyz`` padded with zeros behind the first ``lengths`` points of each frame."""
+    """Whole frames of some clips: ``xyz`` padded with zeros behind the first ``lengths`` points of each frame.
+
+    ``first`` is the row of each frame's first point in the store that it comes from, if it comes from one.
+    """
 
     xyz: Float[Tensor, "batch frames most_points 3"]
     lengths: Int64[Tensor, "batch frames"]
+    first: Int64[Tensor, "batch frames"] | None = None
 
 
 def draw_indices(lengths: np.ndarray, points: int, seed: int, keep: np.ndarray | None = None) -> np.ndarray:
@@ -69,11 +73,24 @@ def sample_points(
     Raises ValueError for a frame without points to choose from (naming clip and frame), ``points`` below 1
     and a ``keep`` of another shape or type.
     """
-    clips, frames, most = _check(batch, keep)
+    clips, frames, _ = _check(batch, keep)
     index = draw_indices(batch.lengths.numpy(), points, seed, None if keep is None else keep.contiguous().numpy())
-    out = np.empty((clips * frames, points, 3), dtype=np.float32)
-    parallel_for(gather_points, clips * frames, batch.xyz.contiguous().numpy().reshape(-1, most, 3), index, out)
-    return torch.from_numpy(out.reshape(clips, frames, points, 3))
+    return _gathered(batch, index).view(clips, frames, points, 3)
+
+
+def gather_xyz(
+    batch: FrameBatch, index: Int64[Tensor, "batch frames points"]
+) -> Float[Tensor, "batch frames points 3"]:
+    """The points of :func:`sample_indices`."""
+    flat = index.reshape(-1, index.shape[-1]).numpy().astype(np.int32)
+    return _gathered(batch, flat).view(*index.shape, 3)
+
+
+def _gathered(batch: FrameBatch, index: np.ndarray) -> Tensor:
+    xyz = batch.xyz.contiguous().flatten(0, 1).numpy()
+    out = np.empty((*index.shape, 3), dtype=np.float32)
+    parallel_for(gather_points, len(index), xyz, index, out)
+    return torch.from_numpy(out)
 
 
 def _check(batch: FrameBatch, keep: Tensor | None) -> tuple[int, int, int]:

@@ -31,7 +31,8 @@ class StoreWriter:
 
     ``fields`` maps a field's name to ``{"dtype", "shape", "unit"}``, shape being that of one point; there must be
     either ``pixels`` (and a camera) or ``xyz`` (and none). ``frame_fields`` likewise, shape being that of one frame.
-    Where values are classes, ``"names"`` lists what 0, 1, … are called. ``made_by`` and ``inputs`` (any JSON) are kept in store.json but do not enter the fingerprint.
+    Where values are classes, ``"names"`` lists what 0, 1, … are called. ``made_by`` and ``inputs`` (any JSON) are kept
+    in store.json but do not enter the fingerprint.
     As a context manager it keeps the parts when an exception passes, so that the next run continues.
     """
 

@@ -17,22 +17,34 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ..backbones import P4TransformerSize, PPTrSize
-from ..data.clips import NORMALISE, sample_points, scale_augment
+from ..backbones import (
+    BallSegmentationSize,
+    P4SegmentationSize,
+    P4TransformerSize,
+    PPTrSize,
+    RunSegmentationSize,
+)
+from ..data.augment import Augment
+from ..data.clips import FrameBatch
 from ..data.store import Store
 from ..losses.c2p import C2PLoss, build_predictors, c2p_loss
-from ..recipe import ClipData, ClipStream, Training, at_least, stable_seed
-from .probes import effective_rank
-from .views import Camera, Trajectory, partial_view
+from ..recipe import Training, at_least, stable_seed
+from ..stream import ClipData, ClipStream, arguments
+from .probes import collapse_probe
+from .views import Camera, Trajectory, partial_view, random_view
+
+Backbone = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
+VIEWS = ("complete", "partial", "random")
 
 
 @dataclass(frozen=True)
 class C2PPretrain:
-    """Recipe of a C2P pre-training; the method's defaults are the paper's text."""
+    """Recipe of a C2P pre-training; the method's defaults are the paper's text, the data's MSR-Action3D's."""
 
     entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.c2p", "pointvideo.study.trainer")
+    pretraining: ClassVar[bool] = True
 
-    backbone: P4TransformerSize | PPTrSize = PPTrSize()
+    backbone: Backbone = PPTrSize()
     data: ClipData = ClipData()
     training: Training = Training(epochs=100)
     loss: C2PLoss = C2PLoss()
@@ -41,15 +53,25 @@ class C2PPretrain:
     # where the teacher stops: "tube" after the point 4D convolution (section 3.2), "primitives" after PPTr's first
     # transformer (as released), "full" is the symmetric ablation (section 4.6)
     teacher: Literal["tube", "primitives", "full"] = "tube"
+    # what each side sees (section 4.6, Table 5): the clip as recorded, what the moving camera sees of it, or as many
+    # points drawn at random; two partial sides share their camera
+    student_sees: Literal["complete", "partial", "random"] = "partial"
+    teacher_sees: Literal["complete", "partial"] = "complete"
     predictor_hidden: int = 4096  # released: 4096 at width 2048
-    scale: Literal["partial", "both", "none"] = "partial"  # which clip is stretched by 0.9-1.1; released: partial
+    augment: Augment = Augment()
+    scale: Literal["partial", "both", "none"] = "partial"  # which clip is augmented; released: the student's
     seed: int = 0
     init: None = None
 
     def __post_init__(self):
         at_least(self, 1, "predictor_hidden")
         at_least(self, 0, "seed")
-        for name, known in (("teacher", ("tube", "primitives", "full")), ("scale", ("partial", "both", "none"))):
+        for name, known in (
+            ("teacher", ("tube", "primitives", "full")),
+            ("scale", ("partial", "both", "none")),
+            ("student_sees", VIEWS),
+            ("teacher_sees", VIEWS[:2]),
+        ):
             if getattr(self, name) not in known:
                 raise ValueError(f"C2PPretrain.{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
 
@@ -63,13 +85,29 @@ class C2PPretrain:
 
     @property
     def title(self) -> str:
-        return f"C2P pre-training, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
+        return f"C2P pre-training, {self.backbone.name}, {self.data.frames} frames{self._variant}, seed {self.seed}"
+
+    @property
+    def _variant(self) -> str:
+        plain = C2PPretrain(backbone=self.backbone)
+        words = [f"{self.teacher_sees} to {self.student_sees}"] * (
+            (self.teacher_sees, self.student_sees) != (plain.teacher_sees, plain.student_sees)
+        )
+        words += [f"teacher {self.teacher}"] * (self.teacher != plain.teacher)
+        words += ["other loss"] * (self.loss != plain.loss)
+        words += ["released views"] * (self.trajectory.pattern == "released")
+        return "".join(f", {word}" for word in words)
 
     def as_released(self) -> C2PPretrain:
-        """The same recipe with every switch where the authors' MSR-Action3D code has it."""
-        teacher = "primitives" if isinstance(self.backbone, PPTrSize) else "tube"
+        """The same recipe with every switch where the authors' code for this task has it.
+
+        PPTr's teacher contains its first transformer there; on MSR-Action3D the loss has no backward predictor. Their
+        view generator is public for MSR-Action3D alone; elsewhere its pattern is taken over.
+        """
+        teacher = "tube" if isinstance(self.backbone, P4TransformerSize | P4SegmentationSize) else "primitives"
+        loss = C2PLoss.as_released_msr() if self.dataset.startswith("msr_action3d") else C2PLoss.as_released()
         trajectory = replace(self.trajectory, pattern="released")
-        return replace(self, loss=C2PLoss.as_released_msr(), trajectory=trajectory, teacher=teacher)
+        return replace(self, loss=loss, trajectory=trajectory, teacher=teacher)
 
     def job(self, store: Store) -> C2PJob:
         """This recipe on data."""
@@ -89,11 +127,17 @@ class C2P(nn.Module):
         self.backbone = recipe.backbone.build()
         self.predictors = build_predictors(recipe.loss, self.backbone.width, recipe.predictor_hidden)
 
-    def forward(self, complete: Tensor, partial: Tensor) -> tuple[Tensor, Tensor]:
-        """Frame features (batch, times, width) of the teacher and the student."""
+    def forward(self, complete: tuple[Tensor, ...], partial: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Frame features (batch, times, width) of the teacher and the student, each of (xyz,) or (xyz, features)."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.recipe.loss.stop_gradient):
-            teacher = self.backbone.frame_features(complete, self.recipe.teacher)
-        return teacher, self.backbone.frame_features(partial, "full")
+            teacher = frame_features(self.backbone, complete, self.recipe.teacher)
+        return teacher, frame_features(self.backbone, partial, "full")
+
+
+def frame_features(backbone: nn.Module, clip: tuple[Tensor, ...], depth: str = "full") -> Tensor:
+    """``backbone.frame_features`` of a clip, (xyz,) or (xyz, features): (batch, times, width)."""
+    xyz, more = arguments(clip)
+    return backbone.frame_features(xyz, depth, **more)
 
 
 class C2PJob:
@@ -107,36 +151,53 @@ class C2PJob:
         self.view_seconds = 0.0
         self._student: Tensor | None = None
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Complete and partial clips, (batch, frames, points, 3), normalised."""
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+        """The teacher's clips, then the student's: (batch, frames, points, 3) each, with features where the data have
+        them."""
         sequence, start, seed = self.stream.draw(epoch, step)
-        data = self.recipe.data
-        frames = self.stream.sampler.load(sequence, start)
-        complete = sample_points(frames, data.points, stable_seed(seed, 0))
+        recipe, reader = self.recipe, self.stream.reader
+        frames = reader.load(sequence, start)
         begin = time.perf_counter()
-        path = self.recipe.trajectory.sample(data.frames, stable_seed(seed, 1), len(sequence))
-        spherical = self.recipe.trajectory.pattern != "released"
-        seen = partial_view(frames, path, self.recipe.camera, spherical=spherical)
-        partial = sample_points(frames, data.points, stable_seed(seed, 2), keep=seen)
+        views = {"complete": None}
+        if (recipe.teacher_sees, recipe.student_sees) != ("complete", "complete"):
+            views["partial"] = self.visible(frames, seed)
+        if recipe.student_sees == "random":
+            views["random"] = random_view(views["partial"], frames.lengths, stable_seed(seed, 5))
+        partial = reader.view(
+            frames,
+            stable_seed(seed, 2),
+            keep=views[recipe.student_sees],
+            augment=None if recipe.scale == "none" else recipe.augment,
+            augment_seed=stable_seed(seed, 3),
+        )
         self.view_seconds += time.perf_counter() - begin
-        if self.recipe.scale != "none":
-            partial = scale_augment(partial, stable_seed(seed, 3))
-        if self.recipe.scale == "both":
-            complete = scale_augment(complete, stable_seed(seed, 4))
-        return complete / NORMALISE, partial / NORMALISE
+        complete = reader.view(
+            frames,
+            stable_seed(seed, 0),
+            keep=views[recipe.teacher_sees],
+            augment=recipe.augment if recipe.scale == "both" else None,
+            augment_seed=stable_seed(seed, 4),
+        )
+        return complete + partial
 
-    def loss(self, complete: Tensor, partial: Tensor) -> dict[str, Tensor]:
+    def visible(self, frames: FrameBatch, seed: int) -> Tensor:
+        """What the moving camera sees, (batch, frames, most_points)."""
+        trajectory = self.recipe.trajectory
+        path = trajectory.sample(self.recipe.data.frames, stable_seed(seed, 1), len(frames.xyz))
+        spherical = trajectory.pattern != "released"
+        return partial_view(frames, path, self.recipe.camera, spherical=spherical, radius=trajectory.radius)
+
+    def loss(self, *clips: Tensor) -> dict[str, Tensor]:
         """Total, geometry and time terms."""
-        teacher, student = self.module(complete, partial)
+        half = len(clips) // 2
+        teacher, student = self.module(clips[:half], clips[half:])
         parts = c2p_loss(teacher, student, self.module.predictors, self.recipe.loss)
         self._student = student.detach()
         return {"loss": parts.total, "geometry": parts.geometry.detach(), "time": parts.time.detach()}
 
     def epoch_end(self, epoch: int) -> dict:
-        """The collapse probe on the last batch: effective rank and mean standard deviation of student features."""
-        rows = self._student.float().flatten(0, 1)
-        unit = nn.functional.normalize(rows, dim=-1)
-        return {"effective_rank": effective_rank(rows), "feature_std": float(unit.std(dim=0).mean())}
+        """The collapse probe on the last batch's student features."""
+        return collapse_probe(self._student)
 
     def result(self) -> dict:
         """Sizes of what was trained."""

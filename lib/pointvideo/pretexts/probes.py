@@ -19,3 +19,13 @@ def effective_rank(rows: Float[Tensor, "samples width"]) -> float:
         return 1.0
     share = values / values.sum()
     return float(torch.special.entr(share).sum().exp())
+
+
+def collapse_probe(features: Float[Tensor, "*batch width"]) -> dict[str, float]:
+    """``effective_rank`` of the features and ``feature_std``, the mean standard deviation of their directions.
+
+    A collapsed network has rank near 1 and deviation near 0; directions spread evenly have 1 / sqrt(width).
+    """
+    rows = features.detach().float().flatten(0, -2)
+    unit = torch.nn.functional.normalize(rows, dim=-1)
+    return {"effective_rank": effective_rank(rows), "feature_std": float(unit.std(dim=0).mean())}

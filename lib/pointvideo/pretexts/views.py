@@ -9,6 +9,9 @@ drift by up to ±5° vertically and zoom, and keeps the points that a depth buff
     \mathrm{camera} = c + z\,\lVert c \rVert\, d
 
 with :math:`(\theta, \phi) = (90°, 0)` the direction of the original camera.
+
+Complete clouds (Synthia 4D, section 4.4) have no original camera outside them: there the radius is given, and the
+camera goes all the way round, 30° from frame to frame of a clip of twelve.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from ..data.clips import FrameBatch
@@ -42,6 +45,10 @@ class Trajectory:
     sweep_degrees: float = 150.0  # horizontal change over the clip, either way round with equal probability
     vertical_degrees: float = 5.0  # largest vertical drift
     zoom: float = 0.1  # the radius drifts by up to this share; the paper gives no number
+    elevation_degrees: float = 0.0  # vertical angle about which the drift goes; positive: from where y is smaller
+    radius: float | None = None  # of the sphere, in the store's unit; None: the original camera's distance
+    # "both_ends": the sweep ends with the last frame; "full_turn": one frame more would be the first again
+    spread: Literal["both_ends", "full_turn"] = "both_ends"
     # "released": vertical angle one of three triangles (0, up, down), no zoom, and a direction in which the
     # vertical component is not scaled with the horizontal ones
     pattern: Literal["smooth", "released"] = "smooth"
@@ -51,11 +58,23 @@ class Trajectory:
             raise ValueError(f"Trajectory.zoom: got {self.zoom!r}, expected 0 to below 1")
         if self.pattern not in ("smooth", "released"):
             raise ValueError(f"Trajectory.pattern: got {self.pattern!r}, expected 'smooth' or 'released'")
+        if self.spread not in ("both_ends", "full_turn"):
+            raise ValueError(f"Trajectory.spread: got {self.spread!r}, expected 'both_ends' or 'full_turn'")
+        if self.radius is not None and not self.radius > 0:
+            raise ValueError(f"Trajectory.radius: got {self.radius!r}, expected a number above 0 or None")
+
+    @classmethod
+    def around(cls, radius: float, elevation_degrees: float = 0.0) -> Trajectory:
+        """A full turn around a complete cloud (section 4.4: Synthia 4D)."""
+        return cls(sweep_degrees=360.0, elevation_degrees=elevation_degrees, radius=radius, spread="full_turn")
 
     def sample(self, frames: int, seed: int, clips: int) -> Float[np.ndarray, "clips frames 3"]:
         """(theta°, phi°, zoom) of each frame of each clip; a pure function of the arguments."""
         random = np.random.default_rng(np.random.SeedSequence([seed & 0xFFFFFFFFFFFFFFFF, frames]))
-        share = np.linspace(0, 1, frames) if frames > 1 else np.array([0.5])
+        if self.spread == "full_turn":
+            share = np.arange(frames) / frames
+        else:
+            share = np.linspace(0, 1, frames) if frames > 1 else np.array([0.5])
         path = np.empty((clips, frames, 3))
         forwards = random.random(clips) < 0.5
         theta = 90 + self.sweep_degrees * (share - 0.5)
@@ -68,6 +87,7 @@ class Trajectory:
         else:
             path[..., 1] = self.vertical_degrees * _drift(random, clips, share)
             path[..., 2] = 1 + self.zoom * _drift(random, clips, share)
+        path[..., 1] += self.elevation_degrees
         return path
 
 
@@ -78,7 +98,11 @@ def _drift(random: np.random.Generator, clips: int, share: np.ndarray) -> np.nda
 
 
 def camera_pose(
-    centre: Float[Tensor, "*batch 3"], path: Float[Tensor, "*batch 3"], *, spherical: bool = True
+    centre: Float[Tensor, "*batch 3"],
+    path: Float[Tensor, "*batch 3"],
+    *,
+    spherical: bool = True,
+    radius: float | None = None,
 ) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch 3 3"]]:
     """Position and rotation (rows right, down, ahead) of a camera that looks at ``centre``.
 
@@ -86,12 +110,14 @@ def camera_pose(
         centre: of the cloud, in the original camera's frame.
         path: (theta°, phi°, zoom).
         spherical: False is the released formula, which adds sin(phi) unscaled before normalising.
+        radius: of the sphere; None is the distance of ``centre`` from the origin, where the original camera was.
     """
     theta, phi = torch.deg2rad(path[..., 0]), torch.deg2rad(path[..., 1])
     flat = torch.cos(phi) if spherical else torch.ones_like(phi)
     direction = -torch.stack([flat * torch.cos(theta), torch.sin(phi), flat * torch.sin(theta)], dim=-1)
     direction = torch.nn.functional.normalize(direction, dim=-1, eps=0)
-    position = centre + (path[..., 2] * centre.norm(dim=-1))[..., None] * direction
+    distance = centre.norm(dim=-1) if radius is None else radius
+    position = centre + (path[..., 2] * distance)[..., None] * direction
     ahead = -direction
     up = torch.tensor([0.0, 1.0, 0.0], dtype=centre.dtype, device=centre.device).expand_as(ahead)
     right = torch.nn.functional.normalize(torch.linalg.cross(up, ahead), dim=-1, eps=0)
@@ -100,7 +126,12 @@ def camera_pose(
 
 
 def partial_view(
-    batch: FrameBatch, path: Float[np.ndarray, "clips frames 3"], camera: Camera, *, spherical: bool = True
+    batch: FrameBatch,
+    path: Float[np.ndarray, "clips frames 3"],
+    camera: Camera,
+    *,
+    spherical: bool = True,
+    radius: float | None = None,
 ) -> Bool[Tensor, "batch frames most_points"]:
     """Which points of every frame the moving camera sees.
 
@@ -111,7 +142,7 @@ def partial_view(
     clips, frames, points, _ = xyz.shape
     # padding is zero, so the plain sum is the sum over the valid points
     centre = xyz.sum(dim=2).double() / lengths.clamp(min=1)[..., None]
-    position, rotation = camera_pose(centre, torch.from_numpy(path).to(centre), spherical=spherical)
+    position, rotation = camera_pose(centre, torch.from_numpy(path).to(centre), spherical=spherical, radius=radius)
     visible = visible_points(
         xyz.flatten(0, 1),
         camera.focal,
@@ -126,3 +157,18 @@ def partial_view(
     if bool(nothing.any()):
         visible[nothing] = (torch.arange(points, device=xyz.device) < lengths[..., None])[nothing]
     return visible
+
+
+def random_view(
+    visible: Bool[Tensor, "batch frames most_points"], lengths: Int64[Tensor, "batch frames"], seed: int
+) -> Bool[Tensor, "batch frames most_points"]:
+    """As many points of every frame as ``visible`` marks there, drawn at random instead of seen by a camera.
+
+    What section 4.6 calls random sampling: no viewpoint, nothing consistent from frame to frame.
+    """
+    points = visible.shape[-1]
+    random = np.random.default_rng(np.random.SeedSequence([seed & 0xFFFFFFFFFFFFFFFF, points]))
+    draw = torch.from_numpy(random.random(visible.shape, dtype=np.float32))
+    inside = torch.arange(points) < lengths[..., None]
+    rank = draw.masked_fill(~inside, 2.0).argsort(dim=-1).argsort(dim=-1)
+    return rank < visible.sum(dim=-1, keepdim=True)

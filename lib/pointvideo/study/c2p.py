@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from ..backbones import P4TransformerSize, PPTrSize, TransformerSize, TubeSize
 from ..pretexts.c2p import C2PPretrain
-from ..recipe import ClipData, Optimiser, Training
+from ..recipe import Optimiser, Training
+from ..stream import ClipData
 from ..tasks.recognition import Finetune
 
 PROFILES = ("quick", "laptop", "gpu", "paper")

@@ -86,7 +86,7 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool) -> Record:
         job = recipe.job(store, weights)
     folder = ledger.run_directory(key)
     fitted = fit(job, folder, fabric=fabric, progress=progress, title=recipe.title)
-    if hasattr(job.module, "predictors"):  # a pre-training: its backbone is what others start from
+    if getattr(recipe, "pretraining", False):  # its backbone is what others start from
         write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key})
     about = identity(recipe, fingerprint_of)
     record = {

@@ -98,6 +98,8 @@ def fit(
                     nn.utils.clip_grad_norm_(job.module.parameters(), training.optimiser.clip_norm)
                 optimiser.step()
                 optimiser.zero_grad(set_to_none=True)
+                if hasattr(job, "after_step"):
+                    job.after_step()
                 for name, value in parts.items():
                     sums[name] = sums.get(name, 0.0) + value.detach()
                 bar.update()

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from ..backbones import P4TransformerSize, PPTrSize
-from ..data.clips import NORMALISE, Clips, enumerate_split, scale_augment, score_videos
+from ..data.augment import Augment, apply
+from ..data.clips import Clips, score_videos
 from ..data.store import Store
-from ..recipe import ClipData, ClipStream, Training, at_least, stable_seed
+from ..recipe import Training, at_least, stable_seed
+from ..stream import ClipData, ClipStream
 from .classifier import Classifier
 
 
@@ -31,6 +33,7 @@ class Finetune:
     data: ClipData = ClipData()
     training: Training = Training()
     init: Any = None  # the pre-training recipe whose backbone it starts from, or None for scratch
+    augment: Augment = Augment()
     label_percent: int = 100  # share of the training videos that keep their labels, class by class
     evaluate_every: int = 1  # epochs; the last epoch is always evaluated
     evaluate_clips: int | None = None  # evenly spaced clips a test video; None takes every sub-clip, as the authors do
@@ -109,7 +112,7 @@ class FinetuneJob:
         videos = labelled_videos(store, recipe.label_percent, recipe.seed)
         self.stream = ClipStream(store, data, recipe.training, recipe.seed, videos)
         self.steps_per_epoch = self.stream.steps_per_epoch
-        self.test = spread(enumerate_split(store, "test", data.frames, data.step, data.short), recipe.evaluate_clips)
+        self.test = spread(data.clips(store, "test"), recipe.evaluate_clips)
         self.labels = torch.from_numpy(np.asarray(store.labels, dtype=np.int64))
         self.module = Classifier(recipe.backbone, len(store.classes))
         if (recipe.init is None) != (pretrained is None):
@@ -122,7 +125,8 @@ class FinetuneJob:
         """Clips (batch, frames, points, 3), scaled and normalised, and their labels."""
         sequence, start, seed = self.stream.draw(epoch, step)
         clips = self.stream.sampler.sample(sequence, start, self.recipe.data.points, stable_seed(seed, 0))
-        return scale_augment(clips, stable_seed(seed, 3)) / NORMALISE, self.labels[sequence]
+        clips = apply(self.recipe.augment, clips, stable_seed(seed, 3)) / self.recipe.data.divisor
+        return clips, self.labels[sequence]
 
     def loss(self, clips: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Cross entropy and clip accuracy of the batch."""
@@ -152,7 +156,7 @@ class FinetuneJob:
                 self.recipe.data.points,
                 stable_seed(self.seed, 0x7E57, first),
             )
-            logits.append(self.module((clips / NORMALISE).to(device)).float().cpu())
+            logits.append(self.module((clips / self.recipe.data.divisor).to(device)).float().cpu())
         self.module.train()
         return score_videos(torch.cat(logits), self.test, self.store.labels)
 

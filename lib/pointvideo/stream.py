@@ -1,0 +1,167 @@
+"""Which clips of which data set a recipe sees: enumerated, drawn epoch by epoch, and read as a network wants them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .data.augment import Augment, apply
+from .data.clips import NORMALISE, Clips, ClipSampler, FrameBatch, enumerate_split, gather_xyz, sample_indices
+from .data.store import Store
+from .recipe import Training, at_least, stable_seed
+
+
+@dataclass(frozen=True)
+class ClipData:
+    """Which clips of which data set, and in which unit."""
+
+    dataset: str = "msr_action3d"
+    frames: int = 24  # frames of a clip
+    step: int = 1  # frames from one to the next
+    points: int = 2048  # points drawn from each frame
+    short: Literal["drop", "pad"] = "drop"  # videos shorter than a clip vanish (the authors) or are padded
+    hop: int = 1  # frames from one clip's start to the next one's
+    divisor: float = NORMALISE  # coordinates are divided by it: 300 depth counts on MSR-Action3D, 1 for metres
+    features: tuple[str, ...] = ()  # point fields that go with the coordinates: ("rgb",), scaled to 0-1, or none
+    videos: int | None = None  # at most so many videos of each split, for a quick look; None takes all
+
+    def __post_init__(self):
+        at_least(self, 1, "frames", "step", "points", "hop")
+        if self.videos is not None:
+            at_least(self, 1, "videos")
+        if self.short not in ("drop", "pad"):
+            raise ValueError(f"ClipData.short: got {self.short!r}, expected 'drop' or 'pad'")
+        if not (math.isfinite(self.divisor) and self.divisor > 0):
+            raise ValueError(f"ClipData.divisor: got {self.divisor!r}, expected a number above 0")
+        if unknown := [name for name in self.features if name != "rgb"]:
+            raise ValueError(f"ClipData.features: got {unknown[0]!r}, expected 'rgb' or nothing")
+
+    def clips(self, store: Store, split: str) -> Clips:
+        """The clips of a split; ValueError where no video is long enough."""
+        found = enumerate_split(store, split, self.frames, self.step, self.short, hop=self.hop)
+        if self.videos is not None:
+            # spread over the split, so that a part of it holds what the whole holds
+            every = store.indices(split)
+            kept = every[np.unique(np.linspace(0, len(every) - 1, self.videos).round().astype(int))]
+            chosen = np.isin(found.sequence, kept)
+            sequence, start = found.sequence[chosen], found.start[chosen]
+            found = Clips(sequence, start, self.frames, self.step, len(kept), len(np.unique(sequence)))
+        if not len(found):
+            raise ValueError(
+                f"{store.name}: no {split} video is long enough for {self.frames} frames, step {self.step}; "
+                f"the longest has {store.frame_counts[store.indices(split)].max()}"
+            )
+        return found
+
+
+def arguments(clip: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, Tensor]]:
+    """A clip as a network takes it: coordinates, and by name its points' features or primitive labels if there are."""
+    xyz, *more = clip
+    return xyz, {"features" if values.is_floating_point() else "primitive": values for values in more}
+
+
+class ClipReader:
+    """Clips of a store as a network wants them: drawn to a number of points, augmented, in the recipe's unit."""
+
+    def __init__(self, store: Store, data: ClipData):
+        if missing := [name for name in data.features if name not in store.fields]:
+            raise ValueError(f"{store.name}: no point field {missing[0]!r}, it has {', '.join(store.fields)}")
+        self.store, self.data = store, data
+        self.sampler = ClipSampler(store, data.frames, data.step)
+
+    def load(self, sequence: np.ndarray, start: np.ndarray) -> FrameBatch:
+        """Whole frames, in the store's unit."""
+        return self.sampler.load(sequence, start)
+
+    def view(
+        self,
+        frames: FrameBatch,
+        seed: int,
+        *,
+        keep: Bool[Tensor, "batch frames most_points"] | None = None,
+        augment: Augment | None = None,
+        augment_seed: int | None = None,
+        centre: Float[Tensor, "batch 3"] | None = None,
+    ) -> tuple[Tensor, ...]:
+        """(xyz,) or (xyz, features): ``ClipData.points`` of every frame's points, each (batch, frames, points, …).
+
+        Args:
+            frames: from :meth:`load`.
+            seed: of the draw of points.
+            keep: restricts a frame to the marked points.
+            augment: what else is drawn.
+            augment_seed: of that; made from ``seed`` when left out.
+            centre: of each clip in the store's unit, where the augmentation is about it.
+        """
+        index = sample_indices(frames, self.data.points, seed, keep)
+        augment_seed = stable_seed(seed, 1) if augment_seed is None else augment_seed
+        return self.gathered(frames, index, augment, augment_seed, centre)
+
+    def gathered(
+        self,
+        frames: FrameBatch,
+        index: Tensor,
+        augment: Augment | None,
+        augment_seed: int,
+        centre: Float[Tensor, "batch 3"] | None = None,
+    ) -> tuple[Tensor, ...]:
+        """:meth:`view` of points that are already chosen, ``index`` (batch, frames, points)."""
+        xyz = apply(augment, gather_xyz(frames, index), augment_seed, centre) / self.data.divisor
+        if not self.data.features:
+            return (xyz,)
+        values = [self.sampler.take(name, frames, index).float() / 255 for name in self.data.features]
+        return xyz, torch.cat(values, dim=-1)
+
+
+class ClipStream:
+    """The training clips of a job, epoch by epoch.
+
+    Args:
+        store: the data.
+        data: which clips.
+        training: how many clips a video, how many a batch.
+        seed: of every draw.
+        videos: positions of the training videos in the store; all of the split "train" when left out.
+    """
+
+    def __init__(self, store: Store, data: ClipData, training: Training, seed: int, videos: np.ndarray | None = None):
+        self.store, self.data, self.training, self.seed = store, data, training, seed
+        clips = data.clips(store, "train")
+        chosen = np.ones(len(clips), dtype=bool) if videos is None else np.isin(clips.sequence, videos)
+        self.sequence, self.start = clips.sequence[chosen], clips.start[chosen]
+        if not len(self.sequence):
+            raise ValueError(
+                f"{store.name}: no training video is long enough for {data.frames} frames, step {data.step}"
+            )
+        self.videos = np.unique(self.sequence)
+        self.reader = ClipReader(store, data)
+        self.sampler = self.reader.sampler
+        per_video = training.clips_per_video
+        self.clips_per_epoch = len(self.sequence) if per_video is None else per_video * len(self.videos)
+        self.steps_per_epoch = math.ceil(self.clips_per_epoch / training.batch)
+        self._epoch: int | None = None
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """Positions in the list of sub-clips, in the order of the epoch."""
+        if self._epoch != epoch:
+            random = np.random.default_rng(stable_seed(self.seed, epoch))
+            if self.training.clips_per_video is None:
+                order = np.arange(len(self.sequence))
+            else:
+                first = np.searchsorted(self.sequence, self.videos)
+                count = np.searchsorted(self.sequence, self.videos, side="right") - first
+                draw = random.random((self.training.clips_per_video, len(self.videos)))
+                order = (first + (draw * count).astype(np.int64)).ravel()
+            self._epoch, self._permutation = epoch, random.permutation(order)
+        return self._permutation
+
+    def draw(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Sequences and starts of a batch, and the seed of everything random in it."""
+        chosen = self._order(epoch)[step * self.training.batch : (step + 1) * self.training.batch]
+        return self.sequence[chosen], self.start[chosen], stable_seed(self.seed, epoch, step)
