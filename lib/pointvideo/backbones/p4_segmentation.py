@@ -74,6 +74,14 @@ class P4Segmentation(nn.Module):
         levels = self.pyramid.encode(xyz, features)
         return self.head(self.pyramid.decode(self.transform(levels[-1]), levels).features)
 
+    def tokens(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        features: Float[Tensor, "batch frames points inputs"] | None = None,
+    ) -> Tokens:
+        """The coarsest level behind the transformer, (batch, frames, anchors, width); arguments as in forward."""
+        return self.transform(self.pyramid.encode(xyz, features)[-1])
+
     def frame_features(
         self,
         xyz: Float[Tensor, "batch frames points 3"],
@@ -90,5 +98,5 @@ class P4Segmentation(nn.Module):
         """
         if depth not in ("tube", "full"):
             raise ValueError(f"depth: got {depth!r}, expected 'tube' or 'full' for P4Transformer segmentation")
-        tokens = self.pyramid.encode(xyz, features)[-1]
-        return pool_tokens((tokens if depth == "tube" else self.transform(tokens)).features)
+        tokens = self.tokens(xyz, features) if depth == "full" else self.pyramid.encode(xyz, features)[-1]
+        return pool_tokens(tokens.features)

@@ -1,17 +1,28 @@
 """PPTr, the point primitive transformer: attention inside primitives, then across them.
 
 "Primitives" in the released code are eight runs of a frame's tokens in the order of farthest point sampling;
-no plane is fitted. That is what this file does.
+no plane is fitted. That is the grouping "order". "fitted" is the paper's: planes fitted to each frame's points
+(:mod:`pointvideo.data.primitives`), whose labels come with the clip.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from .p4dconv import P4DConv
+from .primitives import (
+    GROUPINGS,
+    Grouping,
+    anchor_labels,
+    attend_within,
+    check_primitive,
+    fill_absent,
+    group_means,
+    pool_groups,
+)
 from .sizes import TransformerSize, TubeSize
 from .tokens import Tokens, pool_tokens
 from .transformer import Transformer
@@ -23,16 +34,19 @@ class PPTrSize:
 
     tube: TubeSize = TubeSize()
     transformer: TransformerSize = TransformerSize(width=2048, depth=5, heads=8, head_width=128, hidden=1024)
-    primitives: int = 8  # per frame; must divide the anchors of a frame
+    primitives: int = 8  # per frame; grouped by order, they must divide the anchors of a frame
     # True pools a frame's primitives into one vector before the second transformer, as C2P's copy of PPTr does on
     # MSR-Action3D; False keeps them apart, as the PPTr repository does.
     pool_primitives: bool = True
+    grouping: Grouping = "order"  # as released; "fitted" needs labels of the points (paper: 4 a frame on MSR-Action3D)
 
     name = "PPTr"
 
     def __post_init__(self):
         if not (isinstance(self.primitives, int) and self.primitives > 0):
             raise ValueError(f"PPTrSize.primitives: got {self.primitives!r}, expected an integer of at least 1")
+        if self.grouping not in GROUPINGS:
+            raise ValueError(f"PPTrSize.grouping: got {self.grouping!r}, expected one of {', '.join(GROUPINGS)}")
 
     def build(self) -> PPTr:
         """A freshly initialised backbone."""
@@ -59,7 +73,7 @@ class PPTr(nn.Module):
         return self.tube(xyz)
 
     def embed_primitives(self, tokens: Tokens) -> Tokens:
-        """Attention inside each primitive, then its maximum: (batch, times, primitives, width)."""
+        """Attention inside each run of tokens, then its maximum: (batch, times, primitives, width)."""
         batch, times, count, width = tokens.features.shape
         groups = self.size.primitives
         if count % groups:
@@ -68,20 +82,67 @@ class PPTr(nn.Module):
         pooled = self.transformer1(members).amax(dim=1).view(batch, times, groups, width)
         return Tokens(tokens.xyz.view(batch, times, groups, count // groups, 3).mean(dim=3), pooled)
 
-    def transform(self, primitives: Tokens) -> Tokens:
-        """Attention across the clip."""
+    def embed_fitted(
+        self, tokens: Tokens, label: Int64[Tensor, "batch times anchors"]
+    ) -> tuple[Tokens, Bool[Tensor, "batch times primitives"]]:
+        """Attention inside each fitted primitive, then its maximum, and which primitives have a token at all.
+
+        One that has none carries the maximum of its frame's others, which changes no maximum over the frame.
+        """
+        shape, groups = label.shape[:2], self.size.primitives
+        xyz, features, label = (values.flatten(0, 1) for values in (*tokens, label))
+        pooled, present = pool_groups(attend_within(self.transformer1, features.relu(), label), label, groups)
+        xyz = group_means(xyz, label, groups)
+        return Tokens(xyz.unflatten(0, shape), pooled.unflatten(0, shape)), present.unflatten(0, shape)
+
+    def transform(self, primitives: Tokens, present: Bool[Tensor, "batch times primitives"] | None = None) -> Tokens:
+        """Attention across the clip; nothing looks at a primitive that is not ``present``."""
         xyz, features = primitives
         if self.size.pool_primitives:
-            xyz, features = xyz.mean(dim=2, keepdim=True), features.amax(dim=2, keepdim=True)
-        mixed = self.transformer2(features.relu().flatten(1, 2))
-        return Tokens(xyz, mixed.view_as(features))
+            xyz, features, present = xyz.mean(dim=2, keepdim=True), features.amax(dim=2, keepdim=True), None
+        mask = None if present is None else present.flatten(1, 2)[:, None]
+        mixed = self.transformer2(features.relu().flatten(1, 2), mask).view_as(features)
+        return Tokens(xyz, mixed if present is None else fill_absent(mixed, present))
 
-    def forward(self, xyz: Float[Tensor, "batch frames points 3"]) -> Tokens:
-        """Tokens of a clip: one a frame with ``pool_primitives``, else one a primitive."""
-        return self.transform(self.embed_primitives(self.embed(xyz)))
+    def tokens(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        depth: str = "full",
+        primitive: Int64[Tensor, "batch frames points"] | None = None,
+    ) -> Tokens:
+        """Tokens at the depths of :meth:`frame_features`."""
+        if depth not in ("tube", "primitives", "full"):
+            raise ValueError(f"depth: got {depth!r}, expected 'tube', 'primitives' or 'full' for PPTr")
+        check_primitive(self.size.grouping, primitive, xyz, self.size.primitives)
+        tokens, present = self.embed(xyz), None
+        if depth != "tube" and primitive is None:
+            tokens = self.embed_primitives(tokens)
+        elif depth != "tube":
+            label = anchor_labels(self.tube, xyz, tokens.xyz, primitive)
+            tokens, present = self.embed_fitted(tokens, label)
+        return self.transform(tokens, present) if depth == "full" else tokens
+
+    def forward(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        primitive: Int64[Tensor, "batch frames points"] | None = None,
+    ) -> Tokens:
+        """Tokens of a clip: one a frame with ``pool_primitives``, else one a primitive.
+
+        Args:
+            xyz: clips.
+            primitive: with the grouping "fitted", which of its frame's primitives each point is of, from 0.
+
+        Raises:
+            ValueError: labels missing, not expected, of another shape or out of range.
+        """
+        return self.tokens(xyz, primitive=primitive)
 
     def frame_features(
-        self, xyz: Float[Tensor, "batch frames points 3"], depth: str = "full"
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        depth: str = "full",
+        primitive: Int64[Tensor, "batch frames points"] | None = None,
     ) -> Float[Tensor, "batch times width"]:
         """One vector a frame.
 
@@ -89,12 +150,6 @@ class PPTr(nn.Module):
             xyz: clips.
             depth: "tube" stops after the point 4D convolution (C2P's teacher as the paper describes it),
                 "primitives" after the first transformer (the teacher as released), "full" runs everything.
+            primitive: as in :meth:`forward`.
         """
-        if depth not in ("tube", "primitives", "full"):
-            raise ValueError(f"depth: got {depth!r}, expected 'tube', 'primitives' or 'full' for PPTr")
-        tokens = self.embed(xyz)
-        if depth != "tube":
-            tokens = self.embed_primitives(tokens)
-        if depth == "full":
-            tokens = self.transform(tokens)
-        return pool_tokens(tokens.features)
+        return pool_tokens(self.tokens(xyz, depth, primitive).features)

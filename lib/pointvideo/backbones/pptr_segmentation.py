@@ -1,7 +1,9 @@
 """PPTr for semantic segmentation: a point pyramid, attention inside primitives, then attention across them.
 
 As released, a primitive is no fitted plane: on HOI4D it is a ball around one of 64 anchors, on Synthia4D one of 200
-runs of equal length of a frame's points, in the order in which they come.
+runs of equal length of a frame's points, in the order in which they come. Synthia4D's network can also take
+the paper's: planes fitted to each frame (:mod:`pointvideo.data.primitives`), of any size, whose labels come with the
+clip.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from ..kernels import ball_query, sample_farthest_points
 from ..kernels.interpolate import grouped
 from .p4dtransconv import P4DTransConv
+from .primitives import GROUPINGS, Grouping, attend_within, check_primitive, fill_absent, group_means, pool_groups
 from .pyramid import PointPyramid, PyramidSize
 from .sizes import TransformerSize
 from .tokens import Tokens, pool_tokens
@@ -57,14 +61,19 @@ class RunSegmentationSize:
 
     pyramid: PyramidSize = WIDE
     transformer: TransformerSize = ATTENTION  # of each of the two
-    primitives: int = 200  # runs per frame; must divide its points (16000: 80 each)
+    primitives: int = 200  # per frame; grouped by order, they must divide its points (16000: runs of 80)
     head: tuple[int, ...] = (1024, 128)  # linear maps before the output, no activation between them
     classes: int = 12
+    grouping: Grouping = "order"  # runs, as released; "fitted" needs labels of the points
 
     name = "PPTr segmentation, runs"
 
     def __post_init__(self):
         _check_size(self, ("primitives", "classes"))
+        if self.grouping not in GROUPINGS:
+            raise ValueError(
+                f"RunSegmentationSize.grouping: got {self.grouping!r}, expected one of {', '.join(GROUPINGS)}"
+            )
 
     @classmethod
     def long(cls) -> RunSegmentationSize:
@@ -98,6 +107,7 @@ class PrimitiveSegmentation(nn.Module, ABC):
         super().__init__()
         self.size = size
         self.width = size.transformer.width
+        self.grouping: Grouping = getattr(size, "grouping", "order")  # balls are never fitted
         self.pyramid = PointPyramid(size.pyramid)
         self.transformer1 = Transformer(*size.transformer.arguments())
         self.transformer2 = Transformer(*size.transformer.arguments())
@@ -127,12 +137,33 @@ class PrimitiveSegmentation(nn.Module, ABC):
         inner = self.transformer1(members.flatten(0, 2)).view_as(members)
         return inner, Tokens(centres, inner.amax(dim=3))
 
-    def transform(self, primitives: Tokens, memory: Tensor | None = None) -> Tokens:
+    def embed_fitted(
+        self, points: Tokens, primitive: Int64[Tensor, "batch frames points"]
+    ) -> tuple[Tensor, Tokens, Bool[Tensor, "batch frames primitives"]]:
+        """:meth:`embed_primitives` for labelled points: every point's features, primitives, and which have a point.
+
+        A primitive that has none carries the maximum of its frame's others, which changes no maximum over the frame.
+        """
+        shape, groups = primitive.shape[:2], self.size.primitives
+        xyz, features, label = (values.flatten(0, 1) for values in (*points, primitive))
+        inner = attend_within(self.transformer1, features, label)
+        pooled, present = pool_groups(inner, label, groups)
+        xyz = group_means(xyz, label, groups)
+        inner, xyz, pooled, present = (values.unflatten(0, shape) for values in (inner, xyz, pooled, present))
+        return inner, Tokens(xyz, pooled), present
+
+    def transform(
+        self,
+        primitives: Tokens,
+        memory: Tensor | None = None,
+        present: Bool[Tensor, "batch frames primitives"] | None = None,
+    ) -> Tokens:
         """Attention across the clip's primitives and, when there is one, a memory.
 
         Args:
             primitives: their features, (batch, frames, primitives, width).
             memory: (batch, frames, primitives, width) of other frames; only looked at, not returned.
+            present: which of the clip's primitives have a point; nothing looks at the others. None: all.
         """
         tokens = primitives.features.flatten(1, 2)
         count = tokens.shape[1]
@@ -143,27 +174,55 @@ class PrimitiveSegmentation(nn.Module, ABC):
                     f"{self.width})"
                 )
             tokens = torch.cat([tokens, memory.flatten(1, 2)], dim=1)
-        mixed = self.transformer2(tokens.relu())[:, :count]
-        return Tokens(primitives.xyz, mixed.view_as(primitives.features))
+        mask = None
+        if present is not None:
+            mask = F.pad(present.flatten(1, 2), (0, tokens.shape[1] - count), value=True)[:, None]
+        mixed = self.transformer2(tokens.relu(), mask)[:, :count].view_as(primitives.features)
+        return Tokens(primitives.xyz, mixed if present is None else fill_absent(mixed, present))
+
+    def tokens(
+        self,
+        xyz: Float[Tensor, "batch frames points 3"],
+        features: Float[Tensor, "batch frames points inputs"] | None = None,
+        primitive: Int64[Tensor, "batch frames points"] | None = None,
+        depth: str = "full",
+    ) -> Tokens:
+        """Primitives behind the second transformer, (batch, frames, primitives, width), or as ``depth`` says.
+
+        Arguments as in :meth:`frame_features`.
+        """
+        if depth not in ("tube", "primitives", "full"):
+            raise ValueError(f"depth: got {depth!r}, expected 'tube', 'primitives' or 'full' for PPTr segmentation")
+        check_primitive(self.grouping, primitive, xyz, self.size.primitives)
+        points = self.embed_points(xyz, features)
+        if depth == "tube":
+            return points
+        present = None
+        if primitive is None:
+            _, tokens = self.embed_primitives(points)
+        else:
+            _, tokens, present = self.embed_fitted(points, primitive)
+        return self.transform(tokens, present=present) if depth == "full" else tokens
 
     def frame_features(
         self,
         xyz: Float[Tensor, "batch frames points 3"],
         depth: str = "full",
         features: Float[Tensor, "batch frames points inputs"] | None = None,
+        primitive: Int64[Tensor, "batch frames points"] | None = None,
     ) -> Float[Tensor, "batch frames width"]:
         """One vector a frame.
 
         Args:
             xyz: clips.
-            depth: "primitives" stops after the first transformer (C2P's teacher), "full" adds the second. As
-                released, C2P's pre-training on HOI4D seeks its balls among decoder features; ours are of coordinates.
+            depth: "tube" is the maximum over the pyramid's points, point 4D convolutions alone (C2P's teacher as the
+                paper describes it, section 3.2); "primitives" stops after the first transformer (the teacher as
+                released), "full" adds the second. As released, C2P's pre-training on HOI4D seeks its balls among
+                decoder features; ours are of coordinates.
             features: of the points, as in :meth:`embed_points`.
+            primitive: labels of the points, where the network groups by them.
         """
-        if depth not in ("primitives", "full"):
-            raise ValueError(f"depth: got {depth!r}, expected 'primitives' or 'full' for PPTr segmentation")
-        _, primitives = self.embed_primitives(self.embed_points(xyz, features))
-        return pool_tokens((primitives if depth == "primitives" else self.transform(primitives)).features)
+        return pool_tokens(self.tokens(xyz, features, primitive, depth).features)
 
 
 class BallSegmentation(PrimitiveSegmentation):
@@ -198,7 +257,8 @@ class BallSegmentation(PrimitiveSegmentation):
 
 
 class RunSegmentation(PrimitiveSegmentation):
-    """Synthia4D: primitives are runs of points; a point keeps its own, its member's and its primitive's features."""
+    """Synthia4D: primitives are runs of points, or fitted; a point keeps its own, its member's and its primitive's
+    features."""
 
     def __init__(self, size: RunSegmentationSize):
         super().__init__(size, head_inputs=3 * size.transformer.width)
@@ -216,15 +276,27 @@ class RunSegmentation(PrimitiveSegmentation):
         xyz: Float[Tensor, "batch frames points 3"],
         features: Float[Tensor, "batch frames points inputs"] | None = None,
         memory: Float[Tensor, "batch memory_frames memory_primitives width"] | None = None,
+        primitive: Int64[Tensor, "batch frames points"] | None = None,
     ) -> Float[Tensor, "batch frames points classes"]:
         """Logits.
 
         Args:
-            xyz: clips, a frame's points sorted by primitive.
+            xyz: clips; grouped by order, a frame's points sorted by primitive.
             features: as :meth:`PointPyramid.encode` wants them.
             memory: primitives of neighbouring frames, computed before (the authors': five frames before, five after).
+            primitive: with the grouping "fitted", which of its frame's primitives each point is of, from 0.
+
+        Raises:
+            ValueError: labels missing, not expected, of another shape or out of range.
         """
+        check_primitive(self.grouping, primitive, xyz, self.size.primitives)
         points = self.embed_points(xyz, features)
-        inner, primitives = self.embed_primitives(points)
-        vectors = self.transform(primitives, memory).features[:, :, :, None].expand_as(inner)
-        return self.head(torch.cat([points.features, inner.flatten(2, 3), vectors.flatten(2, 3)], dim=-1))
+        if primitive is None:
+            inner, primitives = self.embed_primitives(points)
+            vectors = self.transform(primitives, memory).features[:, :, :, None].expand_as(inner)
+            inner, vectors = inner.flatten(2, 3), vectors.flatten(2, 3)
+        else:
+            inner, primitives, present = self.embed_fitted(points, primitive)
+            vectors = self.transform(primitives, memory, present).features
+            vectors = vectors.gather(2, primitive[..., None].expand(-1, -1, -1, self.width))
+        return self.head(torch.cat([points.features, inner, vectors], dim=-1))

@@ -7,7 +7,7 @@ projection is followed by a GELU.
 from __future__ import annotations
 
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
@@ -23,11 +23,16 @@ class Attention(nn.Module):
         projects = not (heads == 1 and head_width == width)
         self.to_out = nn.Linear(heads * head_width, width) if projects else None
 
-    def forward(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch tokens width"],
+        mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
+    ) -> Float[Tensor, "batch tokens width"]:
         batch, count, _ = tokens.shape
         qkv = self.to_qkv(self.norm(tokens)).view(batch, count, 3, self.heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, head_width)
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        mask = None if mask is None else mask[:, None]  # the same for every head
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         mixed = mixed.transpose(1, 2).reshape(batch, count, -1)
         return mixed if self.to_out is None else F.gelu(self.to_out(mixed))
 
@@ -65,8 +70,13 @@ class Transformer(nn.Module):
         self.attention = nn.ModuleList(Attention(width, heads, head_width) for _ in range(depth))
         self.feed_forward = nn.ModuleList(FeedForward(width, hidden, dropout) for _ in range(depth))
 
-    def forward(self, tokens: Float[Tensor, "batch tokens width"]) -> Float[Tensor, "batch tokens width"]:
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch tokens width"],
+        mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
+    ) -> Float[Tensor, "batch tokens width"]:
+        """Mixed tokens; where there is a ``mask``, a row is a token that looks, a column one that may be looked at."""
         for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
-            tokens = tokens + attention(tokens)
+            tokens = tokens + attention(tokens, mask)
             tokens = tokens + feed_forward(tokens)
         return tokens
