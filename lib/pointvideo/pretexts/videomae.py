@@ -1,0 +1,225 @@
+"""VideoMAE on points: hide most of a clip's patches through all frames, and draw the hidden points from the rest.
+
+A patch is the part of space nearest to an anchor; the same patches are hidden in every frame (tubes), so that no frame
+tells what another hides. The encoder, a whole backbone, is given the visible points alone. A small transformer gets
+its tokens and one query for each hidden patch and sampled frame, and predicts the patch's points
+(:mod:`pointvideo.losses.videomae`). It is dropped afterwards.
+
+Tong, Song, Wang, Wang, "VideoMAE", NeurIPS 2022; Feichtenhofer et al., "Masked autoencoders as spatiotemporal
+learners", NeurIPS 2022; for points Pang et al., "Masked autoencoders for point cloud self-supervised learning"
+(Point-MAE), ECCV 2022. Theirs: tube masking, an encoder that sees no masked input, a narrow decoder with mask tokens,
+targets in a patch's own unit, anchors by farthest point sampling, Chamfer distance. Ours, as C2P says no more than that
+the method "can be easily extended to 4D data": patches that divide space, so that hidden points cannot be seen in an
+overlapping patch; the default share of 75 %; reconstruction of a few frames of a clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..backbones import (
+    BallSegmentationSize,
+    P4SegmentationSize,
+    P4TransformerSize,
+    PPTrSize,
+    RunSegmentationSize,
+    Tokens,
+    TransformerSize,
+    pool_tokens,
+)
+from ..backbones.transformer import Transformer
+from ..data.augment import Augment, apply
+from ..data.clips import FrameBatch
+from ..data.store import Store
+from ..losses.videomae import patch_chamfer
+from ..recipe import Training, at_least, stable_seed
+from ..stream import ClipData, ClipStream, arguments
+from .probes import collapse_probe
+from .tubes import divide, hidden_points, visible_clip
+
+Backbone = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
+
+
+@dataclass(frozen=True)
+class VideoMAEPretrain:
+    """Recipe of a VideoMAE pre-training."""
+
+    entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.videomae", "pointvideo.study.trainer")
+    pretraining: ClassVar[bool] = True
+
+    backbone: Backbone = PPTrSize()
+    data: ClipData = ClipData()
+    training: Training = Training(epochs=100)
+    patches: int = 64  # a clip; Point-MAE has 64 in a cloud of 1024 points
+    # share of the patches that is hidden; VideoMAE 0.9 of 1568 tokens, Point-MAE 0.6 of 64, masked autoencoders 0.75
+    hidden: float = 0.75
+    patch_points: int = 32  # points predicted of each hidden patch in each frame, as in Point-MAE
+    frames: int = 4  # frames of a clip whose hidden patches are predicted
+    # VideoMAE: half the encoder's width and four blocks
+    decoder: TransformerSize = TransformerSize(width=384, depth=4, heads=6, head_width=64, hidden=1536)
+    augment: Augment | None = Augment()  # little, as masked autoencoders need no more
+    seed: int = 0
+    init: None = None
+
+    def __post_init__(self):
+        at_least(self, 2, "patches")
+        at_least(self, 1, "patch_points", "frames")
+        at_least(self, 0, "seed")
+        if not 0 < self.hidden < 1 or not 0 < self.hidden_patches < self.patches:
+            raise ValueError(
+                f"VideoMAEPretrain.hidden: got {self.hidden!r}, expected a share of the {self.patches} patches that "
+                "hides at least one and leaves at least one"
+            )
+        if self.frames > self.data.frames:
+            raise ValueError(
+                f"VideoMAEPretrain.frames: got {self.frames}, expected at most {self.data.frames}, the clip's"
+            )
+
+    @property
+    def hidden_patches(self) -> int:
+        """Patches of a clip that are hidden."""
+        return round(self.hidden * self.patches)
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+    @property
+    def dataset(self) -> str:
+        return self.data.dataset
+
+    @property
+    def title(self) -> str:
+        return f"VideoMAE pre-training, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
+
+    def job(self, store: Store) -> VideoMAEJob:
+        """This recipe on data."""
+        return VideoMAEJob(self, store)
+
+
+class Position(nn.Module):
+    """Embedding of places: sines and cosines of (x, y, z, t) at six octaves, then a linear map.
+
+    Args:
+        width: channels.
+    """
+
+    def __init__(self, width: int, octaves: int = 6):
+        super().__init__()
+        self.register_buffer("frequencies", torch.pi * 2.0 ** torch.arange(octaves), persistent=False)
+        self.linear = nn.Linear(4 * (2 * octaves + 1), width)
+
+    def forward(self, place: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch width"]:
+        angle = (place[..., None] * self.frequencies).flatten(-2)
+        return self.linear(torch.cat([place, angle.sin(), angle.cos()], dim=-1))
+
+
+class VideoMAE(nn.Module):
+    """Encoder and decoder.
+
+    Args:
+        recipe: sizes.
+    """
+
+    def __init__(self, recipe: VideoMAEPretrain):
+        super().__init__()
+        self.recipe = recipe
+        self.backbone = recipe.backbone.build()
+        width = recipe.decoder.width
+        self.reduce = nn.Sequential(nn.LayerNorm(self.backbone.width), nn.Linear(self.backbone.width, width))
+        self.position = Position(width)
+        self.mask_token = nn.Parameter(0.02 * torch.randn(width))
+        self.decoder = Transformer(*recipe.decoder.arguments())
+        self.predict = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 3 * recipe.patch_points))
+
+    def encode(self, clip: tuple[Tensor, ...]) -> Tokens:
+        """The backbone's tokens of the visible points, (xyz,) or (xyz, features).
+
+        A segmentation network gives class logits when it is called; its tokens have a method of their own.
+        """
+        xyz, more = arguments(clip)
+        return getattr(self.backbone, "tokens", self.backbone)(xyz, **more)
+
+    def decode(
+        self, tokens: Tokens, anchors: Float[Tensor, "batch hidden 3"], times: Float[Tensor, "batch sampled"]
+    ) -> Float[Tensor, "batch sampled hidden points 3"]:
+        """Points of each hidden patch in each sampled frame, relative to its anchor.
+
+        Args:
+            tokens: of the visible points, coordinates as ``anchors``.
+            anchors: of the hidden patches, about 1 in size.
+            times: of the sampled frames, 0 to 1 over the clip.
+        """
+        batch, count = tokens.features.shape[:2]
+        when = (torch.arange(count, device=times.device, dtype=times.dtype) + 0.5) / count
+        when = when[None, :, None, None].expand(*tokens.xyz.shape[:3], 1)
+        seen = self.reduce(tokens.features) + self.position(torch.cat([tokens.xyz, when], dim=-1))
+        sampled, hidden = times.shape[1], anchors.shape[1]
+        place = anchors[:, None].expand(-1, sampled, -1, -1)
+        place = torch.cat([place, times[:, :, None, None].expand(-1, -1, hidden, 1)], dim=-1)
+        queries = (self.mask_token + self.position(place)).flatten(1, 2)
+        mixed = self.decoder(torch.cat([seen.flatten(1, 2), queries.to(seen.dtype)], dim=1))[:, -sampled * hidden :]
+        return self.predict(mixed).view(batch, sampled, hidden, -1, 3)
+
+
+class VideoMAEJob:
+    """A pre-training on data; see :class:`pointvideo.recipe.Job`."""
+
+    def __init__(self, recipe: VideoMAEPretrain, store: Store):
+        self.recipe, self.training, self.seed = recipe, recipe.training, recipe.seed
+        self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed)
+        self.steps_per_epoch = self.stream.steps_per_epoch
+        self.module = VideoMAE(recipe)
+        self._features: Tensor | None = None
+
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+        """Truth, which of it is there, hidden anchors, times, (centre, size) of each clip, then the visible clip.
+
+        Shapes: (batch, sampled, hidden, points, 3), (batch, sampled, hidden), (batch, hidden, 3), (batch, sampled),
+        (batch, 4), (batch, frames, points, 3) and maybe features.
+        """
+        sequence, start, seed = self.stream.draw(epoch, step)
+        recipe = self.recipe
+        frames = self.stream.reader.load(sequence, start)
+        moved = apply(recipe.augment, frames.xyz, stable_seed(seed, 0), _centre(frames))
+        frames = FrameBatch(moved, frames.lengths, frames.first)
+        tubes = divide(frames, recipe.patches, recipe.hidden_patches, stable_seed(seed, 1))
+        points = hidden_points(frames, tubes, recipe.frames, recipe.patch_points, stable_seed(seed, 2))
+        seen, keep = visible_clip(frames, tubes)
+        view = self.stream.reader.view(seen, stable_seed(seed, 3), keep=keep)
+        times = (points.frames.float() + 0.5) / recipe.data.frames
+        anchors, frame = (values / recipe.data.divisor for values in (tubes.hidden_anchors, tubes.frame))
+        return points.xyz, points.present, anchors, times, frame, *view
+
+    def loss(
+        self, truth: Tensor, present: Tensor, anchors: Tensor, times: Tensor, frame: Tensor, *view: Tensor
+    ) -> dict[str, Tensor]:
+        """Chamfer distance in squared patch sizes."""
+        tokens = self.module.encode(view)
+        self._features = pool_tokens(tokens.features).detach()
+        centre, size = frame[:, None, :3], frame[:, None, 3:]
+        placed = Tokens((tokens.xyz - centre[:, None]) / size[:, None], tokens.features)
+        prediction = self.module.decode(placed, (anchors - centre) / size, times)
+        return {"loss": patch_chamfer(prediction, truth, present)}
+
+    def epoch_end(self, epoch: int) -> dict:
+        """The collapse probe on the last batch's frame features."""
+        return collapse_probe(self._features)
+
+    def result(self) -> dict:
+        """Sizes of what was trained."""
+        return {
+            "parameters": sum(p.numel() for p in self.module.backbone.parameters()),
+            "train_videos": len(self.stream.videos),
+            "clips_per_epoch": self.stream.clips_per_epoch,
+        }
+
+
+def _centre(frames: FrameBatch) -> Float[Tensor, "batch 3"]:
+    """Mean of each clip's points; the padding is zero."""
+    return frames.xyz.sum(dim=(1, 2)) / frames.lengths.sum(dim=1, keepdim=True).clamp(min=1)
