@@ -23,7 +23,7 @@ class ClipData:
 
     dataset: str = "msr_action3d"
     frames: int = 24  # frames of a clip
-    step: int = 1  # frames from one to the next
+    step: int = 1  # frames from one to the next; negative: a frame and those before it, the video's first one repeated
     points: int = 2048  # points drawn from each frame
     short: Literal["drop", "pad"] = "drop"  # videos shorter than a clip vanish (the authors) or are padded
     hop: int = 1  # frames from one clip's start to the next one's
@@ -32,7 +32,9 @@ class ClipData:
     videos: int | None = None  # at most so many videos of each split, for a quick look; None takes all
 
     def __post_init__(self):
-        at_least(self, 1, "frames", "step", "points", "hop")
+        at_least(self, 1, "frames", "points", "hop")
+        if not isinstance(self.step, int) or self.step == 0:
+            raise ValueError(f"ClipData.step: got {self.step!r}, expected an integer other than 0")
         if self.videos is not None:
             at_least(self, 1, "videos")
         if self.short not in ("drop", "pad"):
@@ -42,9 +44,9 @@ class ClipData:
         if unknown := [name for name in self.features if name != "rgb"]:
             raise ValueError(f"ClipData.features: got {unknown[0]!r}, expected 'rgb' or nothing")
 
-    def clips(self, store: Store, split: str) -> Clips:
-        """The clips of a split; ValueError where no video is long enough."""
-        found = enumerate_split(store, split, self.frames, self.step, self.short, hop=self.hop)
+    def clips(self, store: Store, split: str, *, hop: int | None = None) -> Clips:
+        """The clips of a split, every ``hop`` frames if given; ValueError where no video is long enough."""
+        found = enumerate_split(store, split, self.frames, self.step, self.short, hop=hop or self.hop)
         if self.videos is not None:
             # spread over the split, so that a part of it holds what the whole holds
             every = store.indices(split)

@@ -68,13 +68,15 @@ def enumerate_clips(
     """Every clip of every video: starts 0, hop, … up to n - step · (frames - 1) - 1, in training and testing alike.
 
     ``frame_counts`` (videos,) are the n; ``sequences`` (videos,) their positions in a store, else 0, 1, ….
+    A negative ``step`` looks back: every hop-th frame begins a clip with the frames before it, the first one repeated.
     ``short="drop"`` is the authors' behaviour: a video shorter than a clip has none and vanishes, from the
     test denominator too. ``short="pad"`` gives it one clip in which the last frame repeats, so that all are scored.
     """
     counts = np.asarray(frame_counts, dtype=np.int64)
-    for name, value in (("frames", frames), ("step", step), ("hop", hop)):
+    for name, value in (("frames", frames), ("hop", hop)):
         if value < 1:
             raise ValueError(f"{name} is {value}, expected at least 1")
+    _check_step(step)
     if short not in ("drop", "pad"):
         raise ValueError(f"short is {short!r}, expected 'drop' or 'pad'")
     if counts.ndim != 1 or (len(counts) and counts.min() < 1):
@@ -82,7 +84,8 @@ def enumerate_clips(
     positions = np.arange(len(counts)) if sequences is None else np.asarray(sequences, dtype=np.int64)
     if positions.shape != counts.shape:
         raise ValueError(f"sequences has shape {positions.shape}, expected that of frame_counts, {counts.shape}")
-    offered = -(-np.maximum(counts - step * (frames - 1), 1 if short == "pad" else 0) // hop)
+    longest = counts if step < 0 else counts - step * (frames - 1)
+    offered = -(-np.maximum(longest, 1 if short == "pad" else 0) // hop)
     first = np.cumsum(offered) - offered
     return Clips(
         sequence=np.repeat(positions, offered).astype(np.int64),
@@ -92,6 +95,11 @@ def enumerate_clips(
         videos_total=len(counts),
         videos_scored=int(np.count_nonzero(offered)),
     )
+
+
+def _check_step(step: int) -> None:
+    if step == 0:
+        raise ValueError("step is 0, expected at least 1, or at most -1 to look back")
 
 
 def enumerate_split(
@@ -109,9 +117,9 @@ class ClipSampler:
     """
 
     def __init__(self, store: Store, frames: int, step: int = 1, *, resident: bool = True):
-        for name, value in (("frames", frames), ("step", step)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}, expected at least 1")
+        if frames < 1:
+            raise ValueError(f"frames is {frames}, expected at least 1")
+        _check_step(step)
         self.store, self.frames, self.step = store, int(frames), int(step)
         self._resident = resident
         self._rows = self._array("xyz" if store.camera is None else "pixels")
@@ -128,7 +136,7 @@ class ClipSampler:
         return self.store.resident(name) if self._resident else np.asarray(self.store.array(name))
 
     def _frames(self, sequence: Positions, start: Positions) -> np.ndarray:
-        """Positions (batch, frames) in the store of every frame of the clips; a video's last frame repeats."""
+        """Positions (batch, frames) in the store of every frame of the clips; a video's last and first frame repeat."""
         sequence, start = (np.asarray(values, dtype=np.int64) for values in (sequence, start))
         if sequence.ndim != 1 or sequence.shape != start.shape:
             raise ValueError(
@@ -143,7 +151,7 @@ class ClipSampler:
             clip = int(np.flatnonzero((start < 0) | (start >= counts))[0])
             raise ValueError(f"clip {clip} starts at frame {start[clip]}, its video has {counts[clip]} frames")
         wanted = start[:, None] + self.step * np.arange(self.frames)
-        return self.store.sequence_offsets[sequence][:, None] + np.minimum(wanted, counts[:, None] - 1)
+        return self.store.sequence_offsets[sequence][:, None] + np.clip(wanted, 0, counts[:, None] - 1)
 
     def _locate(self, sequence: Positions, start: Positions) -> tuple[np.ndarray, np.ndarray]:
         """First point (batch, frames) and number of points (batch, frames) of every frame."""

@@ -21,6 +21,7 @@ from ..data.store import Store
 from ..recipe import Training, at_least, stable_seed
 from ..stream import ClipData, ClipStream
 from .classifier import Classifier
+from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,9 @@ class Finetune:
     seed: int = 0
 
     def __post_init__(self):
-        at_least(self, 1, "label_percent", "evaluate_every")
-        at_least(self, 0, "seed")
-        if self.label_percent > 100:
-            raise ValueError(f"Finetune.label_percent: got {self.label_percent}, expected 1 to 100")
+        check_finetuning(self)
         if self.evaluate_clips is not None:
             at_least(self, 1, "evaluate_clips")
-        if self.init is not None and self.init.backbone != self.backbone:
-            raise ValueError(
-                f"Finetune.init: it pre-trained {self.init.backbone}, expected this recipe's backbone {self.backbone}"
-            )
 
     @property
     def kind(self) -> str:
@@ -61,31 +55,11 @@ class Finetune:
 
     @property
     def title(self) -> str:
-        start = "from scratch" if self.init is None else f"after {type(self.init).__name__.removesuffix('Pretrain')}"
-        labels = "" if self.label_percent == 100 else f", {self.label_percent} % of the labels"
-        return f"fine-tuning {start}, {self.backbone.name}, {self.data.frames} frames{labels}, seed {self.seed}"
+        return f"fine-tuning {start_words(self)}, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> FinetuneJob:
         """This recipe on data, from the weights of its ``init``."""
         return FinetuneJob(self, store, pretrained)
-
-
-def labelled_videos(store: Store, percent: int, seed: int) -> np.ndarray:
-    """Positions of the training videos that keep their labels.
-
-    Drawn class by class, so that every class keeps at least one; for one seed the smaller shares are part of the
-    larger ones. (The papers say only that the data are "randomly sampled".)
-    """
-    videos = store.indices("train")
-    if percent == 100:
-        return videos
-    random = np.random.default_rng(stable_seed(seed, 0x1ABE1))
-    labels = store.labels[videos]
-    chosen = []
-    for label in np.unique(labels):
-        members = random.permutation(videos[labels == label])
-        chosen.append(members[: max(1, round(len(members) * percent / 100))])
-    return np.sort(np.concatenate(chosen))
 
 
 def spread(clips: Clips, per_video: int | None) -> Clips:
@@ -102,12 +76,13 @@ def spread(clips: Clips, per_video: int | None) -> Clips:
     )
 
 
-class FinetuneJob:
+class FinetuneJob(Finetuning):
     """A fine-tuning on data; see :class:`pointvideo.recipe.Job`."""
 
+    shown = ("accuracy", "clip_accuracy")
+
     def __init__(self, recipe: Finetune, store: Store, pretrained: dict[str, Tensor] | None):
-        self.recipe, self.store = recipe, store
-        self.training, self.seed = recipe.training, recipe.seed
+        super().__init__(recipe, store)
         data = recipe.data
         videos = labelled_videos(store, recipe.label_percent, recipe.seed)
         self.stream = ClipStream(store, data, recipe.training, recipe.seed, videos)
@@ -115,11 +90,7 @@ class FinetuneJob:
         self.test = spread(data.clips(store, "test"), recipe.evaluate_clips)
         self.labels = torch.from_numpy(np.asarray(store.labels, dtype=np.int64))
         self.module = Classifier(recipe.backbone, len(store.classes))
-        if (recipe.init is None) != (pretrained is None):
-            raise ValueError("pretrained: expected the weights of the recipe's init, and none without one")
-        if pretrained is not None:
-            self.module.backbone.load_state_dict(pretrained)
-        self.scores: dict[int, dict] = {}
+        self.start_from(self.module.backbone, pretrained)
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """Clips (batch, frames, points, 3), scaled and normalised, and their labels."""
@@ -133,14 +104,6 @@ class FinetuneJob:
         logits = self.module(clips)
         hits = (logits.detach().argmax(dim=1) == labels).float().mean()
         return {"loss": torch.nn.functional.cross_entropy(logits, labels), "train_accuracy": hits}
-
-    def epoch_end(self, epoch: int) -> dict:
-        """Video accuracy on the test set, on the epochs that are due."""
-        last = epoch + 1 == self.training.epochs
-        if not last and (epoch + 1) % self.recipe.evaluate_every:
-            return {}
-        self.scores[epoch] = score = self.evaluate()
-        return {"accuracy": score["accuracy"], "clip_accuracy": score["clip_accuracy"]}
 
     @torch.no_grad()
     def evaluate(self) -> dict:
@@ -160,17 +123,8 @@ class FinetuneJob:
         self.module.train()
         return score_videos(torch.cat(logits), self.test, self.store.labels)
 
-    def state(self) -> dict:
-        """What a resumed run needs besides the weights: the scores so far."""
-        return {"scores": {str(epoch): score for epoch, score in self.scores.items()}}
-
-    def load_state(self, state: dict) -> None:
-        """Take back :meth:`state`."""
-        self.scores = {int(epoch): score for epoch, score in state["scores"].items()}
-
     def result(self) -> dict:
         """Last-epoch and best-epoch scores."""
-        best = max(self.scores, key=lambda epoch: (self.scores[epoch]["accuracy"], -epoch))
         named = {epoch: dict(score) for epoch, score in self.scores.items()}
         for score in named.values():
             score["predictions"] = {
@@ -179,10 +133,7 @@ class FinetuneJob:
         last = named[max(named)]
         return {
             "last": last,
-            "best": named[best] | {"epoch": best + 1},
+            "best": named[self.best_epoch] | {"epoch": self.best_epoch + 1},
             "predictions": last["predictions"],
             "labels": {s.name: s.label for s in self.store.sequences if s.name in last["predictions"]},
-            "train_videos": len(self.stream.videos),
-            "clips_per_epoch": self.stream.clips_per_epoch,
-            "parameters": sum(p.numel() for p in self.module.parameters()),
-        }
+        } | self.sizes()

@@ -1,0 +1,126 @@
+"""How the two segmentation sets are cut into samples, which points count, and which classes are scored.
+
+HOI4D (spec of its baselines): a sample is a clip of whole frames; the loss is a plain mean over 49 labels, "no label"
+(0) and "noise" (1) among them; in the test neither can be predicted, but points so labelled still count as false finds;
+the mean goes over the classes that occur.
+
+Synthia 4D (MeteorNet's protocol, which P4Transformer and C2P share): a sample is a frame with the two before it, cut at
+the car into two halves with a metre of context; only points of the strict half that are not void count, in the loss,
+which weighs rare classes, and in the test; a class that does not occur counts as 0 in the mean over twelve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.augment import Augment
+from ..data.clips import sample_indices
+from ..data.store import Store
+from ..data.synthia4d import class_weights
+from ..recipe import stable_seed
+from ..stream import ClipReader
+
+HOI4D_UNSCORED = 2  # labels 0 and 1 are no classes
+SYNTHIA_CLASSES = 12
+CONTEXT = 1.0  # metres beyond the cut
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A batch: the clip as a network takes it, labels and which points count, both (samples, frames, points).
+
+    ``clip`` gives the position in the batch of clips that each sample comes from.
+    """
+
+    inputs: tuple[Tensor, ...]
+    labels: Tensor
+    counted: Tensor
+    clip: np.ndarray
+
+
+class HOI4DScenes:
+    """HOI4D semantic segmentation, and the simulated hand that stands in."""
+
+    absent: float | None = None  # a class without a true point has no IoU
+
+    def __init__(self, store: Store, reader: ClipReader):
+        self.reader = reader
+        names = store.names("semantic")
+        self.outputs = len(names)
+        self.classes = names[HOI4D_UNSCORED:]
+        self.weights: Tensor | None = None
+
+    def samples(self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None) -> Samples:
+        """One sample a clip."""
+        frames = self.reader.load(sequence, start)
+        index = sample_indices(frames, self.reader.data.points, stable_seed(seed, 0))
+        clip = self.reader.gathered(frames, index, augment, stable_seed(seed, 3))
+        labels = self.reader.sampler.take("semantic", frames, index).long()
+        return Samples(clip, labels, torch.ones_like(labels, dtype=torch.bool), np.arange(len(labels)))
+
+    def scored(self, logits: Tensor) -> Tensor:
+        """The predicted class among the scored ones."""
+        return logits[..., HOI4D_UNSCORED:].argmax(dim=-1)
+
+    def truth(self, labels: Tensor) -> Tensor:
+        """Labels numbered as the scored classes are; -1 for none of them."""
+        return (labels - HOI4D_UNSCORED).clamp(min=-1)
+
+
+class SynthiaScenes:
+    """Synthia 4D, and the simulated street that stands in."""
+
+    absent: float | None = 0.0  # as printed: Bicycle 0.00
+
+    def __init__(self, store: Store, reader: ClipReader):
+        self.reader = reader
+        self.outputs = SYNTHIA_CLASSES
+        self.classes = store.names("semantic")[:SYNTHIA_CLASSES]
+        self.weights = torch.from_numpy(class_weights(training_frequencies(store))).float()
+
+    def samples(self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None) -> Samples:
+        """Two samples a clip: what lies ahead of the car along z, with context, then what lies behind.
+
+        A frame without a point in a half keeps all its points there; none of them counts.
+        """
+        reader = self.reader
+        frames = reader.load(sequence, start)
+        centre = reader.sampler.frame_values("centre", sequence, start)[:, 0].float()
+        z, inside = frames.xyz[..., 2], torch.arange(frames.xyz.shape[2]) < frames.lengths[..., None]
+        cut = centre[:, None, None, 2]
+        inputs, labels, counted = [], [], []
+        for half, (near, strict) in enumerate(((z > cut - CONTEXT, z >= cut), (z < cut + CONTEXT, z < cut))):
+            keep = near & inside
+            keep = torch.where(keep.any(dim=-1, keepdim=True), keep, inside)
+            index = sample_indices(frames, reader.data.points, stable_seed(seed, 0, half), keep)
+            inputs.append(reader.gathered(frames, index, augment, stable_seed(seed, 3, half), centre))
+            labels.append(reader.sampler.take("semantic", frames, index).long())
+            counted.append(strict.gather(2, index) & (labels[-1] < SYNTHIA_CLASSES))
+        clips = tuple(torch.cat(parts) for parts in zip(*inputs, strict=True))
+        return Samples(clips, torch.cat(labels), torch.cat(counted), np.tile(np.arange(len(sequence)), 2))
+
+    def scored(self, logits: Tensor) -> Tensor:
+        """The predicted class."""
+        return logits.argmax(dim=-1)
+
+    def truth(self, labels: Tensor) -> Tensor:
+        """The label; void points never count."""
+        return labels
+
+
+SCENES = {"hoi4d_semantic": HOI4DScenes, "synthia4d": SynthiaScenes}
+
+
+def training_frequencies(store: Store) -> np.ndarray:
+    """Share of each of Synthia's classes among the points of the training drives, void left out."""
+    counts = np.zeros(256, dtype=np.int64)
+    for position in store.indices("train"):
+        first, last = store.sequence_offsets[position : position + 2]
+        rows = store.array("semantic")[store.frame_offsets[first] : store.frame_offsets[last]]
+        counts += np.bincount(np.asarray(rows), minlength=256)
+    counts = counts[:SYNTHIA_CLASSES]
+    return counts / counts.sum()
