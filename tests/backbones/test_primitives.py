@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pointvideo.backbones import PPTrSize, RunSegmentationSize, TransformerSize, TubeSize
+from pointvideo.backbones import PPTrSize, TransformerSize, TubeSize
 from pointvideo.backbones.action_segmentation import PPTrActionSegmentationSize
 from pointvideo.backbones.primitives import (
     anchor_labels,
     attend_by_size,
     attend_within,
+    check_grouping,
     check_primitive,
     fill_absent,
     pool_groups,
@@ -232,6 +233,5 @@ def test_labels_are_checked():
     balls = network(SEGMENTATION["balls"])
     with pytest.raises(ValueError, match="primitive: got labels, expected none"):
         balls.frame_features(small_clip(), primitive=some_labels(small_clip()))
-    for size in (PPTrSize, RunSegmentationSize):
-        with pytest.raises(ValueError, match=f"{size.__name__}.grouping: got 'planes', expected one of order, fitted"):
-            size(grouping="planes")
+    with pytest.raises(ValueError, match="PPTrSize.grouping: got 'planes', expected one of order, fitted"):
+        check_grouping("PPTrSize", "planes")

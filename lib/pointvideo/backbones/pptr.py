@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from .p4dconv import P4DConv
 from .primitives import (
-    GROUPINGS,
     Grouping,
     anchor_labels,
     attend_within,
+    check_grouping,
     check_primitive,
     fill_absent,
     group_means,
@@ -45,8 +45,7 @@ class PPTrSize:
     def __post_init__(self):
         if not (isinstance(self.primitives, int) and self.primitives > 0):
             raise ValueError(f"PPTrSize.primitives: got {self.primitives!r}, expected an integer of at least 1")
-        if self.grouping not in GROUPINGS:
-            raise ValueError(f"PPTrSize.grouping: got {self.grouping!r}, expected one of {', '.join(GROUPINGS)}")
+        check_grouping("PPTrSize", self.grouping)
 
     def build(self) -> PPTr:
         """A freshly initialised backbone."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..kernels import ball_query, sample_farthest_points
 from ..kernels.interpolate import grouped
 from .p4dtransconv import P4DTransConv
-from .primitives import GROUPINGS, Grouping, attend_within, check_primitive, fill_absent, group_means, pool_groups
+from .primitives import Grouping, attend_within, check_grouping, check_primitive, fill_absent, group_means, pool_groups
 from .pyramid import PointPyramid, PyramidSize
 from .sizes import TransformerSize
 from .tokens import Tokens, pool_tokens
@@ -70,10 +70,7 @@ class RunSegmentationSize:
 
     def __post_init__(self):
         _check_size(self, ("primitives", "classes"))
-        if self.grouping not in GROUPINGS:
-            raise ValueError(
-                f"RunSegmentationSize.grouping: got {self.grouping!r}, expected one of {', '.join(GROUPINGS)}"
-            )
+        check_grouping("RunSegmentationSize", self.grouping)
 
     @classmethod
     def long(cls) -> RunSegmentationSize:

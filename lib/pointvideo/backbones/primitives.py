@@ -21,6 +21,12 @@ WHOLE = 256
 """Up to so many points a cloud, all pairs are computed and masked; above, groups are cut out and padded."""
 
 
+def check_grouping(kind: str, grouping: str) -> None:
+    """A ValueError that names the size class ``kind``, unless the grouping is one of the known ones."""
+    if grouping not in GROUPINGS:
+        raise ValueError(f"{kind}.grouping: got {grouping!r}, expected one of {', '.join(GROUPINGS)}")
+
+
 def check_primitive(grouping: Grouping, primitive: Tensor | None, xyz: Tensor, count: int) -> None:
     """A ValueError unless labels are there exactly when ``grouping`` is "fitted", and are those of ``count`` groups."""
     if grouping == "order":
