@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from pointvideo.report.reported import ReportedCell, reported
-from pointvideo.report.results import Recorded, Result, Simulated, correctness
-from pointvideo.report.statistics import Contrast, Interval, Verdict, bootstrap_contrast, verdict
+from pointvideo.report.metrics import METRICS, Task, metric, metric_of_column
+from pointvideo.report.reported import ReportedCell, cells, reported
+from pointvideo.report.results import Recorded, Result, Simulated, correctness, per_video
+from pointvideo.report.statistics import Contrast, Interval, Verdict, bootstrap_contrast, enough, verdict
+
+NO_DIFFERENCE = "no difference seen"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table of ours. reported: the printed number of the same experiment, or None and ``because`` says
-    why not."""
+    """One row of our tables. reported: the printed number of the same experiment in the task's first metric, or None
+    and ``because`` says why not. printed: all printed numbers of it, by metric. tables: where the paper has it."""
 
     id: str
     title: str
@@ -24,44 +27,68 @@ class Row:
     table: str
     reported: ReportedCell | None
     because: str = ""
+    task: Task = "recognition"
+    printed: Mapping[str, ReportedCell] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A signed sum of row accuracies. reported: its size in points as printed; its sign is the claim. at_least: a
-    size that the claim demands, in points. transfer: made by the paper on another set or backbone than the rows."""
+    """A signed sum of a metric over rows.
+
+    reported: its size in points as printed; its sign is the claim. None: the paper says nothing, a reader asks, and
+    ``higher`` names the two answers, for a positive and for a negative sum. at_least: a size that the claim demands,
+    in points. transfer: made by the paper on another set or backbone than the rows.
+    """
 
     id: str
     paper: str
     statement: str
     where: str
-    reported: float | int
+    reported: float | int | None
     rows: Mapping[str, float | int]
     transfer: bool = False
     at_least: float | int = 0.0
     note: str = ""
+    metric: str = "accuracy"
+    higher: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> bool:
+        """Whether this is no claim of the paper but a question to it."""
+        return self.reported is None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What our runs say about a claim. contrast: None where a row has not been run."""
+    """What our runs say about a claim. contrast: None where a row has not been run. verdict: None for a question."""
 
     claim: Claim
     source: str | None
     contrast: Contrast | None
-    verdict: Verdict
+    verdict: Verdict | None
     missing: tuple[str, ...]
 
     @property
     def word(self) -> str:
-        """The verdict as printed. A simulated world decides nothing about a paper: it shows a direction or not."""
+        """The verdict as printed. A simulated world decides nothing about a paper: it shows a direction or not. The
+        answer to a question is the side that is higher, or that no difference is seen."""
         if self.contrast is None:
             return "not run"
+        if self.claim.question:
+            return self._answer(self.contrast)
         if self.source == "recorded":
             return self.verdict
         return {"REPRODUCED": "direction appears", "DIFFERENT": "direction reversed", "INCONCLUSIVE": "INCONCLUSIVE"}[
             self.verdict
         ]
+
+    def _answer(self, contrast: Contrast) -> str:
+        if not enough(contrast.seeds, contrast.videos):
+            return "INCONCLUSIVE"
+        if contrast.interval.low > 0:
+            return self.claim.higher[0]
+        return self.claim.higher[1] if contrast.interval.high < 0 else NO_DIFFERENCE
 
     @property
     def difference(self) -> str:
@@ -76,12 +103,15 @@ class Finding:
         """The paper's number in points; nothing beside a simulated result, and no number from another set than ours."""
         if self.source == "simulated":
             return "SIMULATED"
+        if self.claim.reported is None:
+            return "–"
         return "for another set" if self.claim.transfer else f"{self.claim.reported:+.2f}"
 
     @property
     def text(self) -> str:
         """The claim in a sentence, with its place in the paper."""
-        number = f": {self.claim.reported:+.1f}" if self.claim.transfer and self.source != "simulated" else ""
+        shown = self.claim.transfer and self.source != "simulated" and self.claim.reported is not None
+        number = f": {self.claim.reported:+.1f}" if shown else ""
         return f"{self.claim.statement} ({self.claim.where}{number})"
 
 
@@ -98,30 +128,83 @@ def row(identifier: str) -> Row:
     if identifier not in known:
         raise ValueError(f"no row {identifier!r}; there is: {', '.join(known)}")
     entry = known[identifier]
+    tables = entry["table"] if isinstance(entry["table"], list) else [entry["table"]]
+    task = entry.get("task", "recognition")
     place = entry.get("reported")
-    cell = reported(entry["paper"], place["table"], row=place["row"], frames=place["frames"]) if place else None
-    return Row(identifier, entry["title"], entry["paper"], entry["table"], cell, entry.get("because", ""))
+    printed = _printed(entry["paper"], place) if place else {}
+    return Row(
+        id=identifier,
+        title=entry["title"],
+        paper=entry["paper"],
+        table=tables[0],
+        reported=printed.get(METRICS[task][0]),
+        because=entry.get("because", ""),
+        task=task,
+        printed=printed,
+        tables=tuple(tables),
+    )
 
 
-def rows(paper: str, table: str | None = None) -> tuple[Row, ...]:
-    """All rows of a paper, or of one of its tables, in order."""
+def _printed(paper: str, place: Mapping[str, Any]) -> dict[str, ReportedCell]:
+    """The printed numbers of a row by metric: all columns of a line, or one where a column is named."""
+    line = {"row": place["row"], "frames": place.get("frames")}
+    if "column" in place:
+        return {"accuracy": reported(paper, place["table"], column=place["column"], **line)}
+    columns = dict.fromkeys(
+        cell.column for cell in cells(paper) if (cell.table, cell.row) == (place["table"], place["row"])
+    )
+    return {metric_of_column(column): reported(paper, place["table"], column=column, **line) for column in columns}
+
+
+def rows(paper: str, table: str | None = None, task: Task | None = None) -> tuple[Row, ...]:
+    """All rows of a paper, or of one of its tables (``Switches``: paper and released code), or of a task, in order."""
+    every = tuple(row(name) for name in _document()["rows"])
     found = tuple(
-        row(name)
-        for name, entry in _document()["rows"].items()
-        if entry["paper"] == paper and table in (None, entry["table"])
+        line
+        for line in every
+        if line.paper == paper and (table is None or table in line.tables) and task in (None, line.task)
     )
     if not found:
-        raise ValueError(
-            f"no rows for {paper} {table or ''}; there is: "
-            + ", ".join(sorted({f"{entry['paper']} {entry['table']}" for entry in _document()["rows"].values()}))
-        )
+        known = sorted({f"{line.paper} {name}" for line in every for name in line.tables})
+        raise ValueError(f"no rows for {paper} {table or ''}; there is: {', '.join(known)}")
     return found
 
 
 @functools.cache
 def claims(paper: str | None = None) -> tuple[Claim, ...]:
-    """All claims, or those of a paper, in order."""
-    return tuple(Claim(**entry) for entry in _document()["claims"] if paper in (None, entry["paper"]))
+    """All claims and questions, or those of a paper, in order."""
+    every = [claim for entry in _document()["claims"] for claim in _of_entry(entry)]
+    return tuple(claim for claim in every if paper in (None, claim.paper))
+
+
+def _of_entry(entry: Mapping[str, Any]) -> list[Claim]:
+    """One claim, or one a metric where ``metrics`` gives the printed difference of each."""
+    entry = dict(entry)
+    entry["higher"] = tuple(entry.get("higher", ()))
+    if "metrics" not in entry:
+        return [Claim(**{"reported": None, **entry})]
+    task = row(next(iter(entry["rows"]))).task
+    return [
+        Claim(
+            **{
+                **{name: value for name, value in entry.items() if name != "metrics"},
+                "id": f"{entry['id']}-{name.replace('@', '').replace(':', '-').replace(' ', '-').lower()}",
+                "statement": entry["statement"].format(metric=metric(name).title(task)),
+                "metric": name,
+                "reported": number,
+            }
+        )
+        for name, number in entry["metrics"].items()
+    ]
+
+
+def unbound(paper: str) -> tuple[dict[str, str], ...]:
+    """Comparisons that a paper states without a number and that no row of ours decides: statement, where, because."""
+    return tuple(
+        {name: entry[name] for name in ("statement", "where", "because")}
+        for entry in _document()["unbound"]
+        if entry["paper"] == paper
+    )
 
 
 def claims_about(row_ids: Iterable[str]) -> tuple[Claim, ...]:
@@ -139,7 +222,7 @@ def claim(identifier: str) -> Claim:
 
 
 def judge(claim: Claim, results: Mapping[str, Sequence[Result]], *, resamples: int = 10_000) -> Finding:
-    """Compare a claim with our runs: paired bootstrap over videos and seeds, last epoch.
+    """Compare a claim with our runs, last epoch, as :func:`contrast_of` does.
 
     results: runs of each row, one a seed. ``TypeError`` for a mixture of recorded and simulated runs, ``ValueError``
     for rows that scored different videos.
@@ -151,19 +234,42 @@ def judge(claim: Claim, results: Mapping[str, Sequence[Result]], *, resamples: i
         raise TypeError(f"claim {claim.id} mixes recorded and simulated runs; it needs one or the other")
     source = {Recorded: "recorded", Simulated: "simulated"}[kinds.pop()] if kinds else None
     if missing:
-        return Finding(claim, source, None, "INCONCLUSIVE", missing)
-    tables, videos = [], None
-    for name, runs in used.items():
-        table, scored = correctness(runs)
+        return Finding(claim, source, None, None if claim.question else "INCONCLUSIVE", missing)
+    contrast = contrast_of(claim.rows, used, claim.metric, about=f"claim {claim.id}", resamples=resamples)
+    if claim.reported is None:
+        return Finding(claim, source, contrast, None, ())
+    points = Interval(100 * contrast.interval.low, 100 * contrast.interval.high)
+    found = verdict(claim.reported, points, contrast.seeds, at_least=claim.at_least, videos=contrast.videos)
+    return Finding(claim, source, contrast, found, ())
+
+
+def contrast_of(
+    weights: Mapping[str, float | int],
+    results: Mapping[str, Sequence[Result]],
+    name: str = "accuracy",
+    *,
+    about: str = "contrast",
+    resamples: int = 10_000,
+) -> Contrast:
+    """The weighted sum of a metric over rows with its interval: paired bootstrap over videos and seeds, last epoch.
+
+    weights: of each row. results: runs of each row, one a seed. about: what an error names. ``ValueError`` for rows
+    of different tasks or that scored different videos.
+    """
+    tables, videos, pool, first = [], None, None, next(iter(weights))
+    if len(tasks := {result.task for row_id in weights for result in results[row_id]}) > 1:
+        raise ValueError(f"{about} compares different tasks: {', '.join(sorted(tasks))}")
+    for row_id in weights:
+        runs = results[row_id]
+        if tasks == {"recognition"} and name == "accuracy":
+            table, scored = correctness(runs)
+        else:
+            table, scored, pool = per_video(runs, name)
         if videos is not None and scored != videos:
             raise ValueError(
-                f"claim {claim.id}: row {name} scored other videos than {next(iter(used))}; "
+                f"{about}: row {row_id} scored other videos than {first}; "
                 f"{len(set(scored) ^ set(videos))} are not in both"
             )
         tables.append(table)
         videos = scored
-    contrast = bootstrap_contrast(tables, list(claim.rows.values()), resamples=resamples)
-    points = Interval(100 * contrast.interval.low, 100 * contrast.interval.high)
-    return Finding(
-        claim, source, contrast, verdict(claim.reported, points, contrast.seeds, at_least=claim.at_least), ()
-    )
+    return bootstrap_contrast(tables, list(weights.values()), pool=pool, resamples=resamples)

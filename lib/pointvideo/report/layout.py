@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pointvideo.report.claims import Finding, Row
-from pointvideo.report.render import csv_text, html_table, markdown_table
-from pointvideo.report.results import Result, Score
-from pointvideo.report.statistics import mean_and_deviation, wilson_interval
+from pointvideo.report.claims import Finding, Row, row
+from pointvideo.report.lines import recognition_lines, segmentation_lines
+from pointvideo.report.metrics import METRICS, UNITS, Task, metric
+from pointvideo.report.render import csv_text, html_note, html_table, markdown_table
+from pointvideo.report.results import Result
+from pointvideo.report.statistics import VIDEOS_FOR_A_VERDICT, Interval, mean_and_deviation
 
 if TYPE_CHECKING:
     import pandas
 
 FINDING_HEADER = ("claim", "reported difference", "ours, points [95 %]", "seeds", "verdict")
+ENDS = (
+    "Edit and F1 end a sequence's last segment at its last frame; the code of HOI4D and C2P ends it one frame earlier."
+)
 
 
 @dataclass(frozen=True)
 class TableRow:
     """One row: its runs, one a seed, and what they say. moved: keys of the runs that the present code would
-    no longer write."""
+    no longer write. findings: the claims whose verdict stands in this row. intervals: of each metric, shares."""
 
     row: Row
     results: tuple[Result, ...]
     moved: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+
+    @property
+    def main(self) -> str:
+        """The task's first metric, by which verdicts in rows go."""
+        return METRICS[self.row.task][0]
+
+    def values(self, name: str, epoch: str = "last") -> list[float]:
+        """A metric of each seed, 0 to 1, seeds without it left out; epoch is "last" or "best"."""
+        scores = [score for result in self.results if (score := getattr(result, epoch)) is not None]
+        return [value for score in scores if (value := score.value(name)) is not None]
+
+    def value(self, name: str, epoch: str = "last") -> str:
+        """Mean and standard deviation of a metric over seeds in per cent."""
+        values = self.values(name, epoch)
+        if not values:
+            return "not run" if not self.results else "–"
+        mean, deviation = mean_and_deviation([100 * value for value in values])
+        return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
 
     def accuracy(self, epoch: str = "last") -> str:
-        """Mean and standard deviation over seeds in per cent; epoch is "last" or "best"."""
-        scores: list[Score] = [score for result in self.results if (score := getattr(result, epoch)) is not None]
-        if not scores:
-            return "not run" if not self.results else "–"
-        mean, deviation = mean_and_deviation([100 * score.accuracy for score in scores])
-        return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
+        """Mean and standard deviation of the accuracy over seeds in per cent."""
+        return self.value("accuracy", epoch)
+
+    def interval(self, name: str) -> str:
+        """The 95 % interval of a metric in per cent."""
+        if not self.results:
+            return "not run"
+        found = self.intervals.get(name)
+        return "–" if found is None else f"[{100 * found.low:.1f}, {100 * found.high:.1f}]"
 
     @property
     def counts(self) -> str:
@@ -44,11 +72,16 @@ class TableRow:
             return "not run"
         correct = sum(result.last.correct for result in self.results)
         videos, runs = self.results[0].last.videos, len(self.results)
-        interval = wilson_interval(correct / runs, videos)
         left_out = self.results[0].last.available - videos
-        return f"{correct}/{videos * runs} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]" + (
+        return f"{correct}/{videos * runs} {self.interval('accuracy')}" + (
             f"; {videos} of {videos + left_out} videos long enough" if left_out else ""
         )
+
+    @property
+    def best_epochs(self) -> str:
+        """The epoch of each seed's best score."""
+        epochs = [str(result.best.epoch) for result in self.results if result.best is not None]
+        return ", ".join(epochs) or ("–" if self.results else "not run")
 
     @property
     def seeds(self) -> str:
@@ -56,41 +89,73 @@ class TableRow:
 
     @property
     def verdict(self) -> str:
-        """Of the claims in which this row is the better one, for the plain comparison of two rows."""
-        return "; ".join(finding.word for finding in self.findings)
+        """Of the claims in which this row is the better one, for the plain comparison of two rows; of the question
+        that this row is asked about. Where it is better than several, each is named."""
+        if len(self.findings) < 2:
+            return "".join(finding.word for finding in self.findings)
+        others = [row(next(name for name in finding.claim.rows if name != self.row.id)) for finding in self.findings]
+        own = self.row.title.split(", ")
+        names = [", ".join(part for part in other.title.split(", ") if part not in own) for other in others]
+        return "; ".join(
+            f"over {name or other.title}: {finding.word}"
+            for name, other, finding in zip(names, others, self.findings, strict=True)
+        )
 
     @property
     def note(self) -> str:
         commits = dict.fromkeys(result.commit[:7] for result in self.results if result.key in self.moved)
         notes = [f"code has moved on since {commit}" for commit in commits]
-        if self.row.reported is None and self.row.because:
+        if not self.row.printed and self.row.because:
             notes.append(self.row.because)
+        if self.results and self.results[0].last.videos < VIDEOS_FOR_A_VERDICT:
+            notes.append(f"{self.results[0].last.videos} {UNITS[self.row.task]} are too few for a verdict")
         return "; ".join(notes)
 
 
 @dataclass(frozen=True, repr=False)
 class Table:
-    """Rows and findings from one kind of source: "recorded" or "simulated"."""
+    """Rows and findings from one kind of source, "recorded" or "simulated", in ``metrics``, the task's first one
+    first."""
 
     title: str
     source: str
     rows: tuple[TableRow, ...]
     findings: tuple[Finding, ...] = field(default=())
+    metrics: tuple[str, ...] = ("accuracy",)
 
     def __repr__(self) -> str:
         return f"{self.title}: {len(self.rows)} rows, {self.source}"
 
     @property
+    def task(self) -> Task:
+        """What its rows have learnt."""
+        return self.rows[0].row.task if self.rows else "recognition"
+
+    @property
     def header(self) -> tuple[str, ...]:
-        first = "SIMULATED" if self.source == "simulated" else "reported, %"
+        if self.task == "recognition":
+            first = "SIMULATED" if self.source == "simulated" else "reported, %"
+            return (
+                "row",
+                first,
+                "ours, last epoch, %",
+                "ours, best epoch on the test set, %",
+                "k/n over the seeds [95 %]",
+                "seeds",
+                "verdict",
+                "note",
+            )
+        main, *others = (metric(name).title(self.task) for name in self.metrics)
         return (
             "row",
-            first,
-            "ours, last epoch, %",
-            "ours, best epoch on the test set, %",
-            "k/n over the seeds [95 %]",
+            "SIMULATED" if self.source == "simulated" else f"reported {main}, %",
+            f"ours: {main}, last epoch, %",
+            "[95 %]",
+            f"{main}, best epoch on the test set, % (epochs)",
+            *(f"{name}, %" for name in others),
+            "sequences",
             "seeds",
-            "verdict",
+            f"verdict, {main}",
             "note",
         )
 
@@ -100,21 +165,49 @@ class Table:
         cell = line.row.reported
         return "–" if cell is None else cell.printed + (f" ({cell.correct}/{cell.scored})" if cell.scored else "")
 
+    def _with_printed(self, line: TableRow, name: str) -> str:
+        """A further metric in one cell: ours with its interval, and what is printed."""
+        ours = f"{line.value(name)} {line.interval(name)}" if line.intervals.get(name) else line.value(name)
+        cell = None if self.source == "simulated" else line.row.printed.get(name)
+        return ours if cell is None else f"{ours}; printed {cell.printed}"
+
     @property
     def body(self) -> list[tuple[str, ...]]:
+        if self.task == "recognition":
+            return [
+                (
+                    line.row.title,
+                    self._reported(line),
+                    line.accuracy("last"),
+                    line.accuracy("best"),
+                    line.counts,
+                    line.seeds,
+                    line.verdict,
+                    line.note,
+                )
+                for line in self.rows
+            ]
+        main, *others = self.metrics
         return [
             (
                 line.row.title,
                 self._reported(line),
-                line.accuracy("last"),
-                line.accuracy("best"),
-                line.counts,
+                line.value(main),
+                line.interval(main),
+                f"{line.value(main, 'best')} ({line.best_epochs})" if line.values(main, "best") else line.best_epochs,
+                *(self._with_printed(line, name) for name in others),
+                str(line.results[0].last.videos) if line.results else "not run",
                 line.seeds,
                 line.verdict,
                 line.note,
             )
             for line in self.rows
         ]
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        """What holds for every row."""
+        return (ENDS,) if self.task == "action segmentation" else ()
 
     @property
     def finding_body(self) -> list[tuple[str, ...]]:
@@ -139,7 +232,7 @@ class Table:
         text = html_table(self.title, self.header, self.body, simulated=self.source == "simulated")
         if self.findings:
             text += html_table("Claims", FINDING_HEADER, self.finding_body, simulated=self.source == "simulated")
-        return text
+        return text + "".join(map(html_note, self.footnotes))
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -148,54 +241,15 @@ class Table:
         """For a README."""
         mark = "**SIMULATED: no comparison with reported numbers.**\n\n" if self.source == "simulated" else ""
         text = f"**{self.title}**\n\n{mark}{markdown_table(self.header, self.body)}"
-        return text + (f"\n{markdown_table(FINDING_HEADER, self.finding_body)}" if self.findings else "")
+        text += f"\n{markdown_table(FINDING_HEADER, self.finding_body)}" if self.findings else ""
+        return text + "".join(f"\n{note}\n" for note in self.footnotes)
 
     def to_csv(self) -> str:
-        """One line a row and seed, numbers unrounded, for further work; rows without a run have empty fields."""
-        header = (
-            "row",
-            "source",
-            "dataset",
-            "reported",
-            "reproducibility",
-            "seed",
-            "last_correct",
-            "last_videos",
-            "available",
-            "best_correct",
-            "best_epoch",
-            "verdict",
-            "key",
-            "commit",
-            "code_moved_on",
-        )
-        lines = []
-        for line in self.rows:
-            cell = line.row.reported if self.source == "recorded" else None
-            left = (line.row.id, self.source, *((cell.printed, cell.reproducibility) if cell else ("", "")))
-            for result in line.results or (None,):
-                if result is None:
-                    lines.append((left[0], left[1], "", *left[2:], *[""] * 6, "not run", "", "", ""))
-                    continue
-                best = (result.best.correct, result.best.epoch) if result.best else ("", "")
-                lines.append(
-                    (
-                        left[0],
-                        left[1],
-                        result.dataset,
-                        *left[2:],
-                        result.seed,
-                        result.last.correct,
-                        result.last.videos,
-                        result.last.available,
-                        *best,
-                        line.verdict,
-                        result.key,
-                        result.commit,
-                        result.key in line.moved,
-                    )
-                )
-        return csv_text(header, lines)
+        """One line a row and seed, numbers unrounded, for further work; rows without a run have empty fields.
+
+        Segmentation has a column a metric, as shares 0 to 1, and what is printed of it, as printed.
+        """
+        return csv_text(*(recognition_lines(self) if self.task == "recognition" else segmentation_lines(self)))
 
     def to_dataframe(self) -> pandas.DataFrame:
         import pandas

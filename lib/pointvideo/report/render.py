@@ -13,9 +13,16 @@ VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word a
     "INCONCLUSIVE": "#5c5c5c",
     "direction appears": "#00694a",
     "direction reversed": "#a63a00",
+    "no difference seen": "#5c5c5c",
     "not run": "#8a8a8a",
 }
+ANSWER_COLOUR = "#0b4f8a"  # of a question whose answer is one side
 _CELL = "text-align:left;vertical-align:top;padding:4px 10px;border-bottom:1px solid #ddd;color:#222"
+
+
+def verdict_colour(word: str) -> str:
+    """Colour of a verdict, or of the answer to a question."""
+    return VERDICT_COLOURS.get(word, ANSWER_COLOUR)
 
 
 def html_table(title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False) -> str:
@@ -24,22 +31,31 @@ def html_table(title: str, header: Sequence[str], body: Iterable[Sequence[str]],
     head = "".join(f'<th style="{_CELL};border-bottom:2px solid #888">{html.escape(name)}</th>' for name in header)
     lines = []
     for cells in body:
-        line = ""
-        for cell in cells:
-            colour = VERDICT_COLOURS.get(cell)
-            text = html.escape(str(cell))
-            line += (
-                f'<td style="{_CELL}">'
-                + (f'<span style="color:{colour};font-weight:600">{text}</span>' if colour else text)
-                + "</td>"
-            )
-        lines.append(f"<tr>{line}</tr>")
+        inner = (f'<td style="{_CELL}">{_coloured(str(cell))}</td>' for cell in cells)
+        lines.append(f"<tr>{''.join(inner)}</tr>")
     style = "text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top"
     caption = f'<caption style="{style}">{html.escape(title)}{mark}</caption>'
     return (
         f'<table style="border-collapse:collapse;font-size:90%;background:#fff">{caption}<thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
+
+
+def _coloured(cell: str) -> str:
+    """A cell's text, escaped; a verdict coloured, also where it stands behind a name ("over strl: not run; …")."""
+    parts = []
+    for part in cell.split("; "):
+        name, _, word = part.rpartition(": ")
+        colour = VERDICT_COLOURS.get(word)
+        text = html.escape(word if colour else part)
+        before = html.escape(f"{name}: ") if name and colour else ""
+        parts.append(before + (f'<span style="color:{colour};font-weight:600">{text}</span>' if colour else text))
+    return "; ".join(parts)
+
+
+def html_note(text: str) -> str:
+    """A small line below a table."""
+    return f'<p style="font-size:80%;color:#444">{html.escape(text)}</p>'
 
 
 def html_details(summary: str, inner: str) -> str:

@@ -1,4 +1,8 @@
-"""How certain an accuracy and a difference are: Wilson interval, deviation over seeds, paired bootstrap, verdict."""
+"""How certain a metric and a difference are: Wilson interval, deviation over seeds, paired bootstrap, verdict.
+
+The bootstrap knows a metric by what is summed over videos: a mean of one share a video, or a function (``pool``) of
+sums of several statistics a video, such as F1 of pooled counts or the mean intersection over union.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
+
+from pointvideo.report.metrics import Pool
 
 Verdict = Literal["REPRODUCED", "INCONCLUSIVE", "DIFFERENT"]
 SEEDS_FOR_A_VERDICT = 3
+VIDEOS_FOR_A_VERDICT = 6  # with five, all differences have one sign by chance in 2 / 2^5 = 6 % of all cases
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of accuracies (0 to 1) with its bootstrap interval. seeds: of the row that has fewest."""
+    """A weighted sum of a metric (0 to 1) of rows with its bootstrap interval. seeds: of the row that has fewest."""
 
     estimate: float
     interval: Interval
@@ -60,10 +67,10 @@ def mean_and_deviation(values: Sequence[float | int]) -> tuple[float, float | No
     return float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else None
 
 
-def seed_variance(row: Bool[np.ndarray, "seeds videos"]) -> float:
-    """Variance of the effect of the seed on a row's accuracy, beyond the chance of single videos; 0 for one seed.
+def seed_variance(row: Bool[np.ndarray, "seeds videos"] | Float[np.ndarray, "seeds videos"]) -> float:
+    """Variance of the effect of the seed on a row's mean, beyond the chance of single videos; 0 for one seed.
 
-    Two-way analysis of variance with one value a cell: the variance between the seeds' accuracies, less what the
+    Two-way analysis of variance with one value a cell: the variance between the seeds' means, less what the
     scatter of single videos between seeds explains of it, and 0 where nothing is left.
     """
     table = np.asarray(row, dtype=np.float64)
@@ -76,68 +83,121 @@ def seed_variance(row: Bool[np.ndarray, "seeds videos"]) -> float:
     return max(0.0, float(means.var(ddof=1) - chance))
 
 
+def pseudo_values(row: Float[np.ndarray, "seeds videos statistics"], pool: Pool) -> Float[np.ndarray, "seeds videos"]:
+    """One value a video whose mean is the metric of the seed and whose scatter is that of the metric (the jackknife).
+
+    For a metric of pooled statistics, what a video's share is for a mean: how much the metric changes if the video is
+    left out. A mean gives its shares back. A single video gives the metric itself.
+    """
+    table = np.asarray(row, dtype=np.float64)
+    videos = table.shape[1]
+    sums = table.sum(axis=1)
+    values = pool(sums)[:, None]
+    if videos < 2:
+        return values
+    changes = (videos - 1) * (values - pool(sums[:, None] - table))
+    return values + changes - changes.mean(axis=1, keepdims=True)
+
+
 def bootstrap_contrast(
-    rows: Sequence[Bool[np.ndarray, "_seeds _videos"]],
+    rows: Sequence[
+        Bool[np.ndarray, "_seeds _videos"]
+        | Float[np.ndarray, "_seeds _videos"]
+        | Float[np.ndarray, "_seeds _videos _statistics"]
+    ],
     weights: Sequence[float | int],
     *,
+    pool: Pool | None = None,
     resamples: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Contrast:
-    """Percentile bootstrap interval of ``sum(weight * accuracy)`` over rows that were scored on the same videos.
+    """Percentile bootstrap interval of ``sum(weight * metric)`` over rows that were scored on the same videos.
 
-    rows: for each row, whether each of its seeds got each video right; column j is the same video in every row
-    (paired). Each resample draws the videos with replacement, once for all rows and with all their seeds, which
+    rows: for each row, each of its seeds' share of each video (right or wrong is 1 or 0), or, with ``pool``, the
+    statistics of each video whose sums over the videos give the metric; column j is the same video in every row
+    (paired). A row's metric is the mean over its seeds.
+
+    Each resample draws the videos with replacement, once for all rows and with all their seeds, which
     covers the choice of the test videos and the scatter of single videos between seeds. On top, each row is shifted
     by an effect of its seeds on the whole: a draw of Student's t with S - 1 degrees of freedom times
     ``sqrt(seed_variance / S)``. Drawing seeds like videos would be simpler, but with three of them it is wrong both
     ways: it counts the scatter of videos three times where seeds do not differ otherwise (A. B. Owen, 2007), and
     misses the truth too often where they do. A row with one seed keeps it, so that its interval covers the videos
-    only. Deterministic in ``seed``.
+    only. For a pooled metric the scatter of videos is that of its :func:`pseudo_values`. Deterministic in ``seed``.
     """
     tables = [np.asarray(row, dtype=np.float64) for row in rows]
     if len(tables) == 0 or len(tables) != len(weights):
         raise ValueError(
             f"a contrast needs one weight for each row, found {len(tables)} rows and {len(weights)} weights"
         )
-    videos = tables[0].shape[-1]
+    videos, dimensions = tables[0].shape[1], 2 if pool is None else 3
     for table in tables:
-        if table.ndim != 2 or table.shape[0] < 1 or table.shape[1] != videos or videos < 1:
-            raise ValueError(f"rows must be (seeds, videos) on the same {videos} videos, found {table.shape}")
+        if table.ndim != dimensions or table.shape[0] < 1 or table.shape[1] != videos or videos < 1:
+            shape = "(seeds, videos)" if pool is None else "(seeds, videos, statistics)"
+            raise ValueError(f"rows must be {shape} on the same {videos} videos, found {table.shape}")
     if resamples < 1:
         raise ValueError(f"resamples is {resamples}, expected at least 1")
     generator = np.random.default_rng(seed)
-    by_video = sum(weight * table.mean(axis=0) for weight, table in zip(weights, tables, strict=True))
+    by_video = None
+    if pool is None:
+        shares = tables
+        by_video = sum(weight * table.mean(axis=0) for weight, table in zip(weights, tables, strict=True))
+        estimate = float(by_video.mean())
+    else:
+        shares = [pseudo_values(table, pool) for table in tables]
+        estimate = _pooled(np.ones((1, videos)), tables, weights, pool).item()
     drawn = np.empty(resamples)
     for start in range(0, resamples, 1000):
         stop = min(start + 1000, resamples)
-        drawn[start:stop] = (
-            generator.multinomial(videos, np.full(videos, 1 / videos), size=stop - start) @ by_video / videos
-        )
-    for weight, table in zip(weights, tables, strict=True):
-        if (variance := seed_variance(table.astype(bool))) > 0:
+        times = generator.multinomial(videos, np.full(videos, 1 / videos), size=stop - start)
+        if pool is None:
+            drawn[start:stop] = times @ by_video / videos
+        else:
+            drawn[start:stop] = _pooled(times.astype(np.float64), tables, weights, pool)
+    for weight, table in zip(weights, shares, strict=True):
+        if (variance := seed_variance(table)) > 0:
             drawn += weight * math.sqrt(variance / len(table)) * generator.standard_t(len(table) - 1, resamples)
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Contrast(
-        float(by_video.mean()), Interval(float(low), float(high)), min(len(table) for table in tables), videos
+    return Contrast(estimate, Interval(float(low), float(high)), min(len(table) for table in tables), videos)
+
+
+def _pooled(
+    times: Float[np.ndarray, "draws videos"],
+    tables: Sequence[Float[np.ndarray, "_seeds videos _statistics"]],
+    weights: Sequence[float | int],
+    pool: Pool,
+) -> Float[np.ndarray, " draws"]:
+    """The contrast where video j counts ``times[:, j]`` times."""
+    return sum(
+        weight / len(table) * sum(pool(times @ seed) for seed in table)
+        for weight, table in zip(weights, tables, strict=True)
     )
 
 
 def bootstrap_difference(
-    first: Bool[np.ndarray, "seeds videos"], second: Bool[np.ndarray, "more_seeds videos"], **options: float | int
+    first: Bool[np.ndarray, "seeds videos"] | Float[np.ndarray, "seeds videos *statistics"],
+    second: Bool[np.ndarray, "more_seeds videos"] | Float[np.ndarray, "more_seeds videos *statistics"],
+    **options: Any,
 ) -> Contrast:
-    """Accuracy of ``first`` minus accuracy of ``second``: :func:`bootstrap_contrast` with weights 1 and -1."""
+    """Metric of ``first`` minus metric of ``second``: :func:`bootstrap_contrast` with weights 1 and -1."""
     return bootstrap_contrast([first, second], [1.0, -1.0], **options)
 
 
 def verdict(
-    reported_difference: float | int, interval: Interval, seeds: int, *, at_least: float | int = 0.0
+    reported_difference: float | int,
+    interval: Interval,
+    seeds: int,
+    *,
+    at_least: float | int = 0.0,
+    videos: int | None = None,
 ) -> Verdict:
     """Does our interval of a signed difference bear out the claim?
 
     The claim is the sign of ``reported_difference``; turn everything so that the claimed side is positive. Then
 
-    * fewer than three seeds in any row: INCONCLUSIVE, whatever the interval;
+    * fewer than three seeds in any row, or fewer than six ``videos`` behind the interval: INCONCLUSIVE, whatever the
+      interval;
     * the interval lies wholly below 0, or wholly below ``at_least`` where the claim demands a size: DIFFERENT;
     * the interval lies wholly above 0: REPRODUCED;
     * otherwise, an end at exactly 0 included: INCONCLUSIVE.
@@ -151,8 +211,13 @@ def verdict(
     if interval.low > interval.high:
         raise ValueError(f"an interval needs low <= high, found {interval.low} to {interval.high}")
     low, high = (interval.low, interval.high) if reported_difference > 0 else (-interval.high, -interval.low)
-    if seeds < SEEDS_FOR_A_VERDICT:
+    if not enough(seeds, videos):
         return "INCONCLUSIVE"
     if high < at_least:
         return "DIFFERENT"
     return "REPRODUCED" if low > 0 else "INCONCLUSIVE"
+
+
+def enough(seeds: int, videos: int | None = None) -> bool:
+    """Whether there are seeds (three) and videos (six, if their number is given) for a verdict."""
+    return seeds >= SEEDS_FOR_A_VERDICT and (videos is None or videos >= VIDEOS_FOR_A_VERDICT)

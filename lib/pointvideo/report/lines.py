@@ -1,0 +1,73 @@
+"""The lines of a table's CSV: one a row and seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointvideo.report.layout import Table
+
+Lines = tuple[tuple[str, ...], list[tuple[object, ...]]]  # header and lines
+_LEFT = ("row", "source", "dataset", "reported", "reproducibility", "seed")
+_RIGHT = ("verdict", "key", "commit", "code_moved_on")
+
+
+def recognition_lines(table: Table) -> Lines:
+    """Counts of right videos after the last and the best epoch."""
+    middle = ("last_correct", "last_videos", "available", "best_correct", "best_epoch")
+    lines: list[tuple[object, ...]] = []
+    for line in table.rows:
+        left = _left(table, line)
+        for result in line.results or (None,):
+            if result is None:
+                lines.append((left[0], left[1], "", *left[2:], *[""] * 6, "not run", "", "", ""))
+                continue
+            best = (result.best.correct, result.best.epoch) if result.best else ("", "")
+            counts = (result.last.correct, result.last.videos, result.last.available)
+            lines.append((*left[:2], result.dataset, *left[2:], result.seed, *counts, *best, *_right(line, result)))
+    return (*_LEFT, *middle, *_RIGHT), lines
+
+
+def segmentation_lines(table: Table) -> Lines:
+    """Every metric after the last and the best epoch, as shares."""
+    kinds = [f"{name}_{kind}" for kind in ("last", "best") for name in table.metrics]
+    printed = [f"{name}_reported" for name in table.metrics[1:]]
+    lines: list[tuple[object, ...]] = []
+    for line in table.rows:
+        left = _left(table, line)
+        cells = [line.row.printed.get(name) for name in table.metrics[1:]]
+        numbers = [cell.printed if cell is not None and table.source == "recorded" else "" for cell in cells]
+        for result in line.results or (None,):
+            if result is None:
+                empty = [""] * (2 + len(kinds) + 1)
+                lines.append((*left[:2], "", *left[2:], *empty, *numbers, "not run", "", "", ""))
+                continue
+            values = [
+                "" if score is None or (value := score.value(name)) is None else value
+                for score in (result.last, result.best)
+                for name in table.metrics
+            ]
+            epoch = result.best.epoch if result.best else ""
+            lines.append(
+                (
+                    *left[:2],
+                    result.dataset,
+                    *left[2:],
+                    result.seed,
+                    result.last.videos,
+                    *values,
+                    epoch,
+                    *numbers,
+                    *_right(line, result),
+                )
+            )
+    return (*_LEFT, "sequences", *kinds, "best_epoch", *printed, *_RIGHT), lines
+
+
+def _left(table: Table, line) -> tuple[str, ...]:
+    cell = line.row.reported if table.source == "recorded" else None
+    return (line.row.id, table.source, *((cell.printed, cell.reproducibility) if cell else ("", "")))
+
+
+def _right(line, result) -> tuple[object, ...]:
+    return line.verdict, result.key, result.commit, result.key in line.moved
