@@ -1,0 +1,246 @@
+"""The simulated ``street`` world: drives through six towns in several weathers; the stand-in for Synthia 4D.
+
+Whole clouds of what lies around a driving car, cropped and thinned as in MeteorNet's preparation of Synthia (Liu et
+al., ICCV 2019): everything within 25 m of the car along each axis, thinned with a probability that grows with the
+distance to four times the wanted number of points, of which farthest point sampling takes the rest. World coordinates
+are metres, y up. Static surfaces are drawn once a town, moving ones once an object; every frame thins anew.
+
+As in the official lists, layouts 1, 2 and 4 are for training, 05-FOG for validation, 06-SPRING and 06-SUNSET for
+testing. Every drive is a pure function of (seed, layout, weather, frames, points): a world of fewer weathers is a part
+of a larger one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pointvideo.data.layout import Sequence, StoreError, cache_dir
+from pointvideo.data.store import Store, StoreWriter
+from pointvideo.kernels import sample_farthest_points
+
+from .street_furniture import furnish
+from .street_layout import BLOCK, REACH, Course, Town, draw_town, lay_ground
+from .street_lots import build_lots, draw_lots
+from .street_shapes import CLASS_NAMES, PLAIN, VOID, Cloud, Sculptor, join
+from .street_traffic import Traffic, set_out
+from .street_weather import WEATHER_NAMES, WEATHERS, colour, fallen, visibility
+
+TRAINING = {  # layout -> its weathers, in the order in which a growing world takes them
+    1: ("SPRING", "WINTER", "SUNSET", "RAIN", "NIGHT", "FALL", "FOG", "SUMMER", "DAWN", "SOFTRAIN", "HEAVYRAIN"),
+    2: ("SUMMER", "FOG", "DAWN", "HEAVYRAIN", "SPRING", "SUNSET", "WINTER", "NIGHT", "FALL", "SOFTRAIN", "RAIN"),
+    4: ("FALL", "NIGHT", "SOFTRAIN", "SPRING", "SUNSET", "SUMMER", "FOG", "WINTER", "RAIN", "DAWN", "HEAVYRAIN"),
+}
+HELD_OUT = ((5, "FOG", "validation"), (6, "SPRING", "test"), (6, "SUNSET", "test"))
+LAYOUTS = (1, 2, 4, 5, 6)
+CANDIDATES = 4  # points that the first thinning leaves for each that the second keeps
+FIELDS = {
+    "xyz": {"dtype": "float32", "shape": [3], "unit": "metres in the world, y up"},
+    "rgb": {"dtype": "uint8", "shape": [3], "unit": "red, green, blue, 0-255"},
+    "semantic": {"dtype": "uint8", "shape": [], "unit": "class", "names": [*CLASS_NAMES, "Void"]},
+}
+FRAME_FIELDS = {"centre": {"dtype": "float32", "shape": [3], "unit": "place of the car in metres, on the road"}}
+_LONGEST = 2000.0  # metres of road beyond which no drive goes
+_TOWN, _COURSE, _BLOCK, _TRAFFIC, _FRAME, _START, _SEASON = range(7)  # purposes of random streams
+
+
+def _stream(seed: int, purpose: int, *numbers: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence([seed, purpose, *numbers]))
+
+
+def _density(points: int) -> float:
+    """Points a square metre of a sampled surface: enough that the thinning always has some to leave out."""
+    return 11.0 * points / 4096
+
+
+@lru_cache(maxsize=8)
+def town_of(seed: int, layout: int) -> tuple[Town, Course]:
+    """Character and course of the road of one layout."""
+    return draw_town(_stream(seed, _TOWN, layout)), Course(_stream(seed, _COURSE, layout), _LONGEST)
+
+
+@lru_cache(maxsize=24)
+def block_of(seed: int, layout: int, block: int, points: int) -> Cloud:
+    """All that stands still in one block of a town, for drives of ``points`` points a frame."""
+    town, course = town_of(seed, layout)
+    rng = _stream(seed, _BLOCK, layout, block + 1000)
+    sculptor = Sculptor(rng, _density(points))
+    lots = draw_lots(rng, town, block)
+    lay_ground(sculptor, course, town, block, lots)
+    build_lots(sculptor, course, town, block, lots)
+    furnish(sculptor, course, town, block)
+    return sculptor.cloud()
+
+
+def traffic_of(layout: int, weather: str, *, seed: int = 0, frames: int = 40, points: int = 4096) -> Traffic:
+    """The car's way and all that moves in one drive, whole objects, not thinned."""
+    number = WEATHER_NAMES.index(weather)
+    town, course = town_of(seed, layout)
+    start = _stream(seed, _START, layout, number).uniform(0, 500)
+    return set_out(_stream(seed, _TRAFFIC, layout, number), course, town, start, frames, _density(points))
+
+
+def record(
+    layout: int, weather: str, *, seed: int = 0, frames: int = 40, points: int = 4096
+) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
+    """One drive: its frames (fields ``xyz``, ``rgb``, ``semantic``) and the places of the car (frames, 3).
+
+    Raises ValueError for an unknown layout or weather and for numbers out of range.
+    """
+    _check(seed=seed, frames=frames, points=points)
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout is {layout!r}, expected one of {', '.join(map(str, LAYOUTS))}")
+    if weather not in WEATHERS:
+        raise ValueError(f"weather {weather!r} is unknown, expected one of: {', '.join(WEATHER_NAMES)}")
+    number = WEATHER_NAMES.index(weather)
+    course = town_of(seed, layout)[1]
+    traffic = traffic_of(layout, weather, seed=seed, frames=frames, points=points)
+    season: dict[int, Cloud] = {}
+    film = []
+    for frame in range(frames):
+        centre = traffic.centre[frame]
+        shown = _blocks_near(course, centre)
+        for block in shown:
+            if block not in season:
+                still = block_of(seed, layout, block, points)
+                rng = _stream(seed, _SEASON, layout, number, block + 1000)
+                season[block] = still.take(fallen(WEATHERS[weather], still, rng))
+        rng = _stream(seed, _FRAME, layout, number, frame)
+        clouds = [season[block] for block in shown] + [actor.cloud(frame) for actor in traffic.actors]
+        ahead = np.array([np.sin(traffic.heading[frame]), 0.0, np.cos(traffic.heading[frame])])
+        film.append(_shoot(clouds, centre, ahead, weather, points, rng))
+        season = {block: season[block] for block in shown}
+    return film, traffic.centre.astype(np.float32)
+
+
+def _blocks_near(course: Course, centre: np.ndarray) -> list[int]:
+    """Blocks that may reach into the crop around ``centre``."""
+    start = np.arange(course.along[0], course.along[-1], BLOCK / 4)
+    start = start[np.abs(course.place(start, 0.0) - centre)[:, [0, 2]].max(1) < 2 * REACH]
+    return sorted({int(along // BLOCK) for along in start})
+
+
+def _shoot(clouds, centre, ahead, weather: str, points: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    air = WEATHERS[weather]
+    crop = [(np.abs(cloud.xyz - centre.astype(np.float32)) < REACH - 0.3).all(1) for cloud in clouds]
+    cloud = join([part.take(inside) for part, inside in zip(clouds, crop, strict=True)])
+    distance = np.linalg.norm(cloud.xyz - centre, axis=1)
+    # an exponential race: as drawing one by one, each with a chance in proportion to its weight
+    arrival = rng.exponential(size=len(cloud)) / (distance * visibility(air, distance) + 1e-3)
+    drops = int(air.drops * points)
+    wanted = min(CANDIDATES * points, len(cloud))
+    cloud = cloud.take(np.sort(np.argpartition(arrival, wanted - 1)[:wanted]))
+    if drops:
+        cloud = join([cloud, _drops(centre, drops, rng)])
+    near = torch.from_numpy((cloud.xyz - centre).astype(np.float32))[None]
+    cloud = cloud.take(sample_farthest_points(near, min(points, len(cloud)))[0].numpy())
+    jitter = rng.normal(0, air.jitter, (len(cloud), 3)).clip(-0.29, 0.29)
+    return {
+        "xyz": (cloud.xyz + jitter).astype(np.float32),
+        "rgb": colour(air, cloud, centre, ahead, rng),
+        "semantic": cloud.semantic.copy(),
+    }
+
+
+def _drops(centre: np.ndarray, count: int, rng: np.random.Generator) -> Cloud:
+    """Rain or snow in the air: points of no class."""
+    place = centre + rng.uniform([-20, 0.3, -20], [20, 8, 20], (count, 3))
+    grey = rng.uniform(120, 230, (count, 1)) * np.ones(3)
+    up = np.tile(np.array([0.0, 0.0, 1.0]), (count, 1))
+    kind = np.full(count, VOID, np.uint8), np.full(count, PLAIN, np.uint8)
+    return Cloud(place.astype(np.float32), up.astype(np.float32), grey.astype(np.float32), *kind)
+
+
+def make(
+    path: str | os.PathLike | None = None,
+    *,
+    seed: int = 0,
+    frames: int = 40,
+    points: int = 4096,
+    weathers: int = 4,
+    progress: bool = True,
+) -> Store:
+    """Build the ``street`` world, or open it where it is already built.
+
+    Parameters
+    ----------
+    path : folder of the store; default: a folder of the cache named after the world's parameters and the source.
+    seed : the world; the same seed gives the same bytes.
+    frames : length of every drive, 5 frames a second.
+    points : points a frame (Synthia 4D: 16,384).
+    weathers : drives through each of the three training towns, 1 to 11.
+
+    A sequence is called after layout and weather (``01-SPRING``), its label is the weather, its subject the layout.
+    Fields ``xyz``, ``rgb``, ``semantic`` (12 classes and ``Void``) and, one a frame, ``centre``. An interrupted call is
+    continued by the same call; a store at ``path`` that was made otherwise is made anew. Raises ValueError (one line)
+    for numbers out of range, StoreError where the store cannot be written.
+    """
+    _check(seed=seed, frames=frames, points=points, weathers=weathers)
+    world = {
+        "seed": int(seed),
+        "frames": int(frames),
+        "points": int(points),
+        "weathers": int(weathers),
+        "source": _source_digest(),
+    }
+    digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
+    size = f"{frames}x{points}x{weathers}"
+    path = Path(path) if path is not None else cache_dir() / "stores" / f"street-seed{seed}-{size}-{digest[:8]}"
+    built = _open_built(path, digest)
+    if built is not None:
+        return built
+    writer = StoreWriter(
+        path,
+        name="street",
+        source="simulated",
+        unit=FIELDS["xyz"]["unit"],
+        camera=None,
+        classes=WEATHER_NAMES,
+        fields=FIELDS,
+        frame_fields=FRAME_FIELDS,
+        made_by="pointvideo.data.simulate.street",
+        inputs={"digest": digest, **world},
+    )
+    todo = [(layout, name, "train") for layout, names in TRAINING.items() for name in names[:weathers]]
+    todo += HELD_OUT
+    with writer:
+        for layout, weather, split in tqdm(todo, desc="simulating street", unit="drive", disable=not progress):
+            name = f"{layout:02d}-{weather}"
+            if writer.done(name, digest):
+                continue
+            film, centre = record(layout, weather, seed=seed, frames=frames, points=points)
+            sequence = Sequence(name, WEATHER_NAMES.index(weather), layout, split, frames)
+            writer.add(sequence, film, stamp=digest, frame_values={"centre": centre})
+        return writer.finish(only={f"{layout:02d}-{weather}" for layout, weather, _ in todo})
+
+
+def _open_built(path: Path, digest: str) -> Store | None:
+    try:
+        store = Store.open(path)
+    except StoreError:
+        return None
+    inputs = store.description.get("inputs") or {}
+    return store if inputs.get("digest") == digest else None
+
+
+def _source_digest() -> str:
+    """Digest of this world's source: worlds made by other code are other worlds."""
+    files = sorted(Path(__file__).parent.glob("street*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def _check(**numbers: int) -> None:
+    limits = {"seed": (0, None), "frames": (1, 500), "points": (16, 65536), "weathers": (1, len(WEATHER_NAMES))}
+    for name, value in numbers.items():
+        least, most = limits[name]
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not whole or value < least or (most is not None and value > most):
+            wanted = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise ValueError(f"{name} is {value!r}, expected a whole number {wanted}")
