@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from pointvideo import cli
-from pointvideo.data import msr_action3d, resolve
-from pointvideo.data.prepare import prepare, store_path, summary
+from pointvideo.data import hoi4d_action, msr_action3d, resolve
+from pointvideo.data.prepare import FORMATS, prepare, store_path, summary
 from pointvideo.data.store import Store, StoreError
 
+from . import h5_files
 from .conftest import bin_bytes, build_store, make_depth, write_depth
 
 NAMES = ("a01_s01_e01", "a05_s06_e02", "a20_s10_e03")
@@ -278,3 +279,40 @@ def test_store_json_lists_fields_and_inputs(tmp_path):
     assert description["fields"]["pixels"]["dtype"] == "uint16" and description["fields"]["pixels"]["shape"] == [3]
     assert [entry[0] for entry in description["inputs"]["files"]] == [f"{name}_sdepth.bin" for name in NAMES]
     assert description["camera"] == {"width": 320, "height": 240, "focal": 280.0, "centre_u": 160.0, "centre_v": 120.0}
+
+
+def test_every_recorded_format_says_what_the_preparation_needs(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert list(FORMATS) == ["msr_action3d", "hoi4d_action", "hoi4d_semantic", "synthia4d"]
+    for name, reader in FORMATS.items():
+        camera = reader.camera()
+        assert ("pixels" in reader.FIELDS) == (camera is not None) and ("xyz" in reader.FIELDS) == (camera is None)
+        assert not set(reader.FIELDS) & set(reader.FRAME_FIELDS) and reader.UNIT
+        for folder in ("empty", "none"):
+            with pytest.raises(StoreError, match=f"{folder}: no .*, expected ") as caught:
+                prepare(name, tmp_path / folder, path=tmp_path / "store", progress=False)
+            assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_prepares_every_format(tmp_path, capsys):
+    """Through the same command: what is missing of a partial release is counted in the last line and on stderr."""
+    h5_files.write_h5(tmp_path / "as" / "train1.h5", h5_files.make_arrays(hoi4d_action.LAYOUT))
+    frame = {
+        "pc": np.zeros((16384, 3)),
+        "rgb": np.ones((16384, 3)),
+        "semantic": np.full(16384, 8),
+        "center": np.ones(3),
+    }
+    (tmp_path / "syn").mkdir()
+    np.savez_compressed(tmp_path / "syn" / "SYNTHIA-SEQS-06-SPRING-000004.npz", **frame, center=np.ones(3))
+    lines = ["SYNTHIA-SEQS-06-SPRING/point_clouds/000004.ply", "SYNTHIA-SEQS-06-SPRING/point_clouds/000005.ply"]
+    (tmp_path / "syn" / "test_raw.txt").write_text("\n".join(lines))
+    for name, folder, counts in (
+        ("hoi4d_action", "as", "1 sequences, 150 frames, 5 rejected"),
+        ("synthia4d", "syn", "1 sequences, 1 frames, 1 rejected"),
+    ):
+        store = tmp_path / f"{folder}_store"
+        assert cli.main(["data", "prepare", name, "--from", str(tmp_path / folder), "--store", str(store)]) == 0
+        captured = capsys.readouterr()
+        assert captured.out == f"{name}: {counts} -> {store}\n"
+        assert captured.err.count("rejected ") == int(counts.split()[4])

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from pointvideo.data.layout import Camera, Sequence, StoreError, one_line
+from pointvideo.data.recorded import Listing, Reading, Recording, Source, walk
 
 NAME = "msr_action3d"
 UNIT = "depth count (about 5.12 mm)"
 FIELDS = {"pixels": {"dtype": "uint16", "shape": [3], "unit": "u pixel, v pixel, depth count"}}
+FRAME_FIELDS: dict[str, dict] = {}
 WIDTH, HEIGHT, FOCAL = 320, 240, 280.0
 TRAIN_SUBJECTS = range(1, 6)
 CLASSES = (
@@ -48,6 +50,21 @@ def parse_name(file: Path) -> Sequence:
         raise StoreError(f"{file}: episode {episode} in the file name, expected 1 or more")
     split = "train" if subject in TRAIN_SUBJECTS else "test"
     return Sequence(name=file.stem.removesuffix("_sdepth"), label=action - 1, subject=subject, split=split, frames=0)
+
+
+def list_sources(folder: Path) -> Listing:
+    """Every ``.bin`` and ``.mat`` file under ``folder`` and everything named ``*_sdepth*``, sorted by name."""
+    files = [e for e in walk(folder, "the depth files") if e.suffix in (".bin", ".mat") or "_sdepth." in e.name]
+    if not files:
+        raise StoreError(f"{folder}: no depth files, expected aAA_sSS_eEE_sdepth.bin or .mat here or in a folder below")
+    return Listing([_source(file) for file in files], files, CLASSES)
+
+
+def _source(file: Path) -> Source:
+    def read() -> Reading:
+        return Reading([Recording(*read_sequence(file))])
+
+    return Source((file,), lambda: parse_name(file).name, read)
 
 
 def read_depth(file: Path) -> np.ndarray:

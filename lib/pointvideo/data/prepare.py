@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pointvideo.data import msr_action3d
+from pointvideo.data import hoi4d_action, hoi4d_semantic, msr_action3d, synthia4d_files
 from pointvideo.data.layout import StoreError, cache_dir, one_line
+from pointvideo.data.recorded import Listing
 from pointvideo.data.store import Store
 from pointvideo.data.writer import StoreWriter
 
-FORMATS = {msr_action3d.NAME: msr_action3d}
+FORMATS = {format.NAME: format for format in (msr_action3d, hoi4d_action, hoi4d_semantic, synthia4d_files)}
 READER_VERSION = 1
 
 
@@ -33,21 +35,23 @@ def prepare(
 ) -> Store:
     """Make the store of recorded set ``name`` from its files under ``source_folder``.
 
-    The store goes to ``path``, else to ``<cache>/stores/<name>``. A damaged or misnamed file is noted in
-    ``store.rejected`` (and printed to stderr) and the rest is still prepared. An interrupted or failed
+    The store goes to ``path``, else to ``<cache>/stores/<name>``. A damaged, misnamed or missing file or sequence is
+    noted in ``store.rejected`` (and printed to stderr) and the rest is still prepared. An interrupted or failed
     run is continued by the same call; a store that is already there is made again only if the names,
-    sizes or times of the source files changed.
+    sizes or times of the source files changed. One sequence at a time is in memory. Until the store is whole each
+    sequence also lies in a file of its own: at the end the disk must hold the store twice.
 
-    Raises :class:`StoreError`, one line: unknown set, missing folder, no depth files, no usable file,
+    Raises :class:`StoreError`, one line: unknown set, missing folder, no files of the format, no usable sequence,
     store not writable, disk full.
     """
     if name not in FORMATS:
-        raise StoreError(f"no recorded set {name!r} that can be prepared, known: {', '.join(sorted(FORMATS))}")
+        raise StoreError(f"no recorded set {name!r} that can be prepared, known: {', '.join(FORMATS)}")
     reader = FORMATS[name]
     source = Path(source_folder).expanduser()
-    files = find_files(source)
+    listing = reader.list_sources(source)
     path = Path(path).expanduser() if path is not None else store_path(name, cache)
-    inputs = {"reader": READER_VERSION, "files": [[str(file.relative_to(source)), *_stamp(file)] for file in files]}
+    stamps = [[_shown(source, file), *_stamp(file)] for file in listing.files]
+    inputs = {"reader": READER_VERSION, "files": stamps}
     store = _ready(path, inputs)
     if store is not None:
         return store
@@ -61,62 +65,61 @@ def prepare(
             source="recorded",
             unit=reader.UNIT,
             camera=reader.camera(),
-            classes=reader.CLASSES,
+            classes=listing.classes,
             fields=reader.FIELDS,
+            frame_fields=reader.FRAME_FIELDS,
             made_by="pointvideo data prepare",
             inputs=inputs,
         )
-        kept = _add_files(reader, writer, source, files, progress)
-        if not kept:
-            first = writer.rejected[0]
-            raise StoreError(
-                f"{source}: none of the {len(files)} files could be used, first {first['file']}: {first['reason']}"
-            )
-        return writer.finish(only=kept)
+        return writer.finish(only=_add_sources(reader.NAME, listing, writer, source, progress))
 
 
-def _add_files(reader, writer: StoreWriter, source: Path, files: list[Path], progress: bool) -> set[str]:
+def _add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path, progress: bool) -> set[str]:
+    """Write every source that can be used; the names of the sequences. What cannot be used is noted and printed."""
+
+    def reject(file: Path, reason: str) -> None:
+        reason = reason.removeprefix(f"{file}: ")
+        writer.reject(_shown(folder, file), reason)
+        if progress:
+            tqdm.write(f"rejected {file}: {reason}", file=sys.stderr)
+
     kept: dict[str, Path] = {}
     rate = 0.2 if sys.stderr.isatty() else 10.0
-    for file in tqdm(files, reader.NAME, unit="file", mininterval=rate, disable=not progress, file=sys.stderr):
+    for entry in listing.rejected:
+        reject(*entry)
+    options = {"unit": listing.unit, "mininterval": rate, "disable": not progress, "file": sys.stderr}
+    for source in tqdm(listing.sources, name, **options):
+        file = source.files[0]
         try:
-            name = reader.parse_name(file).name
-            if name in kept:
-                raise StoreError(f"{file}: sequence {name} is already read from {kept[name].name}")
-            stamp = " ".join(map(str, (READER_VERSION, file.name, *_stamp(file))))
-            read = None if writer.done(name, stamp) else reader.read_sequence(file)
+            sequence = source.name()
+            if sequence in kept:
+                raise StoreError(f"{file}: sequence {sequence} is already read from {kept[sequence].name}")
+            stamp = _stamp_text(source.files)
+            if writer.done(sequence, stamp):
+                kept[sequence] = file
+                continue
+            reading = source.read()
         except StoreError as error:
-            reason = str(error).removeprefix(f"{file}: ")
-            writer.reject(str(file.relative_to(source)), reason)
-            if progress:
-                tqdm.write(f"rejected {file}: {reason}", file=sys.stderr)
+            reject(file, str(error))
             continue
-        if read is not None:
-            writer.add(*read, stamp=stamp)
-        kept[name] = file
+        for entry in reading.rejected:
+            reject(*entry)
+        for recording in reading.recordings:
+            # Pieces are read again by a run that continues: it has to list again what was refused between them.
+            own = f"{stamp}, in part" if reading.rejected else stamp
+            writer.add(recording.sequence, recording.frames, stamp=own, frame_values=recording.frame_values)
+            kept[recording.sequence.name] = file
+    if not kept:
+        first = writer.rejected[len(listing.rejected)]
+        raise StoreError(
+            f"{folder}: none of the {len(listing.sources)} {listing.unit}s could be used, "
+            f"first {first['file']}: {first['reason']}"
+        )
     return set(kept)
 
 
-def find_files(source: Path) -> list[Path]:
-    """Every ``.bin`` and ``.mat`` file under ``source`` and everything named ``*_sdepth*``, sorted by name."""
-    if not source.exists():
-        raise StoreError(f"{source}: no such folder, expected the folder with the depth files")
-    if not source.is_dir():
-        raise StoreError(f"{source}: not a folder, expected the folder with the depth files")
-    try:
-        entries = [Path(folder) / name for folder, _, names in os.walk(source, onerror=_raise) for name in names]
-        wanted = [
-            e for e in entries if not e.name.startswith(".") and (e.suffix in (".bin", ".mat") or "_sdepth." in e.name)
-        ]
-    except OSError as error:
-        raise StoreError(f"{source}: cannot be listed ({error.strerror or one_line(error)})") from error
-    if not wanted:
-        raise StoreError(f"{source}: no depth files, expected aAA_sSS_eEE_sdepth.bin or .mat here or in a folder below")
-    return sorted(wanted, key=lambda file: (file.name, str(file)))
-
-
-def _raise(error: OSError) -> None:
-    raise error
+def _shown(folder: Path, file: Path) -> str:
+    return str(file.relative_to(folder))
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -125,6 +128,13 @@ def _stamp(file: Path) -> tuple[int, int]:
     except OSError:
         return (-1, -1)  # a dangling link: reading it will say what is wrong
     return (status.st_size, status.st_mtime_ns)
+
+
+def _stamp_text(files: tuple[Path, ...]) -> str:
+    if len(files) == 1:
+        return " ".join(map(str, (READER_VERSION, files[0].name, *_stamp(files[0]))))
+    content = repr([(file.name, *_stamp(file)) for file in files])
+    return f"{READER_VERSION} {len(files)} files {hashlib.sha256(content.encode()).hexdigest()}"
 
 
 def _ready(path: Path, inputs: dict) -> Store | None:
