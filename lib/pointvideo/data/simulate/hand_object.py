@@ -1,0 +1,243 @@
+"""The simulated ``hand_object`` world: a hand at work on a thing, seen from the head; the stand-in for HOI4D.
+
+Every recording is a pure function of (seed, number, subjects): a smaller world is a part of a larger one. A recording
+has 19 frame-wise actions (their names are ours: HOI4D publishes none), a semantic label for every point (HOI4D's ids)
+and the category of its thing as the sequence's label. Subjects differ in hand, handedness, tempo and taste; seven in
+ten of them train, the others test.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from pointvideo.data.layout import Camera, Sequence, StoreError, cache_dir
+from pointvideo.data.store import Store, StoreWriter
+
+from .egocentric import HEAD_CAMERA, HEAD_NOISE, HeadNoise, film_from_head, follow_with_eyes, sway
+from .grammar import ACTION_NAMES, RATE, Step, draw_plan, draw_start
+from .hand import add_hand, pose_hand
+from .interactions import Performance, trace
+from .objects import CATEGORIES, add_item, add_partner
+from .rooms import add_room
+from .semantics import SEMANTIC_NAMES
+from .shapes import Shapes
+
+CATEGORY_NAMES: tuple[str, ...] = tuple(CATEGORIES)
+FIELDS = {
+    "pixels": {"dtype": "uint16", "shape": [3], "unit": "u, v in pixels; depth in mm"},
+    "semantic": {"dtype": "uint8", "shape": [], "unit": "HOI4D's semantic id", "names": list(SEMANTIC_NAMES)},
+}
+FRAME_FIELDS = {"action": {"dtype": "uint8", "shape": [], "unit": "action", "names": list(ACTION_NAMES)}}
+_PERSON, _RECORDING = 0, 1  # purposes of random streams
+_OWN = (
+    "body", "cast", "egocentric", "grammar", "hand", "hand_object", "interactions", "objects", "rooms", "semantics",
+    "sensor", "shapes", "skeleton",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One subject: hand, arm, eyes and habits. Lengths in metres."""
+
+    hand: float  # size of the hand, 1 = average
+    girth: float
+    forearm: float
+    upper_arm: float
+    left_handed: bool
+    tempo: float
+    amplitude: float
+    eye: tuple[float, float, float]
+    delay: float  # seconds by which the eyes lag behind the hand
+    taste: tuple[float, ...]  # how much each action is liked, 1 = as usual
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One filmed sequence: point fields and the action of every frame, and what it was made from."""
+
+    category: str
+    subject: int
+    split: str
+    plan: tuple[Step, ...]
+    frames: list[dict[str, np.ndarray]]
+    action: UInt8[np.ndarray, " frames"]
+
+
+def _stream(seed: int, purpose: int, *numbers: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence([seed, purpose, *numbers]))
+
+
+@lru_cache(maxsize=64)
+def draw_worker(seed: int, subject: int) -> Worker:
+    """Subject number ``subject`` (from 1) of the world ``seed``."""
+    rng = _stream(seed, _PERSON, subject)
+    size = rng.uniform(0.90, 1.12)
+    return Worker(
+        hand=float(size),
+        girth=float(size * rng.uniform(0.88, 1.12)),
+        forearm=float(size * rng.uniform(0.23, 0.26)),
+        upper_arm=float(size * rng.uniform(0.28, 0.31)),
+        left_handed=bool(rng.random() < 0.2),
+        tempo=float(np.exp(rng.normal(-0.15, 0.15))),
+        amplitude=float(rng.uniform(0.85, 1.15)),
+        eye=(float(rng.normal(0, 0.02)), float(rng.uniform(0.40, 0.54)), float(rng.uniform(0.06, 0.18))),
+        delay=float(rng.uniform(0.25, 0.7)),
+        taste=tuple(float(value) for value in np.exp(rng.normal(0.0, 0.35, len(ACTION_NAMES)))),
+    )
+
+
+def split_of(subject: int) -> str:
+    """Seven in ten subjects are for "train", the others for "test" (2, 5 and 9 of the first ten)."""
+    return "test" if (3 * subject + 5) // 10 > (3 * (subject - 1) + 5) // 10 else "train"
+
+
+def record(
+    number: int,
+    *,
+    seed: int = 0,
+    frames: int = 150,
+    points: int = 2048,
+    subjects: int = 10,
+    camera: Camera = HEAD_CAMERA,
+    noise: HeadNoise = HEAD_NOISE,
+) -> Recording:
+    """Film recording ``number`` (from 0): ``frames`` frames at 7.5 a second, ``points`` pixels each.
+
+    Subjects take turns, and each works through the categories. Raises ValueError for numbers out of range.
+    """
+    _check(frames=frames, points=points, subjects=subjects)
+    _check(0, number=number, seed=seed)
+    subject = number % subjects + 1
+    category = CATEGORY_NAMES[(number // subjects + 3 * (subject - 1)) % len(CATEGORY_NAMES)]
+    worker, rng = draw_worker(seed, subject), _stream(seed, _RECORDING, number, subjects)
+    shapes = Shapes()
+    thing = CATEGORIES[category](shapes, rng)
+    if thing.inside is not None:
+        add_item(shapes, rng)
+    add_partner(shapes, thing, rng)
+    add_room(shapes, rng)
+    add_hand(shapes, worker.hand, worker.forearm, worker.girth)
+
+    state = draw_start(thing, rng)
+    performance = Performance(thing, state, worker.amplitude, rng)
+    plan = draw_plan(thing, state, frames, dict(zip(ACTION_NAMES, worker.taste, strict=True)), worker.tempo, rng)
+    for step in plan:
+        performance.play(step)
+    scenes = performance.scenes
+    bones = trace(thing, performance)
+    palm = np.stack([scene.palm for scene in scenes])
+    shoulder = np.array([0.17, worker.eye[1] - 0.24, worker.eye[2] + 0.06]) + sway(frames, RATE, 0.006, rng)
+    bones |= pose_hand(
+        worker.hand, worker.forearm, worker.upper_arm, np.stack([scene.turn for scene in scenes]),
+        palm + sway(frames, RATE, 0.0015, rng), np.array([scene.curl for scene in scenes]),
+        np.array([scene.point for scene in scenes]), shoulder,
+    )  # fmt: skip
+    interest = 0.45 * palm + 0.55 * np.stack([scene.place for scene in scenes]) + [0.0, 0.05, -0.02]
+    gaze = follow_with_eyes(np.array(worker.eye), interest, RATE, worker.delay, rng)
+    filmed = film_from_head(
+        shapes.solids(), bones, gaze, points=points, mirror=worker.left_handed, seed=int(rng.integers(2**62)),
+        camera=camera, noise=noise,
+    )  # fmt: skip
+    action = np.repeat([ACTION_NAMES.index(step.action) for step in plan], [step.frames for step in plan])
+    return Recording(category, subject, split_of(subject), tuple(plan), filmed, action.astype(np.uint8))
+
+
+def make(
+    path: str | os.PathLike | None = None,
+    *,
+    seed: int = 0,
+    sequences: int = 200,
+    frames: int = 150,
+    points: int = 2048,
+    subjects: int = 10,
+    camera: Camera = HEAD_CAMERA,
+    noise: HeadNoise = HEAD_NOISE,
+    progress: bool = True,
+) -> Store:
+    """Build the ``hand_object`` world, or open it where it is already built.
+
+    Parameters
+    ----------
+    path : folder of the store; default: a folder of the cache named after the world's parameters and the digest of
+        the source that makes it.
+    seed : the world; the same seed gives the same bytes.
+    sequences : how many recordings; with ten subjects, ten are one recording of each.
+    frames, points : frames a recording (7.5 a second), and at most how many points a frame.
+    subjects : how many people take turns; with fewer than two there is no test split.
+    camera, noise : the head camera (default: 160 x 120 pixels, depth in mm).
+
+    The store has the point fields ``pixels`` and ``semantic``, the frame field ``action`` and the unit metre.
+    An interrupted call is continued by the same call. A store at ``path`` that was made otherwise is made anew.
+    Raises ValueError (one line) for counts below 1 and the like, StoreError where the store cannot be written.
+    """
+    _check(sequences=sequences, frames=frames, points=points, subjects=subjects)
+    _check(0, seed=seed)
+    world = {
+        "seed": int(seed),
+        "frames": int(frames),
+        "points": int(points),
+        "subjects": int(subjects),
+        "camera": asdict(camera),
+        "noise": asdict(noise),
+        "source": _source_digest(),
+    }
+    stamp = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
+    world["sequences"] = int(sequences)
+    digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
+    size = f"{sequences}x{frames}x{points}"
+    path = Path(path) if path is not None else cache_dir() / "stores" / f"hand_object-seed{seed}-{size}-{digest[:8]}"
+    built = _open_built(path, digest)
+    if built is not None:
+        return built
+
+    writer = StoreWriter(
+        path,
+        name="hand_object",
+        source="simulated",
+        unit="m",
+        camera=camera,
+        classes=CATEGORY_NAMES,
+        fields=FIELDS,
+        frame_fields=FRAME_FIELDS,
+        made_by="pointvideo.data.simulate.hand_object",
+        inputs={"digest": digest, **world},
+    )
+    names = [f"r{number:04d}" for number in range(sequences)]
+    with writer:
+        bar = tqdm(names, desc="simulating hand_object", unit="sequence", disable=not progress)
+        for number, name in enumerate(bar):
+            if writer.done(name, stamp):
+                continue
+            made = record(
+                number, seed=seed, frames=frames, points=points, subjects=subjects, camera=camera, noise=noise
+            )
+            sequence = Sequence(name, CATEGORY_NAMES.index(made.category), made.subject, made.split, frames)
+            writer.add(sequence, made.frames, stamp=stamp, frame_values={"action": made.action})
+        return writer.finish(only=set(names))
+
+
+def _open_built(path: Path, digest: str) -> Store | None:
+    try:
+        store = Store.open(path)
+    except StoreError:
+        return None
+    return store if (store.description.get("inputs") or {}).get("digest") == digest else None
+
+
+def _source_digest() -> str:
+    """Digest of the source that makes this world: worlds made by other code are other worlds."""
+    files = [Path(__file__).with_name(f"{name}.py") for name in _OWN]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def _check(least: int = 1, **counts: int) -> None:
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < least:
+            raise ValueError(f"{name} is {count!r}, expected a whole number of at least {least}")
