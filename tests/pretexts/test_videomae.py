@@ -9,7 +9,8 @@ import torch
 
 from pointvideo.backbones import TransformerSize
 from pointvideo.data.clips import FrameBatch, sample_points
-from pointvideo.pretexts.tubes import Tubes, divide, hidden_points, visible_clip
+from pointvideo.pretexts.candidates import candidates, take_frames
+from pointvideo.pretexts.tubes import Tubes, divide, hidden_points, visible_points
 from pointvideo.pretexts.videomae import VideoMAEPretrain
 from pointvideo.recipe import Optimiser
 from pointvideo.study.trainer import CHECKPOINT, fit
@@ -73,7 +74,7 @@ def test_every_patch_is_hidden_equally_often():
 def test_visible_and_hidden_points_are_all_points():
     frames = clips()
     tubes = divide(frames, 16, 12, 3)
-    _, keep = visible_clip(frames, tubes)
+    _, keep = visible_points(tubes)
     for clip in range(2):
         hidden = torch.isin(tubes.patch[clip], tubes.hidden[clip])
         assert not (hidden & keep[clip]).any()
@@ -107,11 +108,27 @@ def test_a_frame_of_which_all_is_hidden_shows_the_nearest_other_one():
     patch = torch.tensor([[[0, 1], [0, 0], [0, 0], [1, 0]]])
     anchors = torch.tensor([[[0.0, 0, 0], [1.0, 0, 0]]])
     tubes = Tubes(patch, anchors, torch.tensor([[0]]), torch.ones(1))
-    seen, keep = visible_clip(FrameBatch(xyz, lengths), tubes)
+    source, keep = visible_points(tubes)
+    seen = take_frames(FrameBatch(xyz, lengths), source)
     assert seen.xyz[0, :, 0, 1].tolist() == [0, 0, 3, 3]
     assert keep[0].tolist() == [[False, True], [False, True], [True, False], [True, False]]
     with pytest.raises(ValueError, match="clip 0 of the batch: every point is hidden"):
-        visible_clip(FrameBatch(xyz, lengths), tubes._replace(hidden=torch.tensor([[0, 1]])))
+        visible_points(tubes._replace(hidden=torch.tensor([[0, 1]])))
+
+
+def test_candidates_are_points_of_their_frames():
+    frames = clips(points=300)
+    few, place = candidates(frames, 40, 0)  # 160 of the 150 to 300 points of a frame
+    assert few.xyz.shape == (2, 5, 160, 3) and torch.equal(few.lengths, frames.lengths.clamp(max=160))
+    for clip in range(2):
+        for frame in range(5):
+            inside = int(few.lengths[clip, frame])
+            chosen = place[clip, frame, :inside]
+            assert len(set(chosen.tolist())) == inside and int(chosen.max()) < int(frames.lengths[clip, frame])
+            assert torch.equal(few.xyz[clip, frame, :inside], frames.xyz[clip, frame, chosen])
+            assert (few.xyz[clip, frame, inside:] == 0).all()
+    same, place = candidates(frames, 100, 0)
+    assert same is frames and torch.equal(place[1, 3], torch.arange(frames.xyz.shape[2]))
 
 
 def test_the_encoder_cannot_see_what_is_hidden(store):
@@ -123,14 +140,15 @@ def test_the_encoder_cannot_see_what_is_hidden(store):
     sequence, start, _ = job.stream.draw(0, 0)
     frames = job.stream.reader.load(sequence, start)
     tubes = divide(frames, 8, 6, 1)
-    _, keep = visible_clip(frames, tubes)
+    source, keep = visible_points(tubes)
     valid = torch.arange(frames.xyz.shape[2]) < frames.lengths[..., None]
-    elsewhere = torch.where((valid & ~keep)[..., None], 1000 * torch.randn_like(frames.xyz), frames.xyz)
-    assert not torch.equal(elsewhere, frames.xyz)
+    hidden = valid & (tubes.patch[..., None] == tubes.hidden[:, None, None]).any(dim=-1)
+    elsewhere = torch.where(hidden[..., None], 1000 * torch.randn_like(frames.xyz), frames.xyz)
+    assert hidden.sum() > 0.5 * valid.sum()
     outputs = []
     for xyz in (frames.xyz, elsewhere):
-        seen, kept = visible_clip(FrameBatch(xyz, frames.lengths), tubes)
-        view = job.stream.reader.view(seen, 5, keep=kept)
+        seen = take_frames(FrameBatch(xyz, frames.lengths), source)
+        view = job.stream.reader.view(seen, 5, keep=keep)
         outputs.append((view[0], *job.module.encode(view)))
     for one, other in zip(*outputs, strict=True):
         assert torch.equal(one, other)

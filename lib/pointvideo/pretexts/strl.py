@@ -27,11 +27,12 @@ from ..backbones import (
     PPTrSize,
     RunSegmentationSize,
 )
-from ..data.clips import FrameBatch
+from ..data.clips import FrameBatch, sample_indices
 from ..data.store import Store
 from ..losses.strl import ema_momentum, ema_update, strl_loss
 from ..recipe import Training, at_least, stable_seed
 from ..stream import ClipData, ClipStream, arguments
+from .candidates import candidates
 from .probes import collapse_probe
 from .strl_views import SpatialViews, other_starts, stretched
 
@@ -165,9 +166,12 @@ class STRLJob:
         return tuple(torch.cat(pair) for pair in zip(*views, strict=True))
 
     def _view(self, frames: FrameBatch, seed: int) -> tuple[Tensor, ...]:
-        keep, box = self.recipe.views.cut(frames, stable_seed(seed, 0))
-        view = self.stream.reader.view(frames, stable_seed(seed, 1), keep=keep)
-        return self.recipe.views.move(view, box / self.recipe.data.divisor, stable_seed(seed, 2))
+        data, views = self.recipe.data, self.recipe.views
+        few, place = candidates(frames, data.points, stable_seed(seed, 0))
+        keep, box = views.cut(few, stable_seed(seed, 1))
+        index = place.gather(2, sample_indices(few, data.points, stable_seed(seed, 2), keep))
+        view = self.stream.reader.gathered(frames, index, None, 0)
+        return views.move(view, box / data.divisor, stable_seed(seed, 3))
 
     def loss(self, *clip: Tensor) -> dict[str, Tensor]:
         """Both directions' regression, 0 to 8."""

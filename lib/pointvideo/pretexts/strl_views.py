@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..data.clips import FrameBatch
+from .candidates import take_frames
 
 TRIES = 10  # boxes tried until one leaves enough points, as released
 
@@ -54,10 +55,7 @@ def stretched(frames: FrameBatch, which: np.ndarray, inside: np.ndarray, shortes
     begin = np.floor(random.random(clips) * (inside - taken + 1))
     index = (begin[:, None] + (np.arange(count) + 0.5) * taken[:, None] / count).astype(np.int64)
     index = np.where(which[:, None], index, np.arange(count))
-    row = torch.arange(clips)[:, None]
-    index = torch.from_numpy(index)
-    first = None if frames.first is None else frames.first[row, index]
-    return FrameBatch(frames.xyz[row, index], frames.lengths[row, index], first)
+    return take_frames(frames, torch.from_numpy(index))
 
 
 @dataclass(frozen=True)

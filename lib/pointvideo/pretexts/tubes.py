@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from ..data.clips import FrameBatch, sample_points
@@ -65,17 +66,18 @@ def divide(frames: FrameBatch, patches: int, hidden: int, seed: int) -> Tubes:
     anchors = candidates.gather(1, chosen[..., None].expand(-1, -1, 3))
     distance, index = (found[..., 0] for found in nearest_neighbors(anchors, frames.xyz.flatten(1, 2), 1))
     valid = (torch.arange(most) < frames.lengths[..., None]).flatten(1, 2)
-    squares = (distance.double().square() * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1)
+    squares = (distance.square_() * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1)
     random = np.random.default_rng(np.random.SeedSequence([seed & 0xFFFFFFFFFFFFFFFF, 0x7B]))
     drawn = torch.from_numpy(np.sort(random.permuted(np.tile(np.arange(patches), (batch, 1)), axis=1)[:, :hidden]))
     patch = index.masked_fill(~valid, -1).view(batch, count, most)
-    return Tubes(patch, anchors, drawn, squares.sqrt().float().clamp(min=1e-6))
+    return Tubes(patch, anchors, drawn, squares.sqrt().clamp(min=1e-6))
 
 
-def visible_clip(frames: FrameBatch, tubes: Tubes) -> tuple[FrameBatch, Tensor]:
-    """The clips and which of their points are visible, (batch, frames, most_points).
+def visible_points(tubes: Tubes) -> tuple[Int64[Tensor, "batch frames"], Bool[Tensor, "batch frames most_points"]]:
+    """Which frames the encoder is given, and which of their points.
 
-    A frame of which everything is hidden is replaced by the nearest one of which something is visible.
+    These are the clip's own frames, in order, but a frame of which everything is hidden is replaced by the nearest one
+    of which something is visible.
 
     Raises:
         ValueError: nothing of a clip is visible in any frame.
@@ -85,8 +87,6 @@ def visible_clip(frames: FrameBatch, tubes: Tubes) -> tuple[FrameBatch, Tensor]:
     shown[:, -1] = False  # patch -1, the padding
     keep = shown.gather(1, tubes.patch.remainder(shown.shape[1]).flatten(1)).view_as(tubes.patch)
     some = keep.any(dim=-1)
-    if bool(some.all()):
-        return frames, keep
     if not bool(some.any(dim=1).all()):
         clip = int((~some.any(dim=1)).nonzero()[0])
         raise ValueError(
@@ -96,9 +96,7 @@ def visible_clip(frames: FrameBatch, tubes: Tubes) -> tuple[FrameBatch, Tensor]:
     place = torch.arange(count)
     distance = (place[:, None] - place).abs() + 2 * count * ~some[:, None]  # (batch, wanted, source)
     source = distance.argmin(dim=-1)
-    row = torch.arange(batch)[:, None]
-    first = None if frames.first is None else frames.first[row, source]
-    return FrameBatch(frames.xyz[row, source], frames.lengths[row, source], first), keep[row, source]
+    return source, keep[torch.arange(batch)[:, None], source]
 
 
 def hidden_points(frames: FrameBatch, tubes: Tubes, sampled: int, points: int, seed: int) -> HiddenPoints:

@@ -34,13 +34,14 @@ from ..backbones import (
 )
 from ..backbones.transformer import Transformer
 from ..data.augment import Augment, apply
-from ..data.clips import FrameBatch
+from ..data.clips import FrameBatch, sample_indices
 from ..data.store import Store
 from ..losses.videomae import patch_chamfer
 from ..recipe import Training, at_least, stable_seed
 from ..stream import ClipData, ClipStream, arguments
+from .candidates import candidates, take_frames
 from .probes import collapse_probe
-from .tubes import divide, hidden_points, visible_clip
+from .tubes import divide, hidden_points, visible_points
 
 Backbone = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
 
@@ -186,12 +187,17 @@ class VideoMAEJob:
         sequence, start, seed = self.stream.draw(epoch, step)
         recipe = self.recipe
         frames = self.stream.reader.load(sequence, start)
-        moved = apply(recipe.augment, frames.xyz, stable_seed(seed, 0), _centre(frames))
-        frames = FrameBatch(moved, frames.lengths, frames.first)
-        tubes = divide(frames, recipe.patches, recipe.hidden_patches, stable_seed(seed, 1))
-        points = hidden_points(frames, tubes, recipe.frames, recipe.patch_points, stable_seed(seed, 2))
-        seen, keep = visible_clip(frames, tubes)
-        view = self.stream.reader.view(seen, stable_seed(seed, 3), keep=keep)
+        few, place = candidates(frames, recipe.data.points, stable_seed(seed, 0))
+        centre, augment_seed = _centre(few), stable_seed(seed, 1)
+        few = FrameBatch(apply(recipe.augment, few.xyz, augment_seed, centre), few.lengths)
+        tubes = divide(few, recipe.patches, recipe.hidden_patches, stable_seed(seed, 2))
+        points = hidden_points(few, tubes, recipe.frames, recipe.patch_points, stable_seed(seed, 3))
+        source, keep = visible_points(tubes)
+        seen = sample_indices(take_frames(few, source), recipe.data.points, stable_seed(seed, 4), keep)
+        row = torch.arange(len(source))[:, None]
+        view = self.stream.reader.gathered(
+            take_frames(frames, source), place[row, source].gather(2, seen), recipe.augment, augment_seed, centre
+        )
         times = (points.frames.float() + 0.5) / recipe.data.frames
         anchors, frame = (values / recipe.data.divisor for values in (tubes.hidden_anchors, tubes.frame))
         return points.xyz, points.present, anchors, times, frame, *view
