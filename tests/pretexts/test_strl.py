@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from pointvideo.data.clips import FrameBatch
-from pointvideo.losses.strl import ema_momentum
-from pointvideo.pretexts.strl import STRLPretrain
+from pointvideo.losses.strl import ema_momentum, strl_loss
+from pointvideo.pretexts.strl import STRL, STRLPretrain
 from pointvideo.pretexts.strl_views import SpatialViews, other_starts, stretched
 from pointvideo.recipe import Optimiser
 from pointvideo.study.trainer import CHECKPOINT, fit
 
 from ..study.dots import BACKBONE, DATA, TRAINING, make_store
+from .networks import NETWORKS, clip_for
 
 STILL = SpatialViews(
     crop=0.0, cut_out=0.0, scale=(1.0, 1.0), turn_degrees=0.0, tilt_degrees=0.0, shift=0.0, jitter=0.0, drop_out=0.0
@@ -182,6 +183,19 @@ def test_the_order_of_the_views_does_not_matter(store):
     pairs = ((first, second), (second, first))
     one, other = (float(job.loss(torch.cat(pair))["loss"].detach()) for pair in pairs)
     assert one == pytest.approx(other, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_backbone_can_be_pretrained(name):
+    size, inputs = NETWORKS[name]
+    module = STRL(recipe(backbone=size))
+    pooled, prediction, projection = module(clip_for(inputs))
+    assert pooled.shape == (4, 12) and prediction.shape == projection.shape == (4, 16)
+    assert prediction.requires_grad and not projection.requires_grad
+    strl_loss(prediction.chunk(2), projection.chunk(2)).backward()
+    reached = {part.split(".")[0] for part, value in module.backbone.named_parameters() if value.grad is not None}
+    assert {"transformer2" if "PPTr" in name else "transformer"} <= reached
+    module.follow(10, 0.9)
 
 
 def train(chosen, store, folder=None, stop=None):

@@ -11,11 +11,12 @@ from pointvideo.backbones import TransformerSize
 from pointvideo.data.clips import FrameBatch, sample_points
 from pointvideo.pretexts.candidates import candidates, take_frames
 from pointvideo.pretexts.tubes import Tubes, divide, hidden_points, visible_points
-from pointvideo.pretexts.videomae import VideoMAEPretrain
+from pointvideo.pretexts.videomae import VideoMAE, VideoMAEPretrain
 from pointvideo.recipe import Optimiser
 from pointvideo.study.trainer import CHECKPOINT, fit
 
 from ..study.dots import BACKBONE, DATA, TRAINING, make_store
+from .networks import NETWORKS, clip_for
 
 DECODER = TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64)
 
@@ -181,6 +182,31 @@ def test_the_truth_does_not_depend_on_the_unit(store):
     assert torch.allclose(units[0][2], 50 * units[1][2]) and torch.allclose(units[0][5], 50 * units[1][5])
     squares = units[0][0].square().sum(dim=-1)[units[0][1]]
     assert 0.2 < float(squares.mean()) < 5  # about 1: patches measured in their own size
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_backbone_can_be_pretrained(name):
+    size, inputs = NETWORKS[name]
+    module = VideoMAE(recipe(backbone=size))
+    tokens = module.encode(clip_for(inputs))
+    assert tokens.features.shape[:2] == (4, 3) and tokens.features.shape[3] == 12
+    found = module.decode(tokens, torch.rand(4, 6, 3), torch.rand(4, 2))
+    assert found.shape == (4, 2, 6, 6, 3)
+    found.sum().backward()
+    reached = {part.split(".")[0] for part, value in module.backbone.named_parameters() if value.grad is not None}
+    assert {"transformer2" if "PPTr" in name else "transformer"} <= reached
+
+
+def test_a_patchs_prediction_depends_on_its_place_and_time():
+    torch.manual_seed(0)
+    module = VideoMAE(recipe(backbone=NETWORKS["P4Transformer"][0]))
+    tokens = module.encode(clip_for(0))
+    anchors = torch.rand(4, 6, 3)
+    found = module.decode(tokens, anchors, torch.tensor([[0.1, 0.9]] * 4))
+    assert not torch.allclose(found[:, 0], found[:, 1], atol=1e-4)
+    assert not torch.allclose(found[:, :, 0], found[:, :, 1], atol=1e-4)
+    turned = module.decode(tokens, anchors.flip(1), torch.tensor([[0.1, 0.9]] * 4))
+    assert torch.allclose(turned.flip(2), found, atol=1e-5)  # the order of the queries says nothing
 
 
 def train(chosen, store, folder=None, stop=None):

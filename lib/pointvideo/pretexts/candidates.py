@@ -30,6 +30,8 @@ def candidates(
 
 def take_frames(frames: FrameBatch, index: Int64[Tensor, "batch frames"]) -> FrameBatch:
     """The frames ``index`` of each clip; ``first`` goes with them."""
+    if torch.equal(index, torch.arange(frames.lengths.shape[1]).expand_as(frames.lengths)):
+        return frames
     row = torch.arange(len(index))[:, None]
     first = None if frames.first is None else frames.first[row, index]
     return FrameBatch(frames.xyz[row, index], frames.lengths[row, index], first)
