@@ -58,10 +58,13 @@ def _info(arguments: argparse.Namespace) -> int:
         "points": f"{store.frame_offsets[-1]} ({store.frame_offsets[-1] / counts.sum():.0f} a frame)",
         "classes": f"{len(store.classes)}: {', '.join(store.classes)}",
         "subjects": len({sequence.subject for sequence in store.sequences}),
-        "camera": f"{camera.width} x {camera.height} pixels, focal length {camera.focal:g} pixels, "
+        "camera": "none, points are coordinates"
+        if camera is None
+        else f"{camera.width} x {camera.height} pixels, focal length {camera.focal:g} pixels, "
         f"centre {camera.centre_u:g}, {camera.centre_v:g}",
         "unit": store.unit,
         "fields": ", ".join(f"{name} {field['dtype']} {field['shape']}" for name, field in store.fields.items()),
+        "of frames": ", ".join(f"{name} {f['dtype']} {f['shape']}" for name, f in store.frame_fields.items()) or "none",
         "rejected": len(store.rejected),
     }
     for name, value in lines.items():

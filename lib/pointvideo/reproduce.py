@@ -13,30 +13,22 @@ from .study import c2p
 from .study.files import write_text
 from .study.keys import recipe_chain, recipe_key
 from .study.ledger import Ledger, Record, newest_of_recipe
-from .study.runner import default_ledger, fingerprint_of, project_root, run, store_of
+from .study.runner import default_ledger, fingerprint_of, project_root, run
 
 Rows = Mapping[str, Sequence]
-TITLES = {
-    "4": "C2P, Table 4: action recognition on MSR-Action3D",
-    "6": "C2P, Table 6: data efficiency, its protocol on MSR-Action3D",
-}
 
 
 def figures_folder(profile: str) -> Path:
-    """Where a profile's figures and tables go.
-
-    ``figures/<profile>`` in the project is for recorded data, to be committed; quick and simulated ones go into
-    the cache.
-    """
-    passing = profile == "quick" or (profile in c2p.PROFILES and store_of("msr_action3d").source == "simulated")
-    return (cache_dir() if passing else project_root()) / "figures" / profile
+    """Where a profile's figures and tables go: ``figures/<profile>`` in the project, to be committed; quick ones into
+    the cache."""
+    return (cache_dir() if profile == "quick" else project_root()) / "figures" / profile
 
 
 def rows_of(number: str, profile: str) -> Rows:
     """The recipes of each row of C2P's table ``number``."""
     if number not in c2p.TABLES:
         raise ValueError(f"table: got {number!r}, expected one of {', '.join(c2p.TABLES)}")
-    return c2p.TABLES[number](profile)
+    return c2p.TABLES[number].rows(profile)
 
 
 def collect(
@@ -81,7 +73,7 @@ def table_of(title: str, rows: Rows, records: Mapping[str, Sequence[Record]]) ->
 def recorded_table(number: str, profile: str = "laptop", ledger: Ledger | None = None) -> Table:
     """Table ``number`` on recorded data, as the ledger has it: nothing is run."""
     rows = rows_of(number, profile)
-    return table_of(TITLES[number], rows, recorded_evidence(rows, ledger))
+    return table_of(c2p.TABLES[number].title, rows, recorded_evidence(rows, ledger))
 
 
 def make_table(number: str, profile: str, *, run_missing: bool = True, progress: bool = False) -> Table:
@@ -92,7 +84,7 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
     rows = rows_of(number, profile)
     ledger = default_ledger()
     records = collect(rows, ledger, run_missing=run_missing, progress=progress)
-    table = table_of(TITLES[number], rows, records)
+    table = table_of(c2p.TABLES[number].title, rows, records)
     found = [record for several in records.values() for record in several]
     if found:
         stamp = stamp_from_records(found, parameters={"profile": profile, "table": number})

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -28,7 +27,8 @@ class ClipData:
     short: Literal["drop", "pad"] = "drop"  # videos shorter than a clip vanish (the authors) or are padded
     hop: int = 1  # frames from one clip's start to the next one's
     divisor: float = NORMALISE  # coordinates are divided by it: 300 depth counts on MSR-Action3D, 1 for metres
-    features: tuple[str, ...] = ()  # point fields that go with the coordinates: ("rgb",), scaled to 0-1, or none
+    # point fields that go with the coordinates: "rgb", scaled to 0-1; "primitive", labels of a "…+primitives-N" set
+    features: tuple[str, ...] = ()
     videos: int | None = None  # at most so many videos of each split, for a quick look; None takes all
 
     def __post_init__(self):
@@ -41,8 +41,8 @@ class ClipData:
             raise ValueError(f"ClipData.short: got {self.short!r}, expected 'drop' or 'pad'")
         if not (math.isfinite(self.divisor) and self.divisor > 0):
             raise ValueError(f"ClipData.divisor: got {self.divisor!r}, expected a number above 0")
-        if unknown := [name for name in self.features if name != "rgb"]:
-            raise ValueError(f"ClipData.features: got {unknown[0]!r}, expected 'rgb' or nothing")
+        if unknown := [name for name in self.features if name not in ("rgb", "primitive")]:
+            raise ValueError(f"ClipData.features: got {unknown[0]!r}, expected 'rgb' or 'primitive'")
 
     def clips(self, store: Store, split: str, *, hop: int | None = None) -> Clips:
         """The clips of a split, every ``hop`` frames if given; ValueError where no video is long enough."""
@@ -91,7 +91,7 @@ class ClipReader:
         augment_seed: int | None = None,
         centre: Float[Tensor, "batch 3"] | None = None,
     ) -> tuple[Tensor, ...]:
-        """(xyz,) or (xyz, features): ``ClipData.points`` of every frame's points, each (batch, frames, points, …).
+        """(xyz, …) and what ``ClipData.features`` asks for, each (batch, frames, ``ClipData.points``, …).
 
         Args:
             frames: from :meth:`load`.
@@ -115,10 +115,21 @@ class ClipReader:
     ) -> tuple[Tensor, ...]:
         """:meth:`view` of points that are already chosen, ``index`` (batch, frames, points)."""
         xyz = apply(augment, gather_xyz(frames, index), augment_seed, centre) / self.data.divisor
-        if not self.data.features:
-            return (xyz,)
-        values = [self.sampler.take(name, frames, index).float() / 255 for name in self.data.features]
-        return xyz, torch.cat(values, dim=-1)
+        return xyz, *(self._values(name, frames, index) for name in self.data.features)
+
+    def _values(self, name: str, frames: FrameBatch, index: Tensor) -> Tensor:
+        values = self.sampler.take(name, frames, index)
+        return values.float() / 255 if name == "rgb" else values.long()
+
+    def clip(
+        self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None = None, augment_seed: int = 0
+    ) -> tuple[Tensor, ...]:
+        """What :meth:`view` gives of the clips that begin at ``start`` of ``sequence``, without whole frames if it can
+        do without."""
+        if self.data.features:
+            return self.view(self.load(sequence, start), seed, augment=augment, augment_seed=augment_seed)
+        xyz = self.sampler.sample(sequence, start, self.data.points, seed)
+        return (apply(augment, xyz, augment_seed) / self.data.divisor,)
 
 
 class ClipStream:

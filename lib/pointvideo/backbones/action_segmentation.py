@@ -88,4 +88,5 @@ class PPTrActionSegmentation(PPTr):
         super().__init__(size)
         self.position = nn.Linear(4, self.width)
 
+    clock = P4Transformer.clock
     embed = P4Transformer.embed

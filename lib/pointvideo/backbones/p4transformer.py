@@ -36,6 +36,9 @@ class P4Transformer(nn.Module):
     Videos", CVPR 2021, sections 3.1-3.3.
     """
 
+    # False takes the frame number out of the positional embedding: what a pretext solves by the clock shows
+    clock = True
+
     def __init__(self, size: P4TransformerSize):
         super().__init__()
         self.size = size
@@ -48,6 +51,8 @@ class P4Transformer(nn.Module):
         """Tubes plus positional embedding of (x, y, z, t), t = 1, 2, … counted in output frames."""
         anchors, features = self.tube(xyz)
         time = torch.arange(1, anchors.shape[1] + 1, dtype=anchors.dtype, device=anchors.device)
+        if not self.clock:
+            time = torch.zeros_like(time)
         place = torch.cat([anchors, time[None, :, None, None].expand(*anchors.shape[:3], 1)], dim=-1)
         return Tokens(anchors, features + self.position(place))
 

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pointvideo.data.layout import PRIMITIVES, SMALL, set_of
+
 if TYPE_CHECKING:
     from pointvideo.data.store import Store
 
 # Recorded set -> simulated world that stands in where it is absent.
-STAND_INS = {"msr_action3d": "people"}
-WORLDS = ("people",)
+STAND_INS = {
+    "msr_action3d": "people",
+    "hoi4d_action": "hand_object",
+    "hoi4d_semantic": "hand_object",
+    "synthia4d": "street",
+}
+WORLDS = ("people", "hand_object", "street")
 
 
 def resolve(name: str, progress: bool = True) -> Store:
@@ -21,7 +28,8 @@ def resolve(name: str, progress: bool = True) -> Store:
     A recorded set comes from the folder of its name in ``POINTVIDEO_DATA``: its official files, which are
     prepared (and prepared again when files changed), or a finished store. Where that folder is absent the
     simulated world that stands in is made instead; ``store.source`` says which it is. The name of a world
-    always means the world.
+    always means the world. With "-small" behind a name, a world has a small size; a recorded set is the same. With
+    "+primitives-4" behind that, planes are fitted to every frame, once, and the points have the field "primitive".
 
     Raises ValueError (:class:`~pointvideo.data.store.StoreError`) for an unknown name, for a
     ``POINTVIDEO_DATA`` that is no folder, and for everything that :func:`~pointvideo.data.prepare.prepare` refuses.
@@ -29,24 +37,40 @@ def resolve(name: str, progress: bool = True) -> Store:
     from pointvideo.data.prepare import prepare
     from pointvideo.data.store import Store, StoreError, data_dir
 
+    name, fitted, count = name.partition(PRIMITIVES)
+    if fitted:
+        from pointvideo.data.primitive_labels import prepare_primitives
+        from pointvideo.data.primitives import PlaneGrowing
+
+        if not count.isdecimal():
+            raise StoreError(f"{name}{fitted}{count}: expected a whole number of primitives behind {fitted!r}")
+        # planes are thick by 0.1 of what networks are given: metres, or MSR-Action3D's 300 depth counts
+        growing = PlaneGrowing(divisor=300 if name.startswith("msr_action3d") else 1)
+        return prepare_primitives(resolve(name, progress), int(count), growing, progress=progress)
+    plain = set_of(name)
     known = sorted({*STAND_INS, *WORLDS})
-    if name not in known:
+    if plain not in known:
         raise StoreError(f"no data set {name!r}, known: {', '.join(known)}")
     recorded = data_dir()
-    if name in STAND_INS and recorded is not None:
+    if plain in STAND_INS and recorded is not None:
         if not recorded.is_dir():
             raise StoreError(f"POINTVIDEO_DATA is {recorded}, expected a folder with one folder a recorded set")
-        if (recorded / name / "store.json").is_file():
-            return Store.open(recorded / name)
-        if (recorded / name).is_dir():
-            return prepare(name, recorded / name, progress=progress)
-    return _world(STAND_INS.get(name, name), progress)
+        if (recorded / plain / "store.json").is_file():
+            return Store.open(recorded / plain)
+        if (recorded / plain).is_dir():
+            return prepare(plain, recorded / plain, progress=progress)
+    return _world(STAND_INS.get(plain, plain), name.endswith(SMALL), progress)
 
 
-def _world(name: str, progress: bool) -> Store:
+def _world(name: str, small: bool, progress: bool) -> Store:
     from pointvideo.data.prepare import locked, store_path
-    from pointvideo.data.simulate import people
+    from pointvideo.data.simulate import hand_object, people, street
 
-    path = store_path(name)
+    make = {"people": people.make, "hand_object": hand_object.make, "street": street.make}[name]
+    sizes = {
+        "hand_object": {"sequences": 24, "points": 512},
+        "street": {"frames": 12, "points": 1024, "weathers": 1},
+    }.get(name, {})
+    path = store_path(name + SMALL * (small and bool(sizes)))
     with locked(path):
-        return people.make(path, progress=progress)
+        return make(path, progress=progress, **(sizes if small else {}))

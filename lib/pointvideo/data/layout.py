@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 VERSION = 1
+SMALL = "-small"  # behind a set's name: where a world stands in, a small one
+PRIMITIVES = "+primitives-"  # and a number: planes fitted to every frame
 
 
 class StoreError(ValueError):
@@ -73,6 +75,11 @@ def describe_camera(camera: Camera | None) -> dict | None:
     if camera.scale == 1.0:
         del entries["scale"]
     return entries
+
+
+def set_of(name: str) -> str:
+    """The set that a data set's name means, without size and primitives; see :func:`pointvideo.data.resolve`."""
+    return name.partition(PRIMITIVES)[0].removesuffix(SMALL)
 
 
 def one_line(error: BaseException) -> str:

@@ -40,6 +40,8 @@ class C2PLoss:
     positive_in_denominator: bool = False  # as eq. 1 and 2 are printed; released: True
     predictor_norm: Literal["layer", "batch"] = "layer"  # section 4.1; released: batch, over one clip's frames
     stop_gradient: bool = False  # paper silent; released: the teacher's side learns, too
+    # appendix B.2, Table 8: a predictor for each offset, one for all of them, or one for each side of the frame
+    predictors: Literal["each", "one", "sides"] = "each"
 
     def __post_init__(self):
         if len(set(self.offsets)) != len(self.offsets) or 0 in self.offsets:
@@ -52,6 +54,8 @@ class C2PLoss:
             )
         if self.negatives not in ("outside_window", "other_frames"):
             raise ValueError(f"C2PLoss.negatives: got {self.negatives!r}, expected 'outside_window' or 'other_frames'")
+        if self.predictors not in ("each", "one", "sides"):
+            raise ValueError(f"C2PLoss.predictors: got {self.predictors!r}, expected 'each', 'one' or 'sides'")
         if self.predictor_norm not in ("layer", "batch"):
             raise ValueError(f"C2PLoss.predictor_norm: got {self.predictor_norm!r}, expected 'layer' or 'batch'")
 
@@ -64,6 +68,12 @@ class C2PLoss:
     def as_released_msr(cls) -> C2PLoss:
         """The MSR-Action3D script: forward predictor only, weights 0.5 and 0.5."""
         return cls(offsets=(1,), negatives="other_frames", positive_in_denominator=True, predictor_norm="batch")
+
+    def predictor_of(self, offset: int) -> str:
+        """Name of the predictor that predicts the frame at ``offset``."""
+        if self.predictors == "one":
+            return "all"
+        return ("before" if offset < 0 else "after") if self.predictors == "sides" else f"{offset:+d}"
 
     @property
     def reach(self) -> int:
@@ -101,8 +111,9 @@ class Predictor(nn.Module):
 
 
 def build_predictors(loss: C2PLoss, width: int, hidden: int) -> nn.ModuleDict:
-    """One predictor for each offset of the window, named "-1", "+1", … (appendix B.2: frame-wise heads)."""
-    return nn.ModuleDict({f"{offset:+d}": Predictor(width, hidden, loss.predictor_norm) for offset in loss.offsets})
+    """The window's predictors by name: "-1", "+1", … (appendix B.2: frame-wise heads), or shared ones."""
+    names = dict.fromkeys(loss.predictor_of(offset) for offset in loss.offsets)
+    return nn.ModuleDict({name: Predictor(width, hidden, loss.predictor_norm) for name in names})
 
 
 def c2p_loss(
@@ -137,7 +148,7 @@ def c2p_loss(
     for offset in loss.offsets:
         # frames whose partner lies inside the clip; the predictor sees no others
         inside = student[:, max(0, -offset) : frames - max(0, offset)]
-        terms.append(_offset_loss(predictors[f"{offset:+d}"](inside), targets, offset, loss))
+        terms.append(_offset_loss(predictors[loss.predictor_of(offset)](inside), targets, offset, loss))
     time = torch.stack(terms).mean() if terms else torch.zeros_like(geometry)
     return LossParts(loss.geometry_weight * geometry + loss.time_weight * time, geometry, time)
 

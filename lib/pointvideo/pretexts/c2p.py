@@ -21,11 +21,13 @@ from ..backbones import (
     BallSegmentationSize,
     P4SegmentationSize,
     P4TransformerSize,
+    PPTrActionSegmentationSize,
     PPTrSize,
     RunSegmentationSize,
 )
 from ..data.augment import Augment
 from ..data.clips import FrameBatch
+from ..data.layout import set_of
 from ..data.store import Store
 from ..losses.c2p import C2PLoss, build_predictors, c2p_loss
 from ..recipe import Training, at_least, stable_seed
@@ -34,6 +36,7 @@ from .probes import collapse_probe
 from .views import Camera, Trajectory, partial_view, random_view
 
 Backbone = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
+CLOCKED = (P4TransformerSize, PPTrActionSegmentationSize)  # with the frame number in their positional embedding
 VIEWS = ("complete", "partial", "random")
 
 
@@ -57,6 +60,7 @@ class C2PPretrain:
     # points drawn at random; two partial sides share their camera
     student_sees: Literal["complete", "partial", "random"] = "partial"
     teacher_sees: Literal["complete", "partial"] = "complete"
+    clock: bool = True  # False hides the frame number from both sides while pre-training; the paper is silent
     predictor_hidden: int = 4096  # released: 4096 at width 2048
     augment: Augment = Augment()
     scale: Literal["partial", "both", "none"] = "partial"  # which clip is augmented; released: the student's
@@ -66,6 +70,8 @@ class C2PPretrain:
     def __post_init__(self):
         at_least(self, 1, "predictor_hidden")
         at_least(self, 0, "seed")
+        if not self.clock and not isinstance(self.backbone, CLOCKED):
+            raise ValueError(f"C2PPretrain.clock: got False, expected True: {self.backbone.name} has no clock")
         for name, known in (
             ("teacher", ("tube", "primitives", "full")),
             ("scale", ("partial", "both", "none")),
@@ -94,6 +100,7 @@ class C2PPretrain:
             (self.teacher_sees, self.student_sees) != (plain.teacher_sees, plain.student_sees)
         )
         words += [f"teacher {self.teacher}"] * (self.teacher != plain.teacher)
+        words += ["no clock"] * (not self.clock)
         words += ["other loss"] * (self.loss != plain.loss)
         words += ["released views"] * (self.trajectory.pattern == "released")
         return "".join(f", {word}" for word in words)
@@ -105,7 +112,7 @@ class C2PPretrain:
         view generator is public for MSR-Action3D alone; elsewhere its pattern is taken over.
         """
         teacher = "tube" if isinstance(self.backbone, P4TransformerSize | P4SegmentationSize) else "primitives"
-        loss = C2PLoss.as_released_msr() if self.dataset.startswith("msr_action3d") else C2PLoss.as_released()
+        loss = C2PLoss.as_released_msr() if set_of(self.dataset) == "msr_action3d" else C2PLoss.as_released()
         trajectory = replace(self.trajectory, pattern="released")
         return replace(self, loss=loss, trajectory=trajectory, teacher=teacher)
 
@@ -125,6 +132,8 @@ class C2P(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.backbone = recipe.backbone.build()
+        if not recipe.clock:
+            self.backbone.clock = False
         self.predictors = build_predictors(recipe.loss, self.backbone.width, recipe.predictor_hidden)
 
     def forward(self, complete: tuple[Tensor, ...], partial: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

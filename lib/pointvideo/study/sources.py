@@ -20,7 +20,19 @@ import yaml
 PACKAGE = Path(__file__).resolve().parent.parent
 
 # What makes a store is covered by the store's fingerprint: results depend on its content, not on how it came to be.
-COVERED_BY_FINGERPRINT = ("data.simulate", "data.prepare", "data.msr_action3d", "data.writer")
+COVERED_BY_FINGERPRINT = (
+    "data.simulate",
+    "data.prepare",
+    "data.msr_action3d",
+    "data.recorded",
+    "data.h5",
+    "data.hoi4d_action",
+    "data.hoi4d_semantic",
+    "data.synthia4d_files",
+    "data.primitives",
+    "data.primitive_labels",
+    "data.writer",
+)
 
 
 def source_digest(*entries: str, package: Path = PACKAGE) -> dict[str, str]:

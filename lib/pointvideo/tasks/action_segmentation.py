@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ..backbones import P4ActionSegmentationSize, PPTrActionSegmentationSize
-from ..data.augment import Augment, apply
+from ..data.augment import Augment
 from ..data.store import Store
 from ..recipe import Training, stable_seed
-from ..stream import ClipData, ClipStream
+from ..stream import ClipData, ClipStream, arguments
 from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
 from .frame_classifier import FrameClassifier
 from .segmental import score
@@ -80,16 +80,17 @@ class SegmentActionsJob(Finetuning):
         self.module = FrameClassifier(recipe.backbone, len(self.classes))
         self.start_from(self.module.backbone, pretrained)
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Clips (batch, frames, points, 3), augmented, and the label of every frame (batch, frames)."""
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+        """The label of every frame (batch, frames), then the clips (batch, frames, points, 3), augmented."""
         sequence, start, seed = self.stream.draw(epoch, step)
-        clips = self.stream.sampler.sample(sequence, start, self.recipe.data.points, stable_seed(seed, 0))
-        clips = apply(self.recipe.augment, clips, stable_seed(seed, 3)) / self.recipe.data.divisor
-        return clips, self.stream.sampler.frame_values("action", sequence, start).long()
+        seeds = stable_seed(seed, 0), stable_seed(seed, 3)
+        clips = self.stream.reader.clip(sequence, start, seeds[0], self.recipe.augment, seeds[1])
+        return self.stream.sampler.frame_values("action", sequence, start).long(), *clips
 
-    def loss(self, clips: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def loss(self, labels: Tensor, *clips: Tensor) -> dict[str, Tensor]:
         """Cross entropy over all frames, and the share of right frames."""
-        logits = self.module(clips).flatten(0, 1)
+        xyz, more = arguments(clips)
+        logits = self.module(xyz, **more).flatten(0, 1)
         hits = (logits.detach().argmax(dim=1) == labels.flatten()).float().mean()
         return {"loss": torch.nn.functional.cross_entropy(logits, labels.flatten()), "train_accuracy": hits}
 
@@ -106,12 +107,12 @@ class SegmentActionsJob(Finetuning):
             chosen = slice(first, first + self.training.batch)
             place = (self.test.sequence[chosen], self.test.start[chosen])
             seed = stable_seed(self.seed, 0x7E57, first)
-            clips = self.stream.sampler.sample(*place, self.recipe.data.points, seed) / self.recipe.data.divisor
-            guesses.append(self.module(clips.to(device)).argmax(dim=-1).cpu().numpy())
+            xyz, more = arguments(tuple(values.to(device) for values in self.stream.reader.clip(*place, seed)))
+            guesses.append(self.module(xyz, **more).argmax(dim=-1).cpu().numpy())
         self.module.train()
         guesses = np.concatenate(guesses)
         truths = self.stream.sampler.frame_values("action", self.test.sequence, self.test.start).numpy()
-        ours, released = (score(guesses, truths, last_frame_open=end) for end in (False, True))
+        ours, released = (score(list(guesses), list(truths), last_frame_open=end) for end in (False, True))
         return {
             "accuracy": ours.accuracy / 100,
             "edit": ours.edit / 100,

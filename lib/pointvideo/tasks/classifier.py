@@ -37,5 +37,6 @@ class Classifier(nn.Module):
         self.backbone = size.build()
         self.head = Head(self.backbone.width, size.transformer.hidden, classes, dropout)
 
-    def forward(self, xyz: Float[Tensor, "batch frames points 3"]) -> Float[Tensor, "batch classes"]:
-        return self.head(pool_clip(self.backbone(xyz).features))
+    def forward(self, xyz: Float[Tensor, "batch frames points 3"], **more: Tensor) -> Float[Tensor, "batch classes"]:
+        """Logits; ``more`` is what else the backbone takes (``primitive``)."""
+        return self.head(pool_clip(self.backbone(xyz, **more).features))

@@ -28,5 +28,8 @@ class FrameClassifier(nn.Module):
         self.backbone = size.build()
         self.head = Head(self.backbone.width, size.transformer.hidden, classes, dropout)
 
-    def forward(self, xyz: Float[Tensor, "batch frames points 3"]) -> Float[Tensor, "batch times classes"]:
-        return self.head(self.backbone.frame_features(xyz))
+    def forward(
+        self, xyz: Float[Tensor, "batch frames points 3"], **more: Tensor
+    ) -> Float[Tensor, "batch times classes"]:
+        """Logits; ``more`` is what else the backbone takes (``primitive``)."""
+        return self.head(self.backbone.frame_features(xyz, **more))

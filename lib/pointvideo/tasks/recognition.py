@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from ..backbones import P4TransformerSize, PPTrSize
-from ..data.augment import Augment, apply
+from ..data.augment import Augment
 from ..data.clips import Clips, score_videos
 from ..data.store import Store
 from ..recipe import Training, at_least, stable_seed
-from ..stream import ClipData, ClipStream
+from ..stream import ClipData, ClipStream, arguments
 from .classifier import Classifier
 from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
 
@@ -92,16 +92,17 @@ class FinetuneJob(Finetuning):
         self.module = Classifier(recipe.backbone, len(store.classes))
         self.start_from(self.module.backbone, pretrained)
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Clips (batch, frames, points, 3), scaled and normalised, and their labels."""
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+        """Labels, then the clips (batch, frames, points, 3), scaled and normalised."""
         sequence, start, seed = self.stream.draw(epoch, step)
-        clips = self.stream.sampler.sample(sequence, start, self.recipe.data.points, stable_seed(seed, 0))
-        clips = apply(self.recipe.augment, clips, stable_seed(seed, 3)) / self.recipe.data.divisor
-        return clips, self.labels[sequence]
+        seeds = stable_seed(seed, 0), stable_seed(seed, 3)
+        clips = self.stream.reader.clip(sequence, start, seeds[0], self.recipe.augment, seeds[1])
+        return self.labels[sequence], *clips
 
-    def loss(self, clips: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def loss(self, labels: Tensor, *clips: Tensor) -> dict[str, Tensor]:
         """Cross entropy and clip accuracy of the batch."""
-        logits = self.module(clips)
+        xyz, more = arguments(clips)
+        logits = self.module(xyz, **more)
         hits = (logits.detach().argmax(dim=1) == labels).float().mean()
         return {"loss": torch.nn.functional.cross_entropy(logits, labels), "train_accuracy": hits}
 
@@ -113,13 +114,10 @@ class FinetuneJob(Finetuning):
         logits, size = [], 2 * self.training.batch
         for first in range(0, len(self.test), size):
             chosen = slice(first, first + size)
-            clips = self.stream.sampler.sample(
-                self.test.sequence[chosen],
-                self.test.start[chosen],
-                self.recipe.data.points,
-                stable_seed(self.seed, 0x7E57, first),
-            )
-            logits.append(self.module((clips / self.recipe.data.divisor).to(device)).float().cpu())
+            seed = stable_seed(self.seed, 0x7E57, first)
+            clips = self.stream.reader.clip(self.test.sequence[chosen], self.test.start[chosen], seed)
+            xyz, more = arguments(tuple(values.to(device) for values in clips))
+            logits.append(self.module(xyz, **more).float().cpu())
         self.module.train()
         return score_videos(torch.cat(logits), self.test, self.store.labels)
 

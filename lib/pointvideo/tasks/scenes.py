@@ -20,7 +20,7 @@ from torch import Tensor
 from ..data.augment import Augment
 from ..data.clips import sample_indices
 from ..data.store import Store
-from ..data.synthia4d import class_weights
+from ..data.synthia4d import class_frequencies, class_weights
 from ..recipe import stable_seed
 from ..stream import ClipReader
 
@@ -93,7 +93,7 @@ class SynthiaScenes:
         z, inside = frames.xyz[..., 2], torch.arange(frames.xyz.shape[2]) < frames.lengths[..., None]
         cut = centre[:, None, None, 2]
         inputs, labels, counted = [], [], []
-        for half, (near, strict) in enumerate(((z > cut - CONTEXT, z >= cut), (z < cut + CONTEXT, z < cut))):
+        for half, (near, strict) in enumerate(((z > cut - CONTEXT, z > cut), (z < cut + CONTEXT, z < cut))):
             keep = near & inside
             keep = torch.where(keep.any(dim=-1, keepdim=True), keep, inside)
             index = sample_indices(frames, reader.data.points, stable_seed(seed, 0, half), keep)
@@ -117,10 +117,5 @@ SCENES = {"hoi4d_semantic": HOI4DScenes, "synthia4d": SynthiaScenes}
 
 def training_frequencies(store: Store) -> np.ndarray:
     """Share of each of Synthia's classes among the points of the training drives, void left out."""
-    counts = np.zeros(256, dtype=np.int64)
-    for position in store.indices("train"):
-        first, last = store.sequence_offsets[position : position + 2]
-        rows = store.array("semantic")[store.frame_offsets[first] : store.frame_offsets[last]]
-        counts += np.bincount(np.asarray(rows), minlength=256)
-    counts = counts[:SYNTHIA_CLASSES]
-    return counts / counts.sum()
+    rows = [store.frame_offsets[store.sequence_offsets[i : i + 2]] for i in store.indices("train")]
+    return class_frequencies(np.concatenate([store.array("semantic")[first:last] for first, last in rows]))

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ..backbones import BallSegmentationSize, P4SegmentationSize, RunSegmentationSize
 from ..data.augment import Augment
+from ..data.layout import set_of
 from ..data.store import Store
 from ..recipe import Training, stable_seed
 from ..stream import ClipData, ClipStream, arguments
@@ -48,7 +49,7 @@ class SegmentPoints:
 
     def __post_init__(self):
         check_finetuning(self)
-        if self.dataset.removesuffix("-small") not in SCENES:
+        if set_of(self.dataset) not in SCENES:
             raise ValueError(f"SegmentPoints.data: got data set {self.dataset!r}, expected one of {', '.join(SCENES)}")
 
     @property
@@ -62,8 +63,8 @@ class SegmentPoints:
     @property
     def title(self) -> str:
         frames = f"{self.data.frames} frame{'s' if self.data.frames > 1 else ''}"
-        set_name = self.dataset.removesuffix("-small")
-        return f"{set_name} segmentation {start_words(self)}, {self.backbone.name}, {frames}, seed {self.seed}"
+        task = f"{set_of(self.dataset)} segmentation"
+        return f"{task} {start_words(self)}, {self.backbone.name}, {frames}, seed {self.seed}"
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> SegmentPointsJob:
         """This recipe on data, from the weights of its ``init``."""
@@ -82,7 +83,7 @@ class SegmentPointsJob(Finetuning):
         videos = labelled_videos(store, recipe.label_percent, recipe.seed, np.unique(every))
         self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed, videos)
         self.steps_per_epoch = self.stream.steps_per_epoch
-        self.scenes = SCENES[recipe.dataset.removesuffix("-small")](store, self.stream.reader)
+        self.scenes = SCENES[set_of(recipe.dataset)](store, self.stream.reader)
         self.test = recipe.data.clips(store, "test", hop=recipe.evaluate_hop)
         if recipe.backbone.classes != self.scenes.outputs:
             raise ValueError(
