@@ -47,12 +47,13 @@ install = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v
 	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(2)]'
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
-.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan table-c2p-4 table-c2p-6 paper-c2p readme which \
-	bench lint burn
+C2P_TABLES := 1 2 3 4 5 6 6-msr 7 8 text released
+.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan $(C2P_TABLES:%=table-c2p-%) paper-c2p readme \
+	which bench lint burn
 
 help: ## show this list
 	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [POINTVIDEO_DATA=folder with recorded sets]"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-zN0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 venv: $(STAMP) ## make .venv from the pinned versions, where it is missing or stale
 
@@ -90,11 +91,11 @@ nbval: $(STAMP) ## execute the committed notebooks again and compare their check
 plan: $(STAMP) ## list what would run at PROFILE, why, and for how long
 	@$(VENV)/bin/pointvideo plan --profile $(PROFILE)
 
-table-c2p-4: $(STAMP) ## C2P Table 4: MSR-Action3D
-	@$(VENV)/bin/pointvideo table c2p 4 --profile $(PROFILE)
+table-c2p-N: ## C2P's table N of 1 to 8, or 6-msr, text, released: make table-c2p-4
+	@echo "make $@: put a table's number for N: $(C2P_TABLES)" >&2; exit 2
 
-table-c2p-6: $(STAMP) ## C2P Table 6 and Fig 5: data efficiency
-	@$(VENV)/bin/pointvideo table c2p 6 --profile $(PROFILE)
+$(C2P_TABLES:%=table-c2p-%): table-c2p-%: $(STAMP)
+	@$(VENV)/bin/pointvideo table c2p $* --profile $(PROFILE)
 
 paper-c2p: $(STAMP) ## every table and figure of C2P
 	@$(VENV)/bin/pointvideo paper c2p --profile $(PROFILE)

@@ -85,10 +85,11 @@ def add_study_commands(subparsers) -> None:
     }
     plan = subparsers.add_parser("plan", help="what would run, why, and for how long")
     plan.add_argument("--profile", **profile)
+    plan.add_argument("--table", metavar="NUMBER", help="only this table's runs, e.g. 4 (default: every table's)")
     plan.set_defaults(run=_plan)
     table = subparsers.add_parser("table", help="a table of a paper: run what is missing, print it, write it")
     table.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
-    table.add_argument("number", metavar="NUMBER", help="the table's number in the paper, e.g. 4")
+    table.add_argument("number", metavar="NUMBER", help="its number, e.g. 4, or 6-msr, text, released")
     table.add_argument("--profile", **profile)
     table.add_argument("--no-run", action="store_true", help="only read the ledger")
     table.set_defaults(run=_table)
@@ -109,10 +110,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     from pointvideo.study.plan import plan, render
     from pointvideo.study.runner import default_ledger, fingerprint_of
 
-    c2p.sizes(arguments.profile)
-    recipes = [
-        recipe for number in c2p.TABLES for rows in rows_of(number, arguments.profile).values() for recipe in rows
-    ]
+    numbers = [arguments.table] if arguments.table else c2p.TABLES
+    recipes = [recipe for number in numbers for rows in rows_of(number, arguments.profile).values() for recipe in rows]
     print(render(plan(recipes, default_ledger(), fingerprint_of)))
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from .data.layout import cache_dir
 from .report.speed import speed_section
@@ -16,12 +17,22 @@ from .study.ledger import Ledger, Record, newest_of_recipe
 from .study.runner import default_ledger, fingerprint_of, project_root, run
 
 Rows = Mapping[str, Sequence]
+Source = Literal["recorded", "simulated"]
 
 
-def figures_folder(profile: str) -> Path:
-    """Where a profile's figures and tables go: ``figures/<profile>`` in the project, to be committed; quick ones into
-    the cache."""
-    return (cache_dir() if profile == "quick" else project_root()) / "figures" / profile
+def figures_folder(profile: str, source: Source = "recorded") -> Path:
+    """Where a profile's figures and tables go.
+
+    ``figures/<profile>`` in the project, to be committed, is for recorded data, ``figures/<profile>/simulated`` for
+    simulated; quick ones go into the cache.
+    """
+    folder = (cache_dir() if profile == "quick" else project_root()) / "figures" / profile
+    return folder / "simulated" if source == "simulated" and profile != "quick" else folder
+
+
+def table_name(number: str) -> str:
+    """A table's name in file names: "table_4", or "released" for numbers outside the paper's tables."""
+    return f"table_{number}" if number[0].isdigit() else number
 
 
 def rows_of(number: str, profile: str) -> Rows:
@@ -48,12 +59,19 @@ def collect(
     return records
 
 
-def recorded_evidence(rows: Rows, ledger: Ledger | None = None) -> dict[str, list[Record]]:
-    """The newest records of each row on recorded data, whether or not that data is at hand and the code is today's."""
+def evidence(rows: Rows, ledger: Ledger | None = None, *, source: Source = "recorded") -> dict[str, list[Record]]:
+    """The newest records of each row on data of one source, whether or not that data is at hand and the code is
+    today's."""
     ledger = ledger or default_ledger()
-    known = [record for record in ledger.records() if record["dataset"]["source"] == "recorded"]
+    known = [record for record in ledger.records() if record["dataset"]["source"] == source]
     found = {name: [newest_of_recipe(known, recipe) for recipe in recipes] for name, recipes in rows.items()}
     return {name: [record for record in several if record is not None] for name, several in found.items()}
+
+
+def best_evidence(rows: Rows, ledger: Ledger | None = None) -> dict[str, list[Record]]:
+    """Recorded evidence where there is any, else simulated; never both."""
+    found = evidence(rows, ledger)
+    return found if any(found.values()) else evidence(rows, ledger, source="simulated")
 
 
 def table_of(title: str, rows: Rows, records: Mapping[str, Sequence[Record]]) -> Table:
@@ -70,10 +88,10 @@ def table_of(title: str, rows: Rows, records: Mapping[str, Sequence[Record]]) ->
     return build_table(title, list(rows), records, current_keys=current)
 
 
-def recorded_table(number: str, profile: str = "laptop", ledger: Ledger | None = None) -> Table:
-    """Table ``number`` on recorded data, as the ledger has it: nothing is run."""
+def table_of_evidence(number: str, profile: str = "laptop", ledger: Ledger | None = None) -> Table:
+    """Table ``number`` as the ledger has it, by :func:`best_evidence`: nothing is run."""
     rows = rows_of(number, profile)
-    return table_of(c2p.TABLES[number].title, rows, recorded_evidence(rows, ledger))
+    return table_of(c2p.TABLES[number].title, rows, best_evidence(rows, ledger))
 
 
 def make_table(number: str, profile: str, *, run_missing: bool = True, progress: bool = False) -> Table:
@@ -89,8 +107,8 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
     if found:
         stamp = stamp_from_records(found, parameters={"profile": profile, "table": number})
         for suffix in (".csv", ".md", ".html"):
-            save_table(table, figures_folder(profile) / f"c2p_table_{number}{suffix}", stamp)
-        if stamp.source == "recorded" and profile != "quick":
+            save_table(table, figures_folder(profile, stamp.source) / f"c2p_{table_name(number)}{suffix}", stamp)
+        if profile != "quick":
             keys = {record["key"] for record in found}
             keys |= {
                 key
@@ -99,7 +117,7 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
                 for link in recipe_chain(recipe)
                 if ledger.get(key := recipe_key(link, fingerprint_of)) is not None
             }
-            ledger.export(sorted(keys), figures_folder(profile) / "records")
+            ledger.export(sorted(keys), figures_folder(profile, stamp.source) / "records")
     return table
 
 
@@ -113,12 +131,13 @@ SECTIONS = {
 def committed_ledger() -> Ledger:
     """The committed records alone, without the runs of one's own cache."""
     figures = project_root() / "figures"
-    return Ledger(figures, sorted(figures.glob("*/records")))
+    return Ledger(figures, sorted([*figures.glob("*/records"), *figures.glob("*/simulated/records")]))
 
 
 def results_section() -> str:
-    """The committed recorded tables as Markdown, for the README; runs of one's own cache do not count."""
-    tables = [recorded_table(number, ledger=committed_ledger()) for number in TITLES]
+    """The committed tables as Markdown, for the README; runs of one's own cache do not count."""
+    ledger = committed_ledger()
+    tables = [table_of_evidence(number, ledger=ledger) for number in c2p.TABLES]
     return "\n".join(["", *(table.to_markdown() for table in tables)])
 
 

@@ -89,16 +89,20 @@ class Ledger:
         for key, record in records.items():
             if record is None:
                 raise ValueError(f"export: run {key} has no record, expected a finished run")
-        return [write_json(Path(folder) / f"{key}.json", record) for key, record in records.items()]
+        return [write_json(Path(folder) / f"{key}.json", record, indent=None) for key, record in records.items()]
 
     def _committed_files(self) -> dict[str, Path]:
         return {path.stem: path for folder in self.committed for path in sorted(folder.glob("*.json"))}
 
 
-def write_json(path: Path, content: Any) -> Path:
-    """Write JSON, whole or not at all; ValueError where a number is not finite or the place cannot be written."""
+def write_json(path: Path, content: Any, indent: int | None = 1) -> Path:
+    """Write JSON, indented or on one line, whole or not at all.
+
+    ValueError where a number is not finite or the place cannot be written.
+    """
     try:
-        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        separators = (",", ":") if indent is None else None
+        text = json.dumps(content, indent=indent, separators=separators, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path.name}: cannot be written as JSON ({error})") from error
     return write_text(path, text)

@@ -36,7 +36,8 @@ def project_root() -> Path:
 def default_ledger() -> Ledger:
     """The cache's runs, and the records committed under ``figures/<profile>``, given-up recipes among them."""
     figures = project_root() / "figures"
-    return Ledger(cache_dir(), [*sorted(figures.glob("*/records")), *sorted(figures.glob("*/superseded"))])
+    folders = ("*/records", "*/simulated/records", "*/superseded")
+    return Ledger(cache_dir(), [path for pattern in folders for path in sorted(figures.glob(pattern))])
 
 
 @lru_cache(maxsize=8)
