@@ -123,7 +123,7 @@ def record(
 def _blocks_near(course: Course, centre: np.ndarray) -> list[int]:
     """Blocks that may reach into the crop around ``centre``."""
     start = np.arange(course.along[0], course.along[-1], BLOCK / 4)
-    start = start[np.abs(course.place(start, 0.0) - centre)[:, [0, 2]].max(1) < 2 * REACH]
+    start = start[np.abs(course.place(start, 0.0) - centre)[:, [0, 2]].max(1) < REACH + 20]
     return sorted({int(along // BLOCK) for along in start})
 
 

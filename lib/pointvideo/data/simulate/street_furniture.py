@@ -175,10 +175,7 @@ def bicycle(rng: np.random.Generator, density: float) -> Cloud:
     frame = Sculptor(rng, density * THIN)
     paint, tyre = np.array(_PAINT[rng.integers(len(_PAINT))]), (36, 36, 38)
     for z in (-0.52, 0.52):
-        turns = np.linspace(0, 2 * np.pi, 13)
-        rim = np.stack([np.zeros(13), 0.34 + 0.33 * np.sin(turns), z + 0.33 * np.cos(turns)], 1)
-        for start, end in zip(rim[:-1], rim[1:], strict=True):
-            frame.tube(start, end, tyre, BICYCLE, 0.022)
+        frame.ring((0, 0.34, z), 0.32, 0.022, tyre, BICYCLE)
     hub, saddle, steer, crank = (0, 0.34, -0.52), (0, 0.92, -0.20), (0, 0.90, 0.36), (0, 0.32, -0.08)
     for start, end in ((hub, saddle), (hub, crank), (crank, saddle), (saddle, steer), (crank, steer)):
         frame.tube(start, end, paint, BICYCLE, 0.02)

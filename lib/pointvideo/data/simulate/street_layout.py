@@ -70,7 +70,7 @@ class Town:
 
 def draw_town(rng: np.random.Generator) -> Town:
     """Draw the character of one layout."""
-    grey = rng.uniform(78, 112)
+    grey = rng.uniform(62, 92)
     period = int(rng.integers(3, 5))
     return Town(
         half_road=rng.uniform(7.4, 8.6),
@@ -84,7 +84,7 @@ def draw_town(rng: np.random.Generator) -> Town:
         asphalt=grey + rng.normal(0, 4, 3),
         paving=grey + rng.uniform(8, 30) + rng.normal(0, 7, 3),
         crossings=(period, int(rng.integers(period))),
-        parked=rng.uniform(0.14, 0.30),
+        parked=rng.uniform(0.10, 0.24),
         people=rng.uniform(0.04, 0.065),
         yellow=bool(rng.random() < 0.4),
     )

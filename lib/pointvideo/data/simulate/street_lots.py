@@ -39,7 +39,9 @@ def build_lots(sculptor: Sculptor, course: Course, town: Town, block: int, lots:
             _fence(sculptor, course, block, hand, front + 0.15)
             _green(sculptor, course, town, block, hand, front + 1.5, front + 8.0, count=4)
             _row(sculptor, course, town, block, hand, front + 9.0)
-        else:  # a paved square: a kiosk, and a wall at its back
+        else:  # a paved square: a kiosk, and houses at its back
+            if sculptor.rng.random() < 0.5:
+                _fence(sculptor, course, block, hand, front + 0.15)
             _row(sculptor, course, town, block, hand, front + 9.0)
             along = block * BLOCK + sculptor.rng.uniform(4, 12)
             _house(sculptor, course, along, along + sculptor.rng.uniform(2.5, 4), hand, front + 4.0, 3.0, 2.7, 2.7)
@@ -119,7 +121,7 @@ def _fence(sculptor, course, block, hand, side) -> None:
     """Pickets, mesh, a garden wall, or a hedge (which is vegetation); with a gate, and an open end or two."""
     rng = sculptor.rng
     kind = rng.choice(["pickets", "mesh", "wall", "hedge"], p=[0.35, 0.2, 0.33, 0.12])
-    height, gate = rng.uniform(1.0, 2.3), rng.uniform(3, 15)
+    height, gate = rng.uniform(1.2, 2.6), rng.uniform(3, 15)
     colour = np.array(PLASTER[rng.integers(len(PLASTER))] if kind == "wall" else WOOD[rng.integers(len(WOOD))])
     n = sculptor.count(2 * BLOCK * height, 1.7)
     along, up = rng.uniform(0, BLOCK, n), rng.random(n) * height

@@ -62,7 +62,7 @@ class Sculptor:
 
     def __init__(self, rng: np.random.Generator, density: float):
         self.rng, self.density = rng, density
-        self._pieces: list[Cloud] = []
+        self._pieces: list[tuple[np.ndarray, ...]] = []  # the fields of a cloud
 
     def count(self, area: float, finer: float = 1.0) -> int:
         """How many points fall on ``area`` square metres, sampled ``finer`` times as densely as usual."""
@@ -75,7 +75,7 @@ class Sculptor:
             return
         speckle = self.rng.normal(0, grain, (n, 1)) + self.rng.normal(0, 0.4 * grain, (n, 3))
         self._pieces.append(
-            Cloud(
+            (
                 np.asarray(xyz, np.float32),
                 np.broadcast_to(np.asarray(normal, np.float32), (n, 3)),
                 np.clip(np.asarray(colour, np.float32) + speckle, 4, 250).astype(np.float32),
@@ -116,6 +116,14 @@ class Sculptor:
         reach = radius + share * (end_radius - radius)
         self.add(start + (share * length)[:, None] * axis + reach[:, None] * around, around, colour, semantic, material)
 
+    def ring(self, centre, radius, thickness, colour, semantic, *, finer=1.0):
+        """A thin ring in the plane of y and z, as of a wheel: a torus of tube radius ``thickness``."""
+        n = self.count(4 * np.pi**2 * radius * thickness, finer)
+        turn, roll = self.rng.uniform(0, 2 * np.pi, (2, n))
+        out = np.stack([np.zeros(n), np.sin(turn), np.cos(turn)], 1)
+        normal = np.cos(roll)[:, None] * out + np.sin(roll)[:, None] * np.array([1.0, 0.0, 0.0])
+        self.add(np.asarray(centre) + radius * out + thickness * normal, normal, colour, semantic)
+
     def ellipsoid(self, centre, radii, colour, semantic, *, finer=1.0, material=PLAIN, fill=0.0):
         """An ellipsoid's surface; ``fill`` lets points sink below it by up to that share of the radius (foliage)."""
         radii = np.asarray(radii, float)
@@ -148,4 +156,4 @@ class Sculptor:
         if not self._pieces:
             nothing = np.empty((0, 3), np.float32)
             return Cloud(nothing, nothing, nothing, np.empty(0, np.uint8), np.empty(0, np.uint8))
-        return join(self._pieces)
+        return Cloud(*map(np.concatenate, zip(*self._pieces, strict=True)))

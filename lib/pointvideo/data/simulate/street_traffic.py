@@ -46,12 +46,9 @@ class Actor:
         turn = heading_rotation(float(self.heading[frame]))
         placed = []
         for piece in self.pieces:
-            part = piece.cloud
-            if piece.swing:
-                angle = piece.swing * np.sin(self.phase[frame])
-                tilt = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
-                part = part.placed(tilt, np.asarray(piece.joint) - tilt @ np.asarray(piece.joint))
-            placed.append(part.placed(turn, self.position[frame]))
+            angle, joint = piece.swing * np.sin(self.phase[frame]), np.asarray(piece.joint)
+            tilt = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+            placed.append(piece.cloud.placed(turn @ tilt, turn @ (joint - tilt @ joint) + self.position[frame]))
         return join(placed)
 
 
@@ -101,49 +98,57 @@ def set_out(rng: np.random.Generator, course: Course, town: Town, start: float, 
     heading = course.heading(along)
     actors: list[Actor] = []
 
-    def add(kind, pieces, along, side, backwards=False, phase=None):
+    def add(kind, build, along, side, backwards=False, phase=None):
+        own_rng = np.random.default_rng(rng.integers(2**62))  # the rest does not depend on who is near enough
         turned = course.heading(along) + (np.pi if backwards else 0.0)
         phase = np.zeros(frames) if phase is None else phase
         place = course.place(along, side, 0.0 if kind == "car" else np.where(_on_road(town, side), 0.0, town.kerb))
         if np.abs(place - centre)[:, [0, 2]].max(1).min() < REACH + 6:
-            actors.append(Actor(kind, pieces, place, turned, phase))
+            actors.append(Actor(kind, build(own_rng, density), place, turned, phase))
 
     # those ahead had their green, those behind wait behind us, those who come against us come at any time
     lead, gap = drive(rng, town, start, seconds, red=0.0), rng.uniform(9, 16)
     for number in range(2):
         ahead = np.interp(time, clock, lead) + gap + number * rng.uniform(10, 14)
         ahead = np.maximum(ahead, along + 8.0 + 9.0 * number)
-        add("car", (Piece(car(rng, density)),), ahead, lane + rng.normal(0, 0.15))
+        add("car", _car, ahead, lane + rng.normal(0, 0.15))
     for number in range(1, 3):
         delay = rng.uniform(1.2, 1.8) * number
         behind = np.interp(time - delay, clock, own, left=start) - 7.5 * number - rng.uniform(0, 3)
         behind = np.where(time < delay, behind - (delay - time) * (own[1] - own[0]) / _FINE, behind)
-        add("car", (Piece(car(rng, density)),), behind, lane + rng.normal(0, 0.15))
+        add("car", _car, behind, lane + rng.normal(0, 0.15))
     pace = rng.uniform(6.5, 9.5)
     meet = -40.0 + rng.uniform(0, 12)
     while meet < (frames * SECONDS) * (pace + 10.0) + 60:
         against = start + meet - pace * time
-        add("car", (Piece(car(rng, density)),), against, -lane + rng.normal(0, 0.15), backwards=True)
+        add("car", _car, against, -lane + rng.normal(0, 0.15), backwards=True)
         meet += rng.uniform(14, 60)
 
     low, high = along.min() - REACH - 20, along.max() + REACH + 20
     for hand in (-1, 1):
         for _ in range(rng.poisson(town.people * (high - low))):
-            person, pace, back = walker(rng, density), rng.uniform(0.9, 1.7), bool(rng.random() < 0.5)
+            pace, back = rng.uniform(0.9, 1.7), bool(rng.random() < 0.5)
             path = rng.uniform(low, high) + (-pace if back else pace) * time
             side = hand * (town.half_road + rng.uniform(1.0, town.sidewalk - 0.3))
             step = 2 * np.pi * pace / 1.5 * time + rng.uniform(0, 2 * np.pi)
-            add("walker", person, path, side, back, step)
+            add("walker", walker, path, side, back, step)
         for _ in range(rng.poisson(0.003 * (high - low))):
             pace, back = rng.uniform(3.0, 5.0), hand == 1
             path = rng.uniform(low, high) + (-pace if back else pace) * time
-            rider = (Piece(bicycle(rng, density)), *walker(rng, density, riding=True))
-            add("cyclist", rider, path, hand * (town.lane + 0.35), back, 2 * np.pi * 1.1 * time)
+            add("cyclist", _cyclist, path, hand * (town.lane + 0.35), back, 2 * np.pi * 1.1 * time)
     for block in range(int(low // BLOCK), int(high // BLOCK) + 1):
         if is_crossing(town, block):
             for _ in range(rng.poisson(2.0)):
                 actors.append(_crosser(rng, course, town, block, time, density))
     return Traffic(centre, heading, tuple(actors))
+
+
+def _car(rng: np.random.Generator, density: float) -> tuple[Piece, ...]:
+    return (Piece(car(rng, density)),)
+
+
+def _cyclist(rng: np.random.Generator, density: float) -> tuple[Piece, ...]:
+    return Piece(bicycle(rng, density)), *walker(rng, density, riding=True)
 
 
 def _on_road(town: Town, side):

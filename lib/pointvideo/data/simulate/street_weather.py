@@ -45,7 +45,7 @@ WEATHERS = {
         sun=(-0.5, 0.5, 0.4), drops=0.002,
     ),  # fmt: skip
     "DAWN": Weather(direct=(0.6, 0.44, 0.38), ambient=(0.5, 0.52, 0.64), sun=(-0.9, 0.25, 0.2), grain=6.0, sight=70.0),
-    "SUNSET": Weather(direct=(1.1, 0.68, 0.36), ambient=(0.52, 0.46, 0.54), sun=(0.9, 0.2, -0.3), grain=5.0),
+    "SUNSET": Weather(direct=(1.1, 0.68, 0.36), ambient=(0.64, 0.55, 0.60), sun=(0.9, 0.2, -0.3), grain=5.0),
     "NIGHT": Weather(direct=(0.04, 0.04, 0.06), ambient=(0.20, 0.21, 0.29), lamps=0.7, grain=8.0, jitter=0.02),
     "FOG": Weather(**_DULL, sight=22.0, jitter=0.03, grain=5.0),
     "RAIN": Weather(**(_DULL | {"ambient": (0.60, 0.63, 0.68)}), wet=0.6, jitter=0.04, drops=0.006, grain=7.0),
@@ -84,7 +84,7 @@ def colour(
         # traffic clears lanes here and there: the cover is a smooth pattern fixed in the world
         cover = weather.snow * (0.75 + 0.35 * _mottle(cloud.xyz, 0.45)) * np.where(cloud.semantic == ROAD, 0.8, 1.0)
         white = upward & (rng.random(len(base)) < cover)
-        base = np.where(white[:, None], 205 + rng.normal(0, 14, (len(base), 1)), base)
+        base = np.where(white[:, None], 228 + rng.normal(0, 12, (len(base), 1)), base)
     if weather.wet:
         base = base * np.where(ground, 1 - 0.45 * weather.wet * (0.6 + 0.4 * _mottle(cloud.xyz, 0.8)), 1.0)[:, None]
     sun = np.asarray(weather.sun) / np.linalg.norm(weather.sun)
