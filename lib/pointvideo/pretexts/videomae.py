@@ -132,7 +132,10 @@ class VideoMAE(nn.Module):
         self.recipe = recipe
         self.backbone = recipe.backbone.build()
         width = recipe.decoder.width
-        self.reduce = nn.Sequential(nn.LayerNorm(self.backbone.width), nn.Linear(self.backbone.width, width))
+        # a part that all tokens share says nothing, yet it grows until a layer norm hides the rest behind it; batch norm
+        # takes it away, and the decoder is the only one to see that
+        self.norm = nn.BatchNorm1d(self.backbone.width, affine=False)
+        self.reduce = nn.Linear(self.backbone.width, width)
         self.position = Position(width)
         self.mask_token = nn.Parameter(0.02 * torch.randn(width))
         self.decoder = Transformer(*recipe.decoder.arguments())
@@ -159,7 +162,8 @@ class VideoMAE(nn.Module):
         batch, count = tokens.features.shape[:2]
         when = (torch.arange(count, device=times.device, dtype=times.dtype) + 0.5) / count
         when = when[None, :, None, None].expand(*tokens.xyz.shape[:3], 1)
-        seen = self.reduce(tokens.features) + self.position(torch.cat([tokens.xyz, when], dim=-1))
+        features = self.norm(tokens.features.flatten(0, 2)).view_as(tokens.features)
+        seen = self.reduce(features) + self.position(torch.cat([tokens.xyz, when], dim=-1))
         sampled, hidden = times.shape[1], anchors.shape[1]
         place = anchors[:, None].expand(-1, sampled, -1, -1)
         place = torch.cat([place, times[:, :, None, None].expand(-1, -1, hidden, 1)], dim=-1)
