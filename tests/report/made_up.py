@@ -107,14 +107,14 @@ def made_up_segmentation(
     truth, guesses = made_up_actions(sequences), {}
     for name, labels in truth.items():
         guess = labels.copy()
-        for segment in segmental.segments(labels):
+        for segment in segmental.segments(labels.tolist()):
             if generator.random() > quality:
                 guess[segment.start : segment.stop] = generator.integers(len(ACTIONS))
             move = int(generator.integers(-4, 5))
             if move > 0:
                 guess[max(0, segment.start - move) : segment.start] = guess[segment.start]
         guesses[name] = guess
-    found = segmental.score(list(guesses.values()), list(truth.values()))
+    found = segmental.score(*([labels.tolist() for labels in side.values()] for side in (guesses, truth)))
     last = {
         "accuracy": found.accuracy / 100,
         "edit": found.edit / 100,

@@ -6,10 +6,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402
 
 from pointvideo.report import printed, runs, shares, style  # noqa: E402
+from pointvideo.report.claims import rows  # noqa: E402
 from pointvideo.report.reported import reported  # noqa: E402
 from pointvideo.report.tables import build_table  # noqa: E402
 
-from .made_up import made_up_row, made_up_videos  # noqa: E402
+from .made_up import made_up_row, made_up_segmentation, made_up_videos  # noqa: E402
 
 CLASSES = [f"action {number}" for number in range(20)]
 
@@ -106,3 +107,92 @@ def test_printed_pictures_hold_the_printed_numbers():
     printed.draw_printed_shares(axes[1])
     drawn = {line.get_label(): line.get_ydata().tolist() for line in axes[1].lines}
     assert drawn["after C2P"] == [53.4, 69.9, 75.4, 79.0] and drawn["from scratch"][0] == 44.0
+
+
+def action_records(*names: str, source: str = "recorded", dataset: str = "hoi4d_action", seeds: int = 2, **options):
+    return {
+        name: [
+            made_up_segmentation(
+                f"{name}{seed}", seed=seed, quality=0.5 + 0.1 * place, source=source, dataset=dataset, **options
+            )
+            for seed in range(seeds)
+        ]
+        for place, name in enumerate(names)
+    }
+
+
+def action_table(*names: str, source: str = "recorded", dataset: str = "hoi4d_action", **options):
+    records = action_records(*names[:-1], source=source, dataset=dataset, **options)
+    return build_table("made up", names, records, resamples=100)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1@50"])
+@pytest.mark.parametrize("source", ["recorded", "simulated"])
+def test_any_metric_is_drawn_with_its_own_interval_and_printed_number(name: str, source: str):
+    names = ("as-pptr-scratch", "as-pptr-strl", "as-pptr-c2p", "as-pptr-videomae")
+    table = action_table(*names, source=source)
+    axes = runs.draw_accuracies(table, name).axes[0]
+    crosses = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == style.MARKERS["reported"]]
+    printed = [line.row.printed[name].value for line in table.rows[:3]]
+    assert crosses == (printed if source == "recorded" else [])
+    bars = [line.get_xdata() for line in axes.lines if line.get_marker() == "None" and len(line.get_xdata()) == 2]
+    wanted = [[100 * line.intervals[name].low, 100 * line.intervals[name].high] for line in table.rows[:3]]
+    np.testing.assert_allclose(bars, wanted)
+    assert axes.get_xlabel().startswith("frame accuracy" if name == "accuracy" else "F1@50")
+
+
+@pytest.mark.parametrize(("name", "label"), [("accuracy", "test frames right, %"), ("edit", "edit score on the test")])
+def test_curves_of_segmentation(name: str, label: str):
+    records = action_records("as-pptr-scratch", "as-pptr-videomae")
+    pairs = {"PPTr": {"scratch": records["as-pptr-scratch"], "VideoMAE": records["as-pptr-videomae"], "STRL": []}}
+    figure = runs.draw_curves(pairs, name)
+    assert figure.axes[1].get_ylabel().startswith(label)
+    curve = next(line for line in figure.axes[1].lines if line.get_color() == style.colour("VideoMAE"))
+    last = [record["result"]["last"][name] for record in records["as-pptr-videomae"]]
+    assert curve.get_ydata()[-1] == pytest.approx(100 * np.mean(last)) and curve.get_xdata().tolist() == [2, 4, 6, 8]
+    assert "after STRL: not run" in texts(figure)
+
+
+def test_a_curve_of_f1_is_read_at_its_overlap():
+    curves = [[{"epoch": 1, "f1": [0.5, 0.4, 0.3]}, {"epoch": 2, "f1": [0.6, 0.5, 0.4]}]]
+    assert runs.curve_of(curves, "f1@25")[1].tolist() == [[0.4, 0.5]]
+
+
+def test_confusion_of_frames_counts_every_frame_once():
+    (records,) = action_records("as-pptr-c2p", sequences=7).values()
+    matrix = runs.confusion(records[0], 19)
+    assert matrix.sum() == 7 * 150
+    assert matrix.diagonal().sum() / matrix.sum() == pytest.approx(records[0]["result"]["last"]["accuracy"])
+    figure = runs.draw_classes({"C2P": records}, [f"action {n}" for n in range(19)], shown="C2P")
+    assert "frames, % of the action, after C2P, seed 0" in texts(figure)
+    rows = np.zeros(19)
+    for text in figure.axes[0].texts:
+        rows[round(text.get_position()[1])] += int(text.get_text())
+    assert all(abs(total - 100) <= 8 for total in rows)  # rounded per cent of each action
+
+
+def test_every_row_of_c2p_has_a_method_with_a_colour():
+    for line in rows("c2p"):
+        name = runs.method_of(line.id)
+        assert style.colour(name) and style.MARKERS[name] and runs.METHODS[name]
+    found = {name: runs.method_of(f"as-pptr-{name}") for name in ("complete-to-complete", "window-5-far", "one-head")}
+    assert list(found.values()) == ["complete to complete", "variant", "variant"]
+    assert runs.method_of("pptr-videomae-24") == "VideoMAE" and runs.method_of("as-pptr-batch-norm") == "variant"
+    with pytest.raises(ValueError, match="row 'as-pptr-mae' names no method"):
+        runs.method_of("as-pptr-mae")
+
+
+@pytest.mark.parametrize("source", ["recorded", "simulated"])
+def test_data_efficiency_of_three_methods(source: str):
+    names = [f"as-pptr-{start}-labels-{share}" for share in (10, 40) for start in ("scratch", "videomae", "c2p")]
+    figure = shares.draw_data_efficiency(action_table(*names, "as-pptr-c2p-labels-80", source=source, seeds=3))
+    labels = {line.get_label() for line in figure.axes[0].lines}
+    assert {"from scratch", "after VideoMAE", "after C2P"} <= labels
+    assert figure.axes[0].get_ylabel() == "test frames right, %"
+    for marker, face in (("s", style.PALETTE), ("D", "white")):
+        found = [line for line in figure.axes[1].lines if line.get_marker() == marker and len(line.get_xdata())]
+        assert [round(float(line.get_xdata()[0])) for line in found] == ([10, 40] if marker == "s" else [11, 45])
+        assert face == style.PALETTE or {line.get_markerfacecolor() for line in found} == {"white"}
+    assert len(figure.axes) == (3 if source == "recorded" else 2)
+    if source == "recorded":
+        assert len(figure.axes[2].lines) == 3

@@ -8,7 +8,7 @@ from pointvideo.report.reported import reported
 from pointvideo.report.results import Recorded, Simulated, beside_reported, correctness, result_from_record
 from pointvideo.report.tables import build_table, recorded_table, simulated_table
 
-from .made_up import made_up_record, made_up_row, made_up_videos
+from .made_up import made_up_record, made_up_row, made_up_segmentation, made_up_semantic, made_up_videos
 
 PAIR = ("pptr-scratch-24", "pptr-c2p-24")
 
@@ -207,3 +207,106 @@ def test_cells_are_escaped():
     table = build_table("<b> & |", PAIR, _records(), resamples=10)
     assert "&lt;b&gt; &amp; |" in table.to_html() and "<b>" not in table.to_html()
     assert all(line.count(" | ") == 7 for line in table.to_markdown().splitlines()[2:6] if line.startswith("| P"))
+
+
+def action_table(source="recorded", dataset="hoi4d_action", **options):
+    names = ("as-pptr-scratch", "as-pptr-strl", "as-pptr-c2p")
+    records = {
+        name: [
+            made_up_segmentation(f"{name}{seed}", seed=seed, quality=quality, source=source, dataset=dataset, **options)
+            for seed in range(3)
+        ]
+        for name, quality in zip(names, (0.5, 0.55, 0.9), strict=True)
+    }
+    return build_table("Table 1", (*names, "as-pptr-videomae"), records, resamples=300), records
+
+
+def test_a_table_of_action_segmentation_has_all_five_metrics():
+    table, records = action_table()
+    assert table.metrics == ("accuracy", "edit", "f1@10", "f1@25", "f1@50") and len(table.header) == 13
+    assert [name.split(", %")[0] for name in table.header[5:9]] == ["edit score", "F1@10", "F1@25", "F1@50"]
+    line = dict(zip(table.header, table.body[2], strict=True))
+    mean = 100 * sum(record["result"]["last"]["accuracy"] for record in records["as-pptr-c2p"]) / 3
+    assert line["reported frame accuracy, %"] == "81.1"
+    assert line["ours: frame accuracy, last epoch, %"].startswith(f"{mean:.2f} ± ")
+    assert line["frame accuracy, best epoch on the test set, % (epochs)"].endswith("(6, 6, 6)")
+    assert line["F1@50, %"].endswith("]; printed 74.1") and line["sequences"] == "12"
+    assert (
+        line["verdict, frame accuracy"]
+        == "over from scratch: REPRODUCED; over STRL: REPRODUCED; over VideoMAE: not run"
+    )
+    assert table.body[3][1:6] == ("78.6", "not run", "not run", "not run", "not run; printed 80.2")
+    low, high = (float(end) for end in line["[95 %]"].strip("[]").split(", "))
+    assert low < mean < high and high - low < 40
+    assert "one frame earlier" in table.to_html() and "one frame earlier" in table.to_markdown()
+    assert ">REPRODUCED</span>; over VideoMAE: <span" in table.to_html()
+
+
+def test_a_table_of_semantic_segmentation_shows_classes_where_the_paper_does():
+    names = [f"synthia-p4transformer-{start}" for start in ("scratch-1", "scratch-3", "c2p-3")]
+    records = {
+        name: [made_up_semantic(f"{name}{seed}", seed=seed, quality=quality) for seed in range(3)]
+        for name, quality in zip(names, (0.6, 0.7, 0.9), strict=True)
+    }
+    table = build_table("Table 3", names, records, resamples=200)
+    assert table.metrics[:2] == ("miou", "iou:Building") and len(table.metrics) == 13
+    line = dict(zip(table.header, table.body[2], strict=True))
+    assert line["reported mIoU, %"] == "84.11" and line["IoU of Traffic light, %"].endswith("; printed 82.60")
+    assert line["IoU of Bicycle, %"] == "0.00 ± 0.00 [0.0, 0.0]; printed 0.00"
+    assert table.body[1][-2] == "over 1 frame: REPRODUCED" and table.body[2][-2] == "REPRODUCED"
+    plain = build_table("Table 2", ["ss-pptr-c2p"], {}, resamples=10)
+    assert plain.metrics == ("miou",) and plain.body[0][1:5] == ("42.3", "not run", "not run", "not run")
+
+
+def test_few_sequences_are_said_to_be_few():
+    table, _ = action_table(sequences=4)
+    assert table.rows[0].note == "4 sequences are too few for a verdict"
+    assert table.rows[2].verdict.startswith("over from scratch: INCONCLUSIVE")
+
+
+def test_a_simulated_table_of_segmentation_shows_no_reported_number():
+    table, _ = action_table(source="simulated", dataset="hand_object")
+    printed = [cell.printed for line in table.rows for cell in line.row.printed.values()]
+    assert table.header[1] == "SIMULATED" and len(printed) == 20
+    body = [cell for line in table.body for cell in line]
+    assert not any("printed" in cell or cell in printed for cell in body)
+    lines = list(csv.DictReader(io.StringIO(table.to_csv())))
+    assert {line[name] for line in lines for name in line if "reported" in name} == {""}
+    assert {line[1] for line in table.finding_body} == {"SIMULATED"}
+    assert table.rows[2].verdict.startswith("over from scratch: direction appears")
+    records = {"as-pptr-c2p": [made_up_segmentation("k", source="recorded")], "as-pptr-scratch": []}
+    records["as-pptr-scratch"] = [made_up_segmentation("l", source="simulated", dataset="hand_object")]
+    with pytest.raises(TypeError, match="mixes"):
+        build_table("Table 1", list(records), records)
+    with pytest.raises(ValueError, match="'hand_object'.*'hoi4d_action'"):
+        build_table("Table 1", ["as-pptr-c2p"], {"as-pptr-c2p": [made_up_segmentation("k", dataset="hand_object")]})
+
+
+def test_lines_of_segmentation_are_unrounded():
+    table, records = action_table()
+    lines = list(csv.DictReader(io.StringIO(table.to_csv())))
+    assert len(lines) == 10 and lines[-1]["verdict"] == "not run"
+    last = records["as-pptr-c2p"][1]["result"]["last"]
+    found = next(line for line in lines if line["row"] == "as-pptr-c2p" and line["seed"] == "1")
+    assert float(found["accuracy_last"]) == last["accuracy"] and float(found["f1@25_last"]) == last["f1"][1]
+    assert found["best_epoch"] == "6" and found["sequences"] == "12" and found["f1@10_reported"] == "85.4"
+    assert found["reported"] == "81.1" and found["reproducibility"] == "CR"
+
+
+def test_a_question_stands_in_the_row_that_it_is_asked_about():
+    names = ("as-pptr-c2p", "as-pptr-released")
+    records = {
+        name: [made_up_segmentation(f"{name}{seed}", seed=seed, quality=quality) for seed in range(3)]
+        for name, quality in zip(names, (0.5, 0.95), strict=True)
+    }
+    table = build_table("Switches", names, records, resamples=200)
+    assert [line.verdict for line in table.rows] == ["", "released way higher"]
+    assert table.rows[1].note == "the paper does not say which of the two ways its number is of"
+    assert table.finding_body[0][1] == "–"
+
+
+def test_tasks_are_not_mixed():
+    with pytest.raises(ValueError, match="mixes tasks: recognition, action segmentation"):
+        build_table("x", ["pptr-c2p-24", "as-pptr-c2p"], {})
+    with pytest.raises(ValueError, match="run k is recognition, row as-pptr-c2p is action segmentation"):
+        build_table("x", ["as-pptr-c2p"], {"as-pptr-c2p": [made_up_record("k", dataset="hoi4d_action")]})

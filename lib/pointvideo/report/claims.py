@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -188,7 +189,7 @@ def _of_entry(entry: Mapping[str, Any]) -> list[Claim]:
         Claim(
             **{
                 **{name: value for name, value in entry.items() if name != "metrics"},
-                "id": f"{entry['id']}-{name.replace('@', '').replace(':', '-').replace(' ', '-').lower()}",
+                "id": f"{entry['id']}-{re.sub('[@: ]', '-', name).lower()}",
                 "statement": entry["statement"].format(metric=metric(name).title(task)),
                 "metric": name,
                 "reported": number,

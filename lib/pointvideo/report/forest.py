@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pointvideo.report.claims import Finding
-from pointvideo.report.render import VERDICT_COLOURS
+from pointvideo.report.render import verdict_colour
 from pointvideo.report.style import PAGE, PALETTE, panels
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw_findings(findings: Sequence[Finding], *, names: Sequence[str] | None = None) -> Figure:
-    """A forest plot of claims, top down. A claim that has not been run keeps its line.
+    """A forest plot of claims and questions, top down. One that has not been run keeps its line.
 
     names: short names of the claims; their ids without. A cross marks the paper's difference, only beside recorded
     results and only where the paper made the claim on the same set. ``TypeError`` for a mixture of recorded and
@@ -32,7 +32,7 @@ def draw_findings(findings: Sequence[Finding], *, names: Sequence[str] | None = 
     axes.axvline(0, color="#999999", linewidth=1)
     crosses = []
     for line, finding in enumerate(findings):
-        shade = VERDICT_COLOURS[finding.word]
+        shade = verdict_colour(finding.word)
         axes.annotate(
             finding.word, (1.01, line), xycoords=("axes fraction", "data"), fontsize=7, color=shade, va="center"
         )
@@ -41,10 +41,10 @@ def draw_findings(findings: Sequence[Finding], *, names: Sequence[str] | None = 
         low, high = 100 * finding.contrast.interval.low, 100 * finding.contrast.interval.high
         axes.plot([low, high], [line, line], color=shade, linewidth=2, solid_capstyle="butt")
         axes.plot(100 * finding.contrast.estimate, line, "o", color=shade)
-        if finding.source == "recorded" and not finding.claim.transfer:
+        if finding.source == "recorded" and not finding.claim.transfer and not finding.claim.question:
             crosses += axes.plot(finding.claim.reported, line, "x", color=PALETTE["reported"])
     if crosses:
-        axes.legend(crosses[:1], ["printed in the paper"], loc="upper left", bbox_to_anchor=(0, -0.12))
+        axes.legend(crosses[:1], ["printed in the paper"], loc="upper left", bbox_to_anchor=(0, -0.8 / len(findings)))
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(findings) - 0.4, -0.6)
     axes.set_xlabel("difference, points")

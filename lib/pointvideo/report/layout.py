@@ -90,12 +90,12 @@ class TableRow:
     @property
     def verdict(self) -> str:
         """Of the claims in which this row is the better one, for the plain comparison of two rows; of the question
-        that this row is asked about. Where it is better than several, each is named."""
-        if len(self.findings) < 2:
-            return "".join(finding.word for finding in self.findings)
+        that this row is asked about. The other row is named, unless it is the one from scratch alone."""
         others = [row(next(name for name in finding.claim.rows if name != self.row.id)) for finding in self.findings]
         own = self.row.title.split(", ")
         names = [", ".join(part for part in other.title.split(", ") if part not in own) for other in others]
+        if len(names) == 1 and (names[0] == "from scratch" or self.findings[0].claim.question):
+            return self.findings[0].word
         return "; ".join(
             f"over {name or other.title}: {finding.word}"
             for name, other, finding in zip(names, others, self.findings, strict=True)

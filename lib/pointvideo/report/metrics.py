@@ -91,14 +91,14 @@ def metric_of_column(column: str) -> str:
 def f1_of_counts(sums: Float[np.ndarray, "*draws 3"]) -> Float[np.ndarray, "*draws"]:
     """F1 from (true positives, false positives, misses); 0 where nothing is right."""
     positives, false, missed = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
-    return 2 * positives / np.maximum(2 * positives + false + missed, 1e-300)
+    return np.asarray(2 * positives / np.maximum(2 * positives + false + missed, 1e-300))
 
 
 def iou_of_counts(sums: Float[np.ndarray, "*draws 2"]) -> Float[np.ndarray, "*draws"]:
     """Intersection over union of one class; 0 where the class neither is nor is found, so that a class that few
     sequences have cannot carry a verdict."""
     intersection, union = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
-    return intersection / np.maximum(union, 1e-300)
+    return np.asarray(intersection / np.maximum(union, 1e-300))
 
 
 def miou_of_counts(sums: Float[np.ndarray, "*draws statistics"], *, every_class: bool) -> Float[np.ndarray, "*draws"]:
@@ -109,9 +109,9 @@ def miou_of_counts(sums: Float[np.ndarray, "*draws statistics"], *, every_class:
     intersection, union, truth = np.split(np.asarray(sums, dtype=np.float64), 3, axis=-1)
     shares = intersection / np.maximum(union, 1e-300)
     if every_class:
-        return np.where(truth > 0, shares, 0.0).mean(axis=-1)
+        return np.asarray(np.where(truth > 0, shares, 0.0).mean(axis=-1))
     counted = truth > 0
-    return (shares * counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+    return np.asarray((shares * counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1))
 
 
 def place_of_class(name: str, classes: Sequence[str]) -> int:
@@ -120,6 +120,11 @@ def place_of_class(name: str, classes: Sequence[str]) -> int:
     if known.count(wanted) != 1:
         raise ValueError(f"no class {name!r}; there is: {', '.join(classes)}")
     return known.index(wanted)
+
+
+def same_class(one: str, other: str) -> bool:
+    """Whether two names mean one class; capitals, spaces and marks do not count."""
+    return _plain(one) == _plain(other)
 
 
 def _plain(name: str) -> str:

@@ -88,8 +88,9 @@ class ActionSegmentation:
         found: dict[bool, dict[str, dict]] = {False: {}, True: {}}
         for video in self.labels:
             predicted, truth = self.frames(video)
+            lists = predicted.tolist(), truth.tolist()
             for last_frame_open, table in found.items():
-                both = [segmental.segments(labels, last_frame_open=last_frame_open) for labels in (predicted, truth)]
+                both = [segmental.segments(labels, last_frame_open=last_frame_open) for labels in lists]
                 counts = {name: segmental.matches(*both, segmental.OVERLAPS[place]) for name, place in OVERLAPS.items()}
                 table[video] = {
                     "accuracy": float((predicted == truth).mean()),

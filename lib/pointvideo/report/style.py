@@ -19,13 +19,29 @@ PALETTE = {
     "C2P": "#0072B2",
     "STRL": "#D55E00",
     "VideoMAE": "#CC79A7",
+    "complete to complete": "#A6761D",
+    "partial to partial": "#7A5195",
+    "symmetric": "#009E73",
+    "random points": "#E69F00",
+    "variant": "#8C5A2B",  # any other change of C2P
     "reported": "#000000",
     "recorded": "#009E73",
     "simulated": "#E69F00",
     "teacher": "#56B4E9",
     "student": "#0072B2",
 }
-MARKERS = {"scratch": "o", "C2P": "s", "STRL": "^", "VideoMAE": "D", "reported": "x"}  # told apart without colour, too
+MARKERS = {  # told apart without colour, too
+    "scratch": "o",
+    "C2P": "s",
+    "STRL": "^",
+    "VideoMAE": "D",
+    "complete to complete": "P",
+    "partial to partial": "X",
+    "symmetric": "h",
+    "random points": "*",
+    "variant": "v",
+    "reported": "x",
+}
 PART_COLOURS = (
     "#0072B2",
     "#E69F00",

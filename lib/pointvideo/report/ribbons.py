@@ -1,0 +1,145 @@
+"""Ribbons of action segmentation: one coloured bar a method and sequence, ground truth on top (C2P, Figure 6).
+matplotlib loads only inside the functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from pointvideo.report.outcomes import ActionSegmentation
+from pointvideo.report.runs import METHODS
+from pointvideo.report.style import PAGE, PART_COLOURS, panels
+from pointvideo.tasks.segmental import Segment, segments
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Record = Mapping[str, Any]
+TRUTH = "ground truth"
+# after the ten colours of parts, ten lighter and darker ones; the name is written into segments that have room
+ACTION_COLOURS = (
+    *PART_COLOURS,
+    "#9DC8E5",
+    "#F7D08A",
+    "#8FD6BF",
+    "#E9C3DA",
+    "#00405F",
+    "#8A3C00",
+    "#A39A1F",
+    "#BFBFBF",
+    "#C9B3D6",
+    "#5C4310",
+)
+
+
+def spread_sequences(records: Sequence[Record], count: int) -> list[str]:
+    """Sequences that stand evenly from the worst to the best by their mean frame accuracy over ``records``, so that
+    nobody picks what looks good. ``ValueError`` if there are fewer or the records have different ones."""
+    outcomes = [_outcome(record) for record in records]
+    names = sorted(outcomes[0].labels) if outcomes else []
+    if any(set(outcome.labels) != set(names) for outcome in outcomes):
+        raise ValueError("the records have different sequences; ribbons compare the same ones")
+    if not 1 <= count <= len(names):
+        raise ValueError(f"{count} sequences to choose from {len(names)}")
+    shares = [np.mean([np.mean(np.equal(*outcome.frames(name))) for outcome in outcomes]) for name in names]
+    order = np.argsort(shares, kind="stable")
+    places = np.linspace(0, len(names) - 1, count + 2)[1:-1] if count < len(names) else np.arange(count)
+    return [names[order[round(place)]] for place in places]
+
+
+def draw_ribbons(methods: Mapping[str, Record], sequences: Sequence[str], *, legend: int = 10) -> Figure:
+    """Each sequence as a stack of ribbons: what it is, then what every method says, top down, with its frame accuracy.
+
+    methods: method ("scratch", "VideoMAE" …) -> one record of action segmentation; the paper's order is scratch,
+    VideoMAE, STRL, C2P. An action keeps its colour in the whole figure. legend: how many actions it names, those of
+    most frames first. ``ValueError`` where records disagree about what a sequence is.
+    """
+    if not methods or not sequences:
+        raise ValueError(f"ribbons need a method and a sequence, found {len(methods)} and {len(sequences)}")
+    outcomes = {name: _outcome(record) for name, record in methods.items()}
+    first = next(iter(outcomes.values()))
+    frames = {}
+    for sequence in sequences:
+        frames[sequence] = {name: outcome.frames(sequence) for name, outcome in outcomes.items()}
+        truth = first.frames(sequence)[1]
+        if any(not np.array_equal(truth, found) for _, found in frames[sequence].values()):
+            raise ValueError(f"the records have different labels for sequence {sequence!r}")
+    every = [labels for lines in frames.values() for pair in lines.values() for labels in pair]
+    shown = _by_frames(np.concatenate(every))
+    shades = {action: ACTION_COLOURS[place % len(ACTION_COLOURS)] for place, action in enumerate(shown)}
+    height = 0.45 + 0.2 * (1 + len(methods))
+    figure, axes = panels(
+        1, len(sequences), width=PAGE, ratio=height / PAGE, sharex=True, squeeze=False,
+        gridspec_kw={"hspace": 0.05},
+    )  # fmt: skip
+    for panel, (sequence, lines) in zip(axes[:, 0], frames.items(), strict=True):
+        truth = next(iter(lines.values()))[1]
+        stack = {TRUTH: truth, **{name: guess for name, (guess, _) in lines.items()}}
+        _draw_stack(panel, stack, shades, first.classes)
+        panel.set_title(sequence, fontsize=7.5)
+    axes[-1, 0].set_xlabel("frame")
+    from matplotlib.patches import Patch
+
+    named = [Patch(color=shades[action], label=_name(action, first.classes)) for action in shown[:legend]]
+    rest = len(shown) - len(named)
+    figure.legend(
+        handles=named, loc="outside upper center", ncols=5, title=f"and {rest} rarer actions" if rest else None,
+        title_fontsize=7,
+    )  # fmt: skip
+    return figure
+
+
+def _draw_stack(
+    axes: Axes,
+    stack: Mapping[str, Integer[np.ndarray, " frames"]],
+    shades: Mapping[int, str],
+    classes: Sequence[str],
+) -> None:
+    truth, labels = stack[TRUTH], []
+    for line, (name, values) in enumerate(stack.items()):
+        for part in segments(values.tolist()):
+            width = part.stop - part.start
+            axes.barh(
+                line, width, left=part.start, height=0.82, color=shades[part.label], edgecolor="white", linewidth=0.4
+            )
+            _write(axes, part, line, len(values), shades[part.label], _name(part.label, classes))
+        share = "" if name == TRUTH else f"{100 * np.mean(values == truth):.0f} %"
+        axes.annotate(share, (1.005, line), xycoords=("axes fraction", "data"), fontsize=6.5, va="center")
+        labels.append(METHODS.get(name, name))
+    axes.set_yticks(range(len(stack)), labels)
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlim=(0, len(truth)), ylim=(len(stack) - 0.5, -0.5))
+    axes.spines[:].set_visible(False)
+
+
+def _write(axes: Axes, part: Segment, line: int, frames: int, shade: str, name: str) -> None:
+    from matplotlib.colors import to_rgb
+
+    if (part.stop - part.start) / frames < 0.0095 * len(name) + 0.01:
+        return
+    red, green, blue = to_rgb(shade)
+    dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.55
+    axes.text(
+        (part.start + part.stop) / 2, line, name, ha="center", va="center", fontsize=5.5,
+        color="white" if dark else "black",
+    )  # fmt: skip
+
+
+def _by_frames(labels: Integer[np.ndarray, " frames"]) -> list[int]:
+    actions, counts = np.unique(labels, return_counts=True)
+    return [int(actions[place]) for place in np.argsort(-counts, kind="stable")]
+
+
+def _name(action: int, classes: Sequence[str]) -> str:
+    return classes[action] if action < len(classes) else str(action)
+
+
+def _outcome(record: Record) -> ActionSegmentation:
+    found = record["result"]
+    if "edit" not in found.get("last", {}):
+        raise ValueError(f"record {record['key']} is no action segmentation; ribbons need a label a frame")
+    return ActionSegmentation(found["predictions"], found["labels"], tuple(found.get("classes", ())))

@@ -1,0 +1,142 @@
+"""Claims of all tasks: bound to rows, judged in their own metric, questions answered."""
+
+import functools
+from importlib import resources
+
+import pytest
+import yaml
+
+from pointvideo.report.claims import claim, claims, contrast_of, judge, row, rows, unbound
+from pointvideo.report.metrics import METRICS, metric
+from pointvideo.report.results import result_from_record
+
+from .made_up import made_up_row, made_up_segmentation, made_up_semantic
+
+ACTION = ("as-pptr-scratch", "as-pptr-c2p")
+
+
+def runs(make, **qualities) -> dict:
+    return {
+        name.replace("_", "-"): [result_from_record(make(f"{name}{seed}", seed=seed, quality=q)) for seed in range(3)]
+        for name, q in qualities.items()
+    }
+
+
+def test_every_table_of_the_paper_has_its_rows():
+    found = {f"Table {number}": len(rows("c2p", f"Table {number}")) for number in range(1, 9)}
+    assert found == dict(zip(found, (6, 6, 3, 18, 5, 20, 4, 4), strict=True))
+    assert [line.id for line in rows("c2p", "Table 6", "action segmentation")] == [
+        f"as-pptr-{start}-labels-{share}" for share in (10, 20, 40, 80) for start in ("scratch", "videomae", "c2p")
+    ]
+    assert {line.id for line in rows("c2p", "Switches")} >= {"as-pptr-c2p", "as-pptr-released"}
+
+
+def test_rows_carry_what_is_printed_of_them():
+    assert {name: cell.printed for name, cell in row("as-pptr-c2p").printed.items()} == {
+        "accuracy": "81.1",
+        "edit": "84.0",
+        "f1@10": "85.4",
+        "f1@25": "82.5",
+        "f1@50": "74.1",
+    }
+    assert row("synthia-p4transformer-c2p-3").printed["iou:Pedestrian"].printed == "88.19"
+    assert row("as-pptr-videomae-labels-40").reported.printed == "69.8"
+    assert row("as-pptr-symmetric").reported.printed == "78.95"
+    for line in rows("c2p"):
+        assert (line.reported is None) == (not line.printed) == bool(line.because)
+        assert line.reported is None or line.printed[METRICS[line.task][0]] == line.reported
+
+
+def test_no_comma_cuts_an_entry_in_two():
+    """In YAML's braces a comma ends a value, and what follows would be a key of its own."""
+    document = yaml.safe_load(resources.files("pointvideo.report").joinpath("claims.yaml").read_text())
+    known = {"title", "paper", "table", "task", "reported", "because"}
+    assert all(set(entry) <= known for entry in document["rows"].values())
+    assert all(None not in entry.values() for entry in document["claims"])
+
+
+def test_claims_compare_rows_of_one_task_in_a_metric_of_it():
+    assert len({entry.id for entry in claims()}) == len(claims())
+    for entry in claims():
+        (task,) = {row(name).task for name in entry.rows}
+        assert metric(entry.metric).base in (*METRICS[task], "iou"[: 3 * (task == "semantic segmentation")])
+        assert entry.question or entry.reported > 0  # every claim is turned so that its side is positive
+        assert "{" not in entry.statement
+
+
+def test_every_better_row_of_a_table_has_its_claim():
+    """C2P is compared with every other start of its table, in every metric of Table 1."""
+    pairs = {(better, worse, entry.metric) for entry in claims() if len(entry.rows) == 2
+             for better, worse in [sorted(entry.rows, key=entry.rows.get, reverse=True)]}  # fmt: skip
+    for start in ("scratch", "strl", "videomae"):
+        assert {(ACTION[1], f"as-pptr-{start}", name) for name in METRICS["action segmentation"]} <= pairs
+        assert ("ss-pptr-c2p", f"ss-pptr-{start}", "miou") in pairs
+        assert ("pptr-c2p-24", f"pptr-{start}-24", "accuracy") in pairs
+    for name in ("complete-to-complete", "partial-to-partial", "symmetric", "random-points", "window-1", "window-5",
+                 "window-5-far", "one-head"):  # fmt: skip
+        assert (ACTION[1], f"as-pptr-{name}", "accuracy") in pairs
+
+
+def test_a_claim_is_judged_in_its_metric():
+    results = runs(made_up_segmentation, as_pptr_scratch=0.5, as_pptr_c2p=0.9)
+    for name in METRICS["action segmentation"]:
+        finding = judge(claim(f"c2p-as-pptr-{name.replace('@', '-')}"), results, resamples=300)
+        better, worse = ([run.last.value(name) for run in results[row_id]] for row_id in reversed(ACTION))
+        assert finding.contrast.estimate == pytest.approx(sum(better) / 3 - sum(worse) / 3)
+        assert finding.word == "REPRODUCED" and finding.contrast.videos == 12
+
+
+def test_a_class_can_carry_a_claim():
+    names = {"synthia_p4transformer_scratch_3": 0.6, "synthia_p4transformer_c2p_3": 0.9}
+    results = runs(made_up_semantic, **names)
+    finding = judge(claim("c2p-synthia-small-iou-traffic-sign"), results, resamples=300)
+    shares = [[run.last.iou[7] for run in several] for several in results.values()]
+    assert finding.contrast.estimate == pytest.approx(sum(shares[1]) / 3 - sum(shares[0]) / 3)
+    assert finding.word == "REPRODUCED"
+    assert judge(claim("c2p-synthia-miou"), results, resamples=300).word == "REPRODUCED"
+
+
+def test_little_improvement_is_less_than_half_of_c2ps():
+    many = functools.partial(made_up_segmentation, sequences=30)
+    little = runs(many, as_pptr_scratch=0.3, as_pptr_strl=0.31, as_pptr_c2p=0.98)
+    much = runs(many, as_pptr_scratch=0.2, as_pptr_strl=0.95, as_pptr_c2p=0.96)
+    entry = claim("c2p-as-strl-little-accuracy")
+    assert judge(entry, little, resamples=300).word == "REPRODUCED"
+    assert judge(entry, much, resamples=300).word == "DIFFERENT"
+
+
+@pytest.mark.parametrize(
+    ("paper", "released", "word"),
+    [(0.9, 0.5, "paper's way higher"), (0.5, 0.9, "released way higher"), (0.7, 0.7, "no difference seen")],
+)
+def test_questions_are_answered_from_either_side(paper, released, word):
+    results = runs(made_up_segmentation, as_pptr_c2p=paper, as_pptr_released=released)
+    if word == "no difference seen":
+        results["as-pptr-released"] = results["as-pptr-c2p"]
+    finding = judge(claim("c2p-asks-released"), results, resamples=300)
+    assert (finding.word, finding.printed, finding.verdict) == (word, "–", None)
+    few = {name: several[:2] for name, several in results.items()}
+    assert judge(claim("c2p-asks-released"), few, resamples=300).word == "INCONCLUSIVE"
+    assert judge(claim("c2p-asks-released"), {}).word == "not run"
+
+
+def test_few_sequences_decide_nothing():
+    results = {
+        name: [result_from_record(made_up_segmentation(f"{name}{s}", seed=s, quality=q, sequences=5)) for s in range(3)]
+        for name, q in zip(ACTION, (0.1, 1.0), strict=True)
+    }
+    finding = judge(claim("c2p-as-pptr-accuracy"), results, resamples=300)
+    assert finding.contrast.interval.low > 0 and finding.word == "INCONCLUSIVE"
+
+
+def test_rows_of_different_tasks_are_no_claim():
+    results = runs(made_up_segmentation, as_pptr_c2p=0.9)
+    results["pptr-c2p-24"] = [result_from_record(record) for record in made_up_row("m", [80])]
+    with pytest.raises(ValueError, match="compares different tasks: action segmentation, recognition"):
+        contrast_of({"as-pptr-c2p": 1, "pptr-c2p-24": -1}, results)
+
+
+def test_sentences_without_a_number_are_listed():
+    found = unbound("c2p")
+    assert len(found) == 4 and all(set(entry) == {"statement", "where", "because"} for entry in found)
+    assert unbound("mae") == ()
