@@ -132,8 +132,8 @@ class VideoMAE(nn.Module):
         self.recipe = recipe
         self.backbone = recipe.backbone.build()
         width = recipe.decoder.width
-        # a part that all tokens share says nothing, yet it grows until a layer norm hides the rest behind it; batch norm
-        # takes it away, and the decoder is the only one to see that
+        # ours: what all tokens share says nothing, yet it grows until it hides the rest behind a layer norm (ViT's);
+        # batch norm takes it away in front of the decoder
         self.norm = nn.BatchNorm1d(self.backbone.width, affine=False)
         self.reduce = nn.Linear(self.backbone.width, width)
         self.position = Position(width)
