@@ -162,7 +162,7 @@ def test_movers_move_and_cars_stay_rigid(layout, weather):
     kinds = {}
     for actor in traffic.actors:
         kinds.setdefault(actor.kind, []).append(actor)
-    assert len(kinds["car"]) >= 3 and len(kinds["walker"]) >= 3
+    assert len(kinds["car"]) >= 3 and len(kinds["walker"]) >= 3 and kinds["cyclist"]
     pace = {k: [np.linalg.norm(np.diff(a.position, axis=0), axis=1) / 0.2 for a in v] for k, v in kinds.items()}
     assert np.max([p.max() for p in pace["car"]]) > 5 and max(p.max() for p in pace["car"]) < 14
     assert all(0.7 < p.mean() < 1.9 for p in pace["walker"])

@@ -45,7 +45,7 @@ def furnish(sculptor: Sculptor, course: Course, town: Town, block: int) -> None:
                 size = rng.uniform([0.3, 0.8, 0.3], [0.5, 1.2, 0.5])
                 low = place - size * [0.5, 0, 0.5]
                 sculptor.box(low, low + size, rng.uniform(40, 130, 3), VOID)
-            elif draw < 0.507:
+            elif draw < 0.484:
                 cloud = bicycle(np.random.default_rng(rng.integers(2**62)), sculptor.density)
                 turn = heading_rotation(float(course.heading(origin + along)) + rng.choice([0.0, 1.5]))
                 _put(sculptor, cloud.placed(turn, place))

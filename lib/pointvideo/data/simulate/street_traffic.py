@@ -132,10 +132,12 @@ def set_out(rng: np.random.Generator, course: Course, town: Town, start: float, 
             side = hand * (town.half_road + rng.uniform(1.0, town.sidewalk - 0.3))
             step = 2 * np.pi * pace / 1.5 * time + rng.uniform(0, 2 * np.pi)
             add("walker", walker, path, side, back, step)
-        for _ in range(rng.poisson(0.003 * (high - low))):
-            pace, back = rng.uniform(3.0, 5.0), hand == 1
-            path = rng.uniform(low, high) + (-pace if back else pace) * time
-            add("cyclist", _cyclist, path, hand * (town.lane + 0.35), back, 2 * np.pi * 1.1 * time)
+    # bicycles are rare, but every drive meets one
+    for number in range(1 + rng.poisson(0.001 * (high - low))):
+        pace, hand = rng.uniform(3.0, 5.0), int(rng.choice([-1, 1]))
+        first = start + rng.uniform(5, 30) if number == 0 else rng.uniform(low, high)
+        path = first - hand * pace * time
+        add("cyclist", _cyclist, path, hand * (town.lane + 0.35), hand == 1, 2 * np.pi * 1.1 * time)
     for block in range(int(low // BLOCK), int(high // BLOCK) + 1):
         if is_crossing(town, block):
             for _ in range(rng.poisson(2.0)):
