@@ -62,7 +62,7 @@ def test_a_ribbon_shows_every_frame_in_the_colour_of_its_action():
 def test_the_legend_names_the_actions_of_most_frames():
     figure = ribbons.draw_ribbons(methods(), ["sequence 000"], legend=3)
     (legend,) = figure.legends
-    assert len(legend.get_texts()) == 3 and "rarer actions" in legend.get_title().get_text()
+    assert len(legend.get_texts()) == 3 and "the 3 of" in legend.get_title().get_text()
 
 
 def test_actions_have_colours_that_differ():

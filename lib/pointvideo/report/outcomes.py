@@ -75,28 +75,35 @@ class ActionSegmentation:
         name = metric.name.removesuffix(OPEN)
         if name not in ("accuracy", "edit", *OVERLAPS):
             raise ValueError(f"run {run} is action segmentation and has no metric {metric.name!r}")
-        found = self._by_sequence[metric.last_frame_open]
+        found = self._open if metric.last_frame_open else self._closed
         return {video: values[name] for video, values in found.items()}, f1_of_counts if name in OVERLAPS else None
 
     @functools.cached_property
-    def _by_sequence(self) -> dict[bool, dict[str, dict]]:
-        """Both end conventions -> sequence -> metric -> its statistics."""
+    def _closed(self) -> dict[str, dict]:
+        return self._by_sequence(last_frame_open=False)
+
+    @functools.cached_property
+    def _open(self) -> dict[str, dict]:
+        return self._by_sequence(last_frame_open=True)
+
+    def _by_sequence(self, *, last_frame_open: bool) -> dict[str, dict]:
+        """Sequence -> metric -> its statistics."""
         if set(self.predictions) != set(self.labels):
             raise ValueError(
                 f"{len(set(self.predictions) ^ set(self.labels))} sequences have predictions or labels, expected both"
             )
-        found: dict[bool, dict[str, dict]] = {False: {}, True: {}}
+        found = {}
         for video in self.labels:
             predicted, truth = self.frames(video)
-            lists = predicted.tolist(), truth.tolist()
-            for last_frame_open, table in found.items():
-                both = [segmental.segments(labels, last_frame_open=last_frame_open) for labels in lists]
-                counts = {name: segmental.matches(*both, segmental.OVERLAPS[place]) for name, place in OVERLAPS.items()}
-                table[video] = {
-                    "accuracy": float((predicted == truth).mean()),
-                    "edit": segmental.edit_score(*both) / 100,
-                    **counts,
-                }
+            both = [
+                segmental.segments(labels.tolist(), last_frame_open=last_frame_open) for labels in (predicted, truth)
+            ]
+            counts = {name: segmental.matches(*both, segmental.OVERLAPS[place]) for name, place in OVERLAPS.items()}
+            found[video] = {
+                "accuracy": float((predicted == truth).mean()),
+                "edit": segmental.edit_score(*both) / 100,
+                **counts,
+            }
         return found
 
 

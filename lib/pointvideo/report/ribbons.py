@@ -85,11 +85,8 @@ def draw_ribbons(methods: Mapping[str, Record], sequences: Sequence[str], *, leg
     from matplotlib.patches import Patch
 
     named = [Patch(color=shades[action], label=_name(action, first.classes)) for action in shown[:legend]]
-    rest = len(shown) - len(named)
-    figure.legend(
-        handles=named, loc="outside upper center", ncols=5, title=f"and {rest} rarer actions" if rest else None,
-        title_fontsize=7,
-    )  # fmt: skip
+    title = f"the {len(named)} of {len(shown)} actions that have most frames" if len(named) < len(shown) else None
+    figure.legend(handles=named, loc="outside upper center", ncols=5, title=title, title_fontsize=7)
     return figure
 
 

@@ -6,19 +6,22 @@ sums of several statistics a video, such as F1 of pooled counts or the mean inte
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from pointvideo.report.metrics import Pool
 
 Verdict = Literal["REPRODUCED", "INCONCLUSIVE", "DIFFERENT"]
 SEEDS_FOR_A_VERDICT = 3
+CHUNK = 1000  # resamples at a time
 VIDEOS_FOR_A_VERDICT = 6  # with five, all differences have one sign by chance in 2 / 2^5 = 6 % of all cases
 
 
@@ -138,8 +141,7 @@ def bootstrap_contrast(
             raise ValueError(f"rows must be {shape} on the same {videos} videos, found {table.shape}")
     if resamples < 1:
         raise ValueError(f"resamples is {resamples}, expected at least 1")
-    generator = np.random.default_rng(seed)
-    by_video = None
+    generator, times = _draws(videos, resamples, seed)
     if pool is None:
         shares = tables
         by_video = sum(weight * table.mean(axis=0) for weight, table in zip(weights, tables, strict=True))
@@ -148,18 +150,34 @@ def bootstrap_contrast(
         shares = [pseudo_values(table, pool) for table in tables]
         estimate = _pooled(np.ones((1, videos)), tables, weights, pool).item()
     drawn = np.empty(resamples)
-    for start in range(0, resamples, 1000):
-        stop = min(start + 1000, resamples)
-        times = generator.multinomial(videos, np.full(videos, 1 / videos), size=stop - start)
-        if pool is None:
-            drawn[start:stop] = times @ by_video / videos
-        else:
-            drawn[start:stop] = _pooled(times.astype(np.float64), tables, weights, pool)
+    for start in range(0, resamples, CHUNK):
+        part = times[start : start + CHUNK].astype(np.float64)
+        values = part @ by_video / videos if pool is None else _pooled(part, tables, weights, pool)
+        drawn[start : start + CHUNK] = values
     for weight, table in zip(weights, shares, strict=True):
         if (variance := seed_variance(table)) > 0:
             drawn += weight * math.sqrt(variance / len(table)) * generator.standard_t(len(table) - 1, resamples)
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Contrast(estimate, Interval(float(low), float(high)), min(len(table) for table in tables), videos)
+
+
+def _draws(videos: int, resamples: int, seed: int) -> tuple[np.random.Generator, Integer[np.ndarray, "draws videos"]]:
+    """How often each video is in each resample, and the generator as it is after drawing them."""
+    times, state = _drawn_videos(videos, resamples, seed)
+    generator = np.random.default_rng(seed)
+    generator.bit_generator.state = state
+    return generator, times
+
+
+@functools.lru_cache(maxsize=4)  # a table judges many claims on the same videos; drawing costs more than all else
+def _drawn_videos(videos: int, resamples: int, seed: int) -> tuple[np.ndarray, Mapping[str, Any]]:
+    generator = np.random.default_rng(seed)
+    times = np.empty((resamples, videos), dtype=np.min_scalar_type(videos))
+    for start in range(0, resamples, CHUNK):
+        stop = min(start + CHUNK, resamples)
+        times[start:stop] = generator.multinomial(videos, np.full(videos, 1 / videos), size=stop - start)
+    times.setflags(write=False)
+    return times, generator.bit_generator.state
 
 
 def _pooled(
@@ -169,9 +187,11 @@ def _pooled(
     pool: Pool,
 ) -> Float[np.ndarray, " draws"]:
     """The contrast where video j counts ``times[:, j]`` times."""
+    every = np.concatenate(list(itertools.chain.from_iterable(tables)), axis=1)  # one product for all rows and seeds
+    sums = np.split(times @ every, sum(map(len, tables)), axis=1)
+    values = iter([pool(part) for part in sums])
     return sum(
-        weight / len(table) * sum(pool(times @ seed) for seed in table)
-        for weight, table in zip(weights, tables, strict=True)
+        weight * sum(next(values) for _ in table) / len(table) for weight, table in zip(weights, tables, strict=True)
     )
 
 
