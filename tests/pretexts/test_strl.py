@@ -23,6 +23,13 @@ STILL = SpatialViews(
 )
 
 
+def test_the_released_ranges_are_stronger():
+    mild, strong = SpatialViews(), SpatialViews.as_released()
+    for name in ("crop", "cut_out", "shift", "drop_out", "tilt_degrees"):
+        assert getattr(strong, name) > getattr(mild, name)
+    assert strong.scale[0] < mild.scale[0] and strong.scale[1] > mild.scale[1]
+
+
 def recipe(**changes) -> STRLPretrain:
     return STRLPretrain(
         **{"backbone": BACKBONE, "data": DATA, "training": TRAINING, "hidden": 32, "projection": 16} | changes

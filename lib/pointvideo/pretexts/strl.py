@@ -4,10 +4,10 @@ The online network (backbone, maximum over the clip, projector, predictor) sees 
 network (the moving average of backbone and projector) makes of the other (:mod:`pointvideo.losses.strl`).
 
 Huang, Xie, Zhu, Zhu, "Spatio-temporal self-supervised representation learning for 3D point clouds", ICCV 2021. Theirs:
-two temporally different views, spatial augmentation of each, BYOL's networks and schedule, the augmentation's ranges
-(released code) unless a comment says otherwise. Ours, as C2P does not say how it applied STRL to videos: a view is a
-clip, not a frame; one draw of the augmentation holds for all frames of a clip; coordinates keep the recipe's unit where
-the source brings every cloud into the unit ball.
+two temporally different views, the kinds of spatial augmentation of each, BYOL's networks and schedule. Ours, as C2P
+does not say how it applied STRL to videos: a view is a clip, not a frame; one draw of the augmentation holds for all
+frames of a clip, and is milder; coordinates keep the recipe's unit where the source brings every cloud into the unit
+ball.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class STRLPretrain:
     # most frames between the two clips' starts, None for anywhere in the video; the source takes adjacent frames
     offset: int | None = None
     shortest: float = 0.5  # a video with one start only gives two runs of at least this share of it, stretched
-    momentum: float = 0.996  # of the target network at the start (BYOL); rises to 1 along half a cosine
+    # of the target network at the start (BYOL); rises to 1 along half a cosine. A pre-training of a few hundred updates
+    # wants less, 0.95: the target must have time to follow
+    momentum: float = 0.996
     hidden: int = 4096  # of projector and predictor (BYOL)
     projection: int = 256  # outputs of both (BYOL)
     norm: Literal["batch", "layer"] = "batch"  # in both; "layer" for batches of a few clips

@@ -1,6 +1,6 @@
 """STRL's views: which frames two clips of one video take, and the spatial augmentation of each.
 
-Huang et al., ICCV 2021, section 3.2; ranges as in the released code, which are not all the text's.
+Huang et al., ICCV 2021, section 3.2. The kinds of augmentation are theirs.
 """
 
 from __future__ import annotations
@@ -60,20 +60,31 @@ def stretched(frames: FrameBatch, which: np.ndarray, inside: np.ndarray, shortes
 
 @dataclass(frozen=True)
 class SpatialViews:
-    """What is drawn for each clip. Shares of a length mean the clip's bounding box, over all its frames."""
+    """What is drawn for each clip. Shares of a length mean the clip's bounding box, over all its frames.
 
-    crop: float = 0.5  # probability that only a box of the clip is seen
+    The defaults are milder than the source's ranges (:meth:`as_released`), which are made for scans of rooms: of a
+    person or a hand that acts, a crop takes away what the clip is about.
+    """
+
+    crop: float = 0.0  # probability that only a box of the clip is seen
     crop_sides: tuple[float, float] = (0.6, 1.0)  # the box's side along x; y and z by the aspect ratio (released: 1.1)
     crop_aspect: tuple[float, float] = (0.75, 1.33)
-    cut_out: float = 0.5  # probability that a box is missing
+    cut_out: float = 0.0  # probability that a box is missing
     cut_out_sides: tuple[float, float] = (0.3, 0.6)
     least: float = 0.25  # share of every frame's points that crop and cut-out leave; released: a number of points
-    scale: tuple[float, float] = (0.8, 1.25)
+    scale: tuple[float, float] = (0.9, 1.1)
     turn_degrees: float = 10.0  # largest angle about the vertical axis (y)
-    tilt_degrees: float = 10.0  # about each horizontal axis; released: 10 about all three, clipped normal
-    shift: float = 0.1  # largest translation
+    tilt_degrees: float = 3.0  # about each horizontal axis
+    shift: float = 0.05  # largest translation
     jitter: float = 0.01  # standard deviation, in half the box's longest side; cut at five times it
-    drop_out: float = 0.875  # largest share of the points that are replaced by copies of others
+    drop_out: float = 0.5  # largest share of the points that are replaced by copies of others
+
+    @classmethod
+    def as_released(cls) -> SpatialViews:
+        """The ranges of the authors' code; uniform angles stand for its clipped normal ones."""
+        return cls(
+            crop=0.5, cut_out=0.5, scale=(0.8, 1.25), turn_degrees=10.0, tilt_degrees=10.0, shift=0.1, drop_out=0.875
+        )
 
     def __post_init__(self):
         for name in ("crop", "cut_out", "least", "drop_out"):
