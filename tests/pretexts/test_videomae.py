@@ -28,6 +28,7 @@ def recipe(**changes) -> VideoMAEPretrain:
             "data": DATA,
             "training": TRAINING,
             "patches": 8,
+            "hidden": 0.75,
             "patch_points": 6,
             "frames": 3,
             "decoder": DECODER,
