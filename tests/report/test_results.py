@@ -42,6 +42,23 @@ def test_the_end_convention_matters():
     assert per_video([result], "f1@50:open")[0].tolist() == [[[1, 1, 1]]]
 
 
+def test_clips_of_one_sequence_stay_together():
+    record = made_up_segmentation("k", sequences=4)
+    result, names = record["result"], {}
+    for place, name in enumerate(list(result["labels"])):  # four clips are two sequences: of three clips and of one
+        names[name] = name if place == 3 else "long" + (f"@{150 * place}" if place else "")
+    for kind in ("labels", "predictions"):
+        result[kind] = {names[name]: runs for name, runs in result[kind].items()}
+    result["last"] |= {"sequences": 2, "sequences_total": 3}
+    found = result_from_record(record)
+    assert (found.last.videos, found.last.available) == (2, 3)
+    for name in ("accuracy", "edit", "f1@25"):
+        table, videos, pool = per_video([found], name)
+        assert videos == ("long", "sequence 003")
+        assert float(pool(table[0].sum(axis=0))) == pytest.approx(found.last.value(name))
+    assert per_video([found], "accuracy")[0][0, :, 1].tolist() == [3, 1]
+
+
 def test_semantic_segmentation_is_recomputed_from_its_counts():
     record = made_up_semantic("k", sequences=4)
     result = result_from_record(record)

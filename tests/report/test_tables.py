@@ -264,6 +264,13 @@ def test_few_sequences_are_said_to_be_few():
     assert table.rows[2].verdict.startswith("over from scratch: INCONCLUSIVE")
 
 
+def test_sequences_that_are_too_short_are_counted():
+    records = [made_up_segmentation("k")]
+    records[0]["result"]["last"]["sequences_total"] = 15
+    table = build_table("Table 1", ["as-pptr-c2p"], {"as-pptr-c2p": records}, resamples=20)
+    assert table.rows[0].note == "12 of 15 sequences long enough"
+
+
 def test_a_simulated_table_of_segmentation_shows_no_reported_number():
     table, _ = action_table(source="simulated", dataset="hand_object")
     printed = [cell.printed for line in table.rows for cell in line.row.printed.values()]

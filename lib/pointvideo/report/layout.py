@@ -107,8 +107,11 @@ class TableRow:
         notes = [f"code has moved on since {commit}" for commit in commits]
         if not self.row.printed and self.row.because:
             notes.append(self.row.because)
-        if self.results and self.results[0].last.videos < VIDEOS_FOR_A_VERDICT:
-            notes.append(f"{self.results[0].last.videos} {UNITS[self.row.task]} are too few for a verdict")
+        scored = self.results[0].last if self.results else None
+        if scored and self.row.task != "recognition" and scored.videos < scored.available:
+            notes.append(f"{scored.videos} of {scored.available} sequences long enough")
+        if scored and scored.videos < VIDEOS_FOR_A_VERDICT:
+            notes.append(f"{scored.videos} {UNITS[self.row.task]} are too few for a verdict")
         return "; ".join(notes)
 
 

@@ -88,6 +88,12 @@ def metric_of_column(column: str) -> str:
     return _COLUMNS.get(column, f"iou:{column}")
 
 
+def mean_of_counts(sums: Float[np.ndarray, "*draws 2"]) -> Float[np.ndarray, "*draws"]:
+    """The mean share of clips from (sum of shares, clips)."""
+    total, clips = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
+    return np.asarray(total / clips)
+
+
 def f1_of_counts(sums: Float[np.ndarray, "*draws 3"]) -> Float[np.ndarray, "*draws"]:
     """F1 from (true positives, false positives, misses); 0 where nothing is right."""
     positives, false, missed = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)

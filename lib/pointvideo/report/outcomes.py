@@ -17,6 +17,7 @@ from pointvideo.report.metrics import (
     Pool,
     f1_of_counts,
     iou_of_counts,
+    mean_of_counts,
     miou_of_counts,
     place_of_class,
 )
@@ -54,7 +55,8 @@ class Recognition:
 
 @dataclass(frozen=True)
 class ActionSegmentation:
-    """One label a frame, run-length coded, for every sequence."""
+    """One label a frame, run-length coded, for every sequence, or for every clip of one that is longer: ``name`` and
+    ``name@start``. A sequence's clips stay together, since they are no more independent than its frames."""
 
     predictions: Mapping[str, Runs]
     labels: Mapping[str, Runs]
@@ -70,13 +72,20 @@ class ActionSegmentation:
             raise ValueError(f"sequence {video!r}: {len(predicted)} predicted labels for {len(truth)} frames")
         return predicted, truth
 
-    def statistics(self, metric: Metric, run: str) -> tuple[dict[str, float | tuple[int, ...]], Pool | None]:
-        """Shares a sequence for accuracy and edit, counts a sequence for F1."""
+    def statistics(self, metric: Metric, run: str) -> tuple[dict[str, float | tuple[float | int, ...]], Pool | None]:
+        """Shares a sequence for accuracy and edit (their sum and number where a sequence has several clips), counts a
+        sequence for F1."""
         name = metric.name.removesuffix(OPEN)
         if name not in ("accuracy", "edit", *OVERLAPS):
             raise ValueError(f"run {run} is action segmentation and has no metric {metric.name!r}")
-        found = self._open if metric.last_frame_open else self._closed
-        return {video: values[name] for video, values in found.items()}, f1_of_counts if name in OVERLAPS else None
+        clips: dict[str, list] = {}
+        for clip, values in (self._open if metric.last_frame_open else self._closed).items():
+            clips.setdefault(re.sub(r"@\d+$", "", clip), []).append(values[name])
+        if name in OVERLAPS:
+            return {video: tuple(map(sum, zip(*counts, strict=True))) for video, counts in clips.items()}, f1_of_counts
+        if all(len(shares) == 1 for shares in clips.values()):
+            return {video: shares[0] for video, shares in clips.items()}, None
+        return {video: (sum(shares), len(shares)) for video, shares in clips.items()}, mean_of_counts
 
     @functools.cached_property
     def _closed(self) -> dict[str, dict]:
@@ -87,7 +96,7 @@ class ActionSegmentation:
         return self._by_sequence(last_frame_open=True)
 
     def _by_sequence(self, *, last_frame_open: bool) -> dict[str, dict]:
-        """Sequence -> metric -> its statistics."""
+        """Clip -> metric -> its statistics."""
         if set(self.predictions) != set(self.labels):
             raise ValueError(
                 f"{len(set(self.predictions) ^ set(self.labels))} sequences have predictions or labels, expected both"

@@ -46,24 +46,22 @@ class Score:
 
 @dataclass(frozen=True)
 class SegmentalScore:
-    """Action segmentation of ``videos`` sequences: frame accuracy, edit score, F1 at overlaps of 10, 25 and 50 %."""
+    """Action segmentation of ``videos`` of the ``available`` test sequences; f1: at overlaps of 10, 25 and 50 %."""
 
     accuracy: float
     edit: float
     f1: tuple[float, ...]
     videos: int
+    available: int
     epoch: int | None = None
 
     def __post_init__(self) -> None:
-        if len(self.f1) != len(OVERLAPS) or self.videos < 1:
-            raise ValueError(f"a score needs 3 values of F1 and a sequence, found {len(self.f1)} and {self.videos}")
+        if len(self.f1) != len(OVERLAPS) or not 1 <= self.videos <= self.available:
+            raise ValueError(
+                f"a score needs 3 values of F1 and a sequence, found {len(self.f1)}, {self.videos} of {self.available}"
+            )
         for name in ("accuracy", "edit", *OVERLAPS):
             _share(name, self.value(name))
-
-    @property
-    def available(self) -> int:
-        """Every sequence is scored."""
-        return self.videos
 
     def value(self, name: str) -> float:
         """The metric of that name; ``ValueError`` for one of another task."""
@@ -76,27 +74,26 @@ class SegmentalScore:
 
 @dataclass(frozen=True)
 class SemanticScore:
-    """Semantic segmentation of ``videos`` sequences. iou: of each of ``classes``, None for one that does not count."""
+    """Semantic segmentation of ``videos`` of the ``available`` test sequences.
+
+    iou: of each of ``classes``, None for one that does not count.
+    """
 
     miou: float
     iou: tuple[float | None, ...]
     classes: tuple[str, ...]
     videos: int
+    available: int
     epoch: int | None = None
 
     def __post_init__(self) -> None:
-        if len(self.iou) != len(self.classes) or self.videos < 1:
+        if len(self.iou) != len(self.classes) or not 1 <= self.videos <= self.available:
             raise ValueError(
                 f"a score needs one IoU a class and a sequence, found {len(self.iou)} for {len(self.classes)} classes, "
-                f"{self.videos} sequences"
+                f"{self.videos} of {self.available} sequences"
             )
         for name, value in (("miou", self.miou), *zip(self.classes, self.iou, strict=True)):
             _share(name, 0.0 if value is None else value)
-
-    @property
-    def available(self) -> int:
-        """Every sequence is scored."""
-        return self.videos
 
     def value(self, name: str) -> float | None:
         """The metric of that name, None for a class that does not count; ``ValueError`` for one of another task."""
@@ -122,12 +119,15 @@ def recognition_score(found: Mapping[str, Any], available: int) -> Score:
 def segmental_score(found: Mapping[str, Any]) -> SegmentalScore:
     """From a record."""
     f1 = tuple(float(value) for value in found["f1"])
-    return SegmentalScore(
-        float(found["accuracy"]), float(found["edit"]), f1, int(found["sequences"]), found.get("epoch")
-    )
+    return SegmentalScore(float(found["accuracy"]), float(found["edit"]), f1, *_sequences(found), found.get("epoch"))
 
 
 def semantic_score(found: Mapping[str, Any], classes: tuple[str, ...]) -> SemanticScore:
     """From a record."""
     iou = tuple(None if value is None else float(value) for value in found["iou"])
-    return SemanticScore(float(found["miou"]), iou, classes, int(found["sequences"]), found.get("epoch"))
+    return SemanticScore(float(found["miou"]), iou, classes, *_sequences(found), found.get("epoch"))
+
+
+def _sequences(found: Mapping[str, Any]) -> tuple[int, int]:
+    """Scored ones and all of the test split, of which those shorter than the clip are not scored."""
+    return int(found["sequences"]), int(found.get("sequences_total", found["sequences"]))
