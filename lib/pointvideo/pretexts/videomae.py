@@ -57,8 +57,7 @@ class VideoMAEPretrain:
     data: ClipData = ClipData()
     training: Training = Training(epochs=100)
     patches: int = 64  # a clip; Point-MAE has 64 in a cloud of 1024 points
-    # share of the patches that is hidden, VideoMAE's; Point-MAE's is 0.6. A pre-training of a few hundred updates wants a
-    # third of the rate that suits C2P, or its fine-tuning starts behind one from scratch
+    # share of the patches that is hidden, VideoMAE's; Point-MAE's is 0.6
     hidden: float = 0.9
     patch_points: int = 32  # points predicted of each hidden patch in each frame, as in Point-MAE
     frames: int = 4  # frames of a clip whose hidden patches are predicted
