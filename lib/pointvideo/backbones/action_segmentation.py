@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from .p4transformer import P4Transformer, P4TransformerSize
+from .p4transformer import P4Transformer, P4TransformerSize, check_time_unit
 from .pptr import PPTr, PPTrSize
 from .sizes import TransformerSize, TubeSize
 from .tokens import Tokens, pool_tokens
@@ -72,6 +72,11 @@ class PPTrActionSegmentationSize(PPTrSize):
 
     tube: TubeSize = EVERY_FRAME
     transformer: TransformerSize = TRANSFORMER
+    time_unit: float = 1.0  # as P4Transformer's
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_time_unit(self)
 
     def build(self) -> PPTrActionSegmentation:
         """A freshly initialised backbone."""

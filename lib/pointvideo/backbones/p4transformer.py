@@ -21,12 +21,23 @@ class P4TransformerSize:
     tube: TubeSize = TubeSize()
     transformer: TransformerSize = TransformerSize(width=1024, depth=5, heads=8, head_width=128, hidden=2048)
     embedding_relu: bool = False
+    # output frames in one unit of the positional embedding's t; 1 as released, where 150 frames drown coordinates
+    time_unit: float = 1.0
 
     name = "P4Transformer"
+
+    def __post_init__(self):
+        check_time_unit(self)
 
     def build(self) -> P4Transformer:
         """A freshly initialised backbone."""
         return P4Transformer(self)
+
+
+def check_time_unit(size) -> None:
+    """Refuse a size whose ``time_unit`` is not above 0."""
+    if not size.time_unit > 0:
+        raise ValueError(f"{type(size).__name__}.time_unit: got {size.time_unit!r}, expected a number above 0")
 
 
 class P4Transformer(nn.Module):
@@ -48,11 +59,10 @@ class P4Transformer(nn.Module):
         self.transformer = Transformer(*size.transformer.arguments())
 
     def embed(self, xyz: Float[Tensor, "batch frames points 3"]) -> Tokens:
-        """Tubes plus positional embedding of (x, y, z, t), t = 1, 2, … counted in output frames."""
+        """Tubes plus positional embedding of (x, y, z, t), t = 1, 2, … counted in output frames, over ``time_unit``."""
         anchors, features = self.tube(xyz)
         time = torch.arange(1, anchors.shape[1] + 1, dtype=anchors.dtype, device=anchors.device)
-        if not self.clock:
-            time = torch.zeros_like(time)
+        time = time / self.size.time_unit if self.clock else torch.zeros_like(time)
         place = torch.cat([anchors, time[None, :, None, None].expand(*anchors.shape[:3], 1)], dim=-1)
         return Tokens(anchors, features + self.position(place))
 

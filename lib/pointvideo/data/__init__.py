@@ -20,6 +20,15 @@ STAND_INS = {
     "synthia4d": "street",
 }
 WORLDS = ("people", "hand_object", "street")
+# How large a stand-in is: as a rule, and with "-small" behind its name. A world that is asked for by its own name has
+# its own defaults. Where actions are the task, the head's camera reads to arm's length (metres), so that the few points
+# that small networks see are of hands and things.
+NEAR = 1.1
+SIZES = {
+    "hoi4d_action": ({"sequences": 480, "points": 512}, {"sequences": 24, "points": 256}),
+    "hoi4d_semantic": ({"sequences": 200, "points": 1024}, {"sequences": 24, "points": 512}),
+    "synthia4d": ({"frames": 40, "points": 4096}, {"frames": 12, "points": 1024, "weathers": 1}),
+}
 
 
 def resolve(name: str, progress: bool = True) -> Store:
@@ -59,18 +68,21 @@ def resolve(name: str, progress: bool = True) -> Store:
             return Store.open(recorded / plain)
         if (recorded / plain).is_dir():
             return prepare(plain, recorded / plain, progress=progress)
-    return _world(STAND_INS.get(plain, plain), name.endswith(SMALL), progress)
+    return _world(plain, name.endswith(SMALL), progress)
 
 
 def _world(name: str, small: bool, progress: bool) -> Store:
+    """The world that stands in for set ``name``, or world ``name``."""
+    from dataclasses import replace
+
     from pointvideo.data.prepare import locked, store_path
     from pointvideo.data.simulate import hand_object, people, street
 
-    make = {"people": people.make, "hand_object": hand_object.make, "street": street.make}[name]
-    sizes = {
-        "hand_object": {"sequences": 24, "points": 512},
-        "street": {"frames": 12, "points": 1024, "weathers": 1},
-    }.get(name, {})
-    path = store_path(name + SMALL * (small and bool(sizes)))
+    make = {"people": people.make, "hand_object": hand_object.make, "street": street.make}[STAND_INS.get(name, name)]
+    size = dict(SIZES[name][small]) if name in SIZES else {}
+    if name == "hoi4d_action":
+        size["noise"] = replace(hand_object.HEAD_NOISE, farthest=NEAR)
+    # people are one world under both names, as large as MSR-Action3D
+    path = store_path("people" if name == "msr_action3d" else name + SMALL * (small and bool(size)))
     with locked(path):
-        return make(path, progress=progress, **(sizes if small else {}))
+        return make(path, progress=progress, **size)
