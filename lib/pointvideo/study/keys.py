@@ -26,17 +26,18 @@ def recipe_dict(recipe: Any) -> dict[str, Any]:
     """
     if not dataclasses.is_dataclass(recipe) or isinstance(recipe, type):
         raise ValueError(f"recipe: found {type(recipe).__name__}, expected a dataclass instance")
-    return _plain(recipe, type(recipe).__name__)
+    return plain(recipe, type(recipe).__name__)
 
 
-def _plain(value: Any, where: str) -> Any:
+def plain(value: Any, where: str) -> Any:
+    """A recipe's value as plain JSON data; ``where`` it stands, for the error."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field.name for field in dataclasses.fields(value) if field.compare]
         return {"kind": type(value).__name__} | {
-            name: _plain(getattr(value, name), f"{where}.{name}") for name in fields if name != "kind"
+            name: plain(getattr(value, name), f"{where}.{name}") for name in fields if name != "kind"
         }
     if isinstance(value, tuple):
-        return [_plain(item, f"{where}[{position}]") for position, item in enumerate(value)]
+        return [plain(item, f"{where}[{position}]") for position, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"recipe field {where}: found {value}, expected a finite number")
     if value is None or isinstance(value, (str, bool, int, float)):

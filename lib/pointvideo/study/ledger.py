@@ -4,6 +4,7 @@
 profiles (one JSON file a record, in a folder of the repository) are read as well, and never written through.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pointvideo.study.files import write_text
-from pointvideo.study.keys import recipe_dict
+from pointvideo.study.keys import plain, recipe_dict
 
 Record = dict[str, Any]
 REQUIRED = ("key", "recipe", "dataset", "sources", "torch", "seconds", "result")
@@ -120,7 +121,42 @@ def _read(path: Path) -> Record:
 
 
 def newest_of_recipe(records: list[Record], recipe: Any, *, but: str | None = None) -> Record | None:
-    """The last of the records, oldest first, whose recipe is this one; see `Ledger.find_by_recipe`."""
+    """The last of the records, oldest first, whose recipe is this one; see `Ledger.find_by_recipe`.
+
+    A field that recipes have got since a record was written counts as being at its default there, which stands for
+    what was done before: a default that does anything else would need another name.
+    """
     wanted = recipe if isinstance(recipe, dict) else recipe_dict(recipe)
-    fitting = [record for record in records if record["key"] != but and record["recipe"] == wanted]
+    later = {} if isinstance(recipe, dict) else defaults(recipe)
+    fitting = [record for record in records if record["key"] != but and _same(record["recipe"], wanted, later)]
     return fitting[-1] if fitting else None
+
+
+def defaults(recipe: Any) -> dict[str, dict[str, Any]]:
+    """Kind of each dataclass in a recipe -> its fields that have a default, as a recipe's dictionary holds them."""
+    found: dict[str, dict[str, Any]] = {}
+    for part in _parts(recipe):
+        given = {field.name: field.default for field in dataclasses.fields(part)}
+        found[type(part).__name__] = {
+            name: plain(value, name) for name, value in given.items() if value is not dataclasses.MISSING
+        }
+    return found
+
+
+def _parts(value: Any):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield value
+        for field in dataclasses.fields(value):
+            yield from _parts(getattr(value, field.name))
+
+
+def _same(found: Any, wanted: Any, later: dict[str, dict[str, Any]]) -> bool:
+    if not isinstance(found, dict) or not isinstance(wanted, dict) or found.get("kind") != wanted.get("kind"):
+        return found == wanted
+    if not found.keys() <= wanted.keys():
+        return False
+    known = later.get(wanted.get("kind"), {})
+    return all(
+        _same(found[name], value, later) if name in found else name in known and known[name] == value
+        for name, value in wanted.items()
+    )

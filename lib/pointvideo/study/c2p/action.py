@@ -37,6 +37,7 @@ class Sizes:
     seeds: tuple[int, ...]
     label_percents: tuple[int, ...]  # shares of Table 6
     primitives: int = 8  # PPTr's, a frame; must divide its anchors
+    time_unit: float = 1.0  # frames; see P4TransformerSize
     videos: int | None = None
 
 
@@ -54,6 +55,7 @@ _SIZES = {
         points=128,
         tube=replace(EVERY_FRAME, radius=0.3, neighbours=16),
         primitives=2,
+        time_unit=30.0,
         transformer=TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64),
         predictor_hidden=64,
         pretrain=small_training(epochs=2, clips_per_video=1, batch=8),
@@ -68,7 +70,8 @@ _SIZES = {
         points=256,
         tube=replace(EVERY_FRAME, radius=0.3),
         primitives=4,
-        transformer=TransformerSize(width=64, depth=2, heads=2, head_width=32, hidden=128),
+        time_unit=30.0,
+        transformer=TransformerSize(width=64, depth=1, heads=2, head_width=32, hidden=128),
         predictor_hidden=256,
         pretrain=small_training(epochs=20, clips_per_video=1, batch=8),
         finetune=small_training(epochs=20, clips_per_video=1, batch=8),
@@ -134,8 +137,10 @@ def backbone_size(profile: str, backbone: str) -> PPTrActionSegmentationSize | P
         raise ValueError(f"backbone: got {backbone!r}, expected one of {', '.join(BACKBONES)}")
     chosen = sizes(profile)
     if backbone == "pptr":
-        return PPTrActionSegmentationSize(chosen.tube, chosen.transformer, primitives=chosen.primitives)
-    return P4ActionSegmentationSize(chosen.tube, chosen.transformer)
+        return PPTrActionSegmentationSize(
+            chosen.tube, chosen.transformer, primitives=chosen.primitives, time_unit=chosen.time_unit
+        )
+    return P4ActionSegmentationSize(chosen.tube, chosen.transformer, time_unit=chosen.time_unit)
 
 
 def clip_data(profile: str) -> ClipData:
