@@ -1,8 +1,10 @@
-"""Where paper, released code and this project differ, and the switch that brings each behaviour back."""
+"""Where paper, released code and this project differ, and the switch that brings each behaviour back; by what it is
+about: a part of the method, a task, the baselines, how numbers are made."""
 
 from __future__ import annotations
 
 import functools
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from importlib import resources
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import pandas
 
 HEADER = ("subject", "paper", "released code", "ours", "switch", "expected effect")
+KINDS = ("paper and code differ", "the paper is silent", "the code is not released", "neither says")
+_CELL = "text-align:left;vertical-align:top;padding:6px 10px;border-bottom:1px solid #ddd;color:#222"
+_SMALL = "font-size:85%;color:#555"
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Deviation:
 
     statement: what it is about. paper, code, ours: what each does. switch: the argument that chooses.
     expected_effect: on the result, as far as can be said beforehand. test: the file that pins our behaviour, empty
-    where nothing runs.
+    where nothing runs. group: what it is about.
     """
 
     id: str
@@ -33,6 +38,18 @@ class Deviation:
     switch: str
     expected_effect: str
     test: str = ""
+    group: str = ""
+
+    @property
+    def kind(self) -> str:
+        """One of :data:`KINDS`: who of paper and released code says what is done."""
+        silent, absent = self.paper.startswith("Not stated"), self.code.startswith("Not released")
+        return KINDS[silent + 2 * absent]
+
+    @property
+    def switched(self) -> bool:
+        """Whether an argument brings another behaviour back."""
+        return self.switch != "none"
 
 
 @functools.cache
@@ -45,11 +62,12 @@ def deviations(paper: str) -> tuple[Deviation, ...]:
     ]
     if paper not in known:
         raise ValueError(f"no deviations on file for paper {paper!r}; there is: {', '.join(known)}")
-    names = {entry.name for entry in fields(Deviation)}
-    for entry in known[paper]:
-        if unknown := set(entry) - names:
-            raise ValueError(f"deviation {entry.get('id')!r} has unknown fields {', '.join(sorted(unknown))}")
-    return tuple(Deviation(**entry) for entry in known[paper])
+    names = {entry.name for entry in fields(Deviation)} - {"group"}
+    for entries in known[paper].values():
+        for entry in entries:
+            if unknown := set(entry) - names:
+                raise ValueError(f"deviation {entry.get('id')!r} has unknown fields {', '.join(sorted(unknown))}")
+    return tuple(Deviation(**entry, group=group) for group, entries in known[paper].items() for entry in entries)
 
 
 def deviation(paper: str, identifier: str) -> Deviation:
@@ -86,6 +104,33 @@ class DeviationsTable:
         title = f"{len(self)} places where paper, released code and this project differ"
         return html_details(title, html_table(f"{self.paper.upper()} deviations", HEADER, self.body))
 
+    def by_group(self) -> dict[str, DeviationsTable]:
+        """One table a group, in order."""
+        groups = dict.fromkeys(entry.group for entry in self)
+        return {
+            group: DeviationsTable(self.paper, tuple(entry for entry in self if entry.group == group))
+            for group in groups
+        }
+
+    def to_page(self) -> str:
+        """For reading, not folded: paper, released code and ours side by side as HTML; beneath a subject what is
+        expected of it, beneath ours its switch and its test."""
+        head = "".join(f'<th style="{_CELL};border-bottom:2px solid #888">{name}</th>' for name in HEADER[:4])
+        lines = []
+        for entry in self:
+            below = [f"switch: {entry.switch}"] * entry.switched + [f"test: {entry.test}"] * bool(entry.test)
+            cells = (
+                f"<b>{html.escape(entry.statement)}</b>{_small(f'expected: {entry.expected_effect}')}",
+                html.escape(entry.paper),
+                html.escape(entry.code),
+                html.escape(entry.ours) + "".join(map(_small, below)),
+            )
+            lines.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
+        return (
+            '<table style="border-collapse:collapse;font-size:88%;background:#fff;table-layout:fixed;width:100%">'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        )
+
     def to_markdown(self) -> str:
         return markdown_table(HEADER, self.body)
 
@@ -98,3 +143,7 @@ class DeviationsTable:
 def deviations_table(paper: str, *ids: str) -> DeviationsTable:
     """The deviations of a paper, or only those named, ready to be shown as a cell's last value."""
     return DeviationsTable(paper, tuple(deviation(paper, name) for name in ids) if ids else deviations(paper))
+
+
+def _small(text: str) -> str:
+    return f'<div style="{_SMALL};overflow-wrap:anywhere">{html.escape(text)}</div>'
