@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from benchmarks.runner import Gate, grow, run_case
 from pointvideo.data.layout import cache_dir
 from pointvideo.kernels.dispatch import specified
 from pointvideo.report import speed
-from pointvideo.report.stamps import current_commit, save_figure
+from pointvideo.report.stamps import Stamp, current_commit, read_stamp, save_figure
 from pointvideo.study.runner import project_root
 
 HEAD = f"    {'against':22}{'ours, ms':>11}{'theirs, ms':>12}{'CPU':>9}{'wall':>9}   wanted"
@@ -31,6 +32,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="NAME", help="cases whose title holds NAME")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch and of the kernels (default 2)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: figures/bench/<device>")
+    parser.add_argument(
+        "--merge", action="store_true", help="put the rows of --only into the committed results and leave the others"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, three rounds, no comparison with targets")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     parser.add_argument("--budget", type=float, default=6.0, help="seconds that the rounds of a case take (default 6)")
@@ -38,6 +42,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     for name in ("rounds", "threads"):
         if getattr(options, name) < 1:
             parser.error(f"--{name}: got {getattr(options, name)}, expected at least 1")
+    if options.merge and (options.only is None or options.quick):
+        parser.error("--merge: expected with --only and without --quick; a whole run writes everything anew")
     if specified():
         parser.error("POINTVIDEO_KERNELS: got 'specification', expected the fast kernels, whose speed is measured")
     return options
@@ -53,11 +59,11 @@ def chosen(only: str | None, quick: bool) -> list[Case]:
 
 
 def folder_for(options: argparse.Namespace, device: str) -> Path:
-    """Where results go: a partial or quick run never writes over the committed ones."""
+    """Where results go: a partial or quick run never writes over the committed ones, unless it is to be merged."""
     if options.output is not None:
         return options.output
     name = re.sub(r"[^a-z0-9]+", "-", torch.cuda.get_device_name().lower()).strip("-") if device == "cuda" else "cpu"
-    whole = not options.quick and options.only is None
+    whole = not options.quick and (options.only is None or options.merge)
     return (project_root() / "figures" if whole else cache_dir()) / "bench" / name
 
 
@@ -87,6 +93,7 @@ def run_all(options: argparse.Namespace, device: str, machine: Machine) -> tuple
     """The rows of all chosen cases, and whether all gates were passed."""
     print(f"{machine}\n{HEAD}")
     rows, passed = [], True
+    busy = beside_others()
     rounds = min(3, options.rounds) if options.quick else options.rounds
     for case in chosen(options.only, options.quick):
         print(case.title(quick=options.quick), flush=True)
@@ -95,9 +102,35 @@ def run_all(options: argparse.Namespace, device: str, machine: Machine) -> tuple
             with_memory=not options.quick,
         )  # fmt: skip
         say(several)
-        rows += several
+        rows += [row | {"note": "; ".join(filter(None, (row["note"], busy)))} for row in several]
         passed &= good
     return rows, passed
+
+
+def beside_others() -> str:
+    """What to say about the processes that have been running here, before any call of ours; nothing if the machine is
+    calm."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    return f"{speed.BESIDE}, load {load:.1f} on {cores} cores" if load > 0.3 * cores else ""
+
+
+def merged(path: Path, rows: list[dict]) -> list[dict]:
+    """The rows at ``path`` with those of the cases measured now in place of theirs, all in the plan's order."""
+    kept = speed.read_rows(path) if path.is_file() else []
+    now = {(row["operator"], row["shape"]) for row in rows}
+    every = [row for row in kept if (row["operator"], row["shape"]) not in now] + rows
+    plan = {(case.operator, case.shape.format(**case.sizes)): place for place, case in enumerate(CASES)}
+    known = [row for row in every if (row["operator"], row["shape"]) in plan]
+    return sorted(known, key=lambda row: plan[row["operator"], row["shape"]])
+
+
+def extended(path: Path, only: str, stamp: Stamp) -> Stamp:
+    """The stamp of the results at ``path``, if there are any, and in it under "merged" that of what was measured now."""
+    if not path.is_file():
+        return stamp
+    old = read_stamp(path)
+    now = {"commit": stamp.commit, "device": stamp.device, "seconds": stamp.seconds, **stamp.parameters}
+    return replace(old, parameters={**old.parameters, "merged": {**old.parameters.get("merged", {}), only: now}})
 
 
 def grow_all(options: argparse.Namespace, device: str, machine: Machine) -> tuple[list[dict], bool]:
@@ -150,14 +183,18 @@ def main(arguments: list[str] | None = None) -> int:
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     machine = measure(device, megabytes=48 if options.quick else 256)
     rows, passed = run_all(options, device, machine)
-    growth, grown = grow_all(options, device, machine)
-    kernels = profile(machine) if device == "cuda" and not options.quick else []
+    growth, grown = ([], True) if options.merge else grow_all(options, device, machine)
+    kernels = profile(machine) if device == "cuda" and not options.quick and not options.merge else []
     seconds = time.perf_counter() - start
     folder = folder_for(options, device)
+    if options.merge:
+        rows = merged(folder / speed.RATIOS, rows)
     roofs = {"gb_per_s": machine.bandwidth / 1e9, "gflop_per_s": machine.peak / 1e9}
     pages = os.environ.get("THP_MEM_ALLOC_ENABLE") == "1"
     about = {"rounds": options.rounds, "roofs": roofs, "large_pages": pages}
     stamp = speed.speed_stamp(machine.device, threads=machine.threads, seconds=seconds, quick=options.quick, **about)
+    if options.merge:
+        stamp = extended(folder / speed.RATIOS, options.only, stamp)
     write(folder, rows, growth, kernels, stamp)
     print(f"{seconds:.0f} s; written: {folder}" + ("" if passed and grown else "; an equality FAILED, see above"))
     return 0 if passed and grown else 1

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from benchmarks import plain
 from pointvideo.backbones import P4DConv, Tokens
 
 
@@ -68,6 +69,21 @@ class AuthorsP4DConv(P4DConv):
         to_features = None if features is None else self.feature.linear.weight
         weight = self.displacement.linear.weight
         return Tokens(anchors, tube_convolution(xyz, anchors, index, source, weight, features, to_features))
+
+
+class SearchingAuthorsP4DConv(AuthorsP4DConv):
+    """The same with its anchors and neighbours found frame by frame in plain torch: all of it runs without CUDA."""
+
+    def tubes(self, xyz: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        source = self.windows(xyz.shape[1], xyz.device)
+        count, anchors, index = xyz.shape[2] // self.spatial_stride, [], []
+        for window in source.tolist():
+            centre = xyz[:, window[len(window) // 2]]
+            chosen = plain.sample_farthest_points(centre, count)
+            anchors.append(centre.gather(1, chosen[..., None].expand(-1, -1, 3)))
+            found = [plain.ball_query(xyz[:, frame], anchors[-1], self.radius, self.neighbours) for frame in window]
+            index.append(torch.stack(found, dim=2))
+        return torch.stack(anchors, dim=1), torch.stack(index, dim=1), source
 
 
 def make_authors(model: torch.nn.Module) -> torch.nn.Module:

@@ -84,7 +84,8 @@ class Bench:
 
     work: from our result (None where no contender is compared with it) the bytes that must move (input, output and
     what backward keeps, once each) and the float operations (adds, multiplies, comparisons) of one call as the
-    specification makes it; a kernel that avoids some may come out above the machine's peak.
+    specification makes it; a kernel that avoids some may come out above the machine's peak. training: where ours is
+    part of a training step, the whole step, whose memory is measured in its place.
     """
 
     ours: Call
@@ -92,6 +93,7 @@ class Bench:
     checks: tuple[Check, ...]
     work: Callable[[Any], tuple[float, float]]
     note: str = ""
+    training: Call | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import operators, step, tubes
+from benchmarks import operators, segmentation, step, tubes
 from benchmarks.case import Case
 from benchmarks.operators import AUTHORS, PLAIN
 
@@ -12,6 +12,9 @@ CLOUDS = ((192, 1024, 32), (192, 1024, 512), (24, 2048, 64), (3, 16384, 1024), (
 TUBE = {"batch": 4, "frames": 24, "points": 1024, "anchors": 32, "neighbours": 32}
 SMALL_TUBE = {"batch": 2, "frames": 4, "points": 128, "anchors": 8, "neighbours": 8, "channels": 32}
 TUBES = "{batch} × {frames} × {points}"
+SEQUENCE = {"batch": 1, "frames": 150, "points": 2048}
+SMALL_SEQUENCE = {"batch": 1, "frames": 6, "points": 256, "width": 32, "depth": 1}
+SEGMENTING = "{name} for action segmentation, forward + backward"
 
 CASES = (
     *(
@@ -69,6 +72,18 @@ CASES = (
         "P4Transformer, training step", step.training_step, "{batch} × {frames} × {points}, width {width}",
         {"batch": 4, "frames": 24, "points": 2048, "width": 1024, "depth": 5},
         {"batch": 2, "frames": 6, "points": 256, "width": 32, "depth": 2}, {PLAIN: 3.0},
+    ),
+    *(
+        Case(
+            SEGMENTING.format(name=name), make, TUBES + ", width {width}", {**SEQUENCE, "width": width, "depth": depth},
+            SMALL_SEQUENCE, {AUTHORS: 10.0},
+        )
+        for name, make, width, depth in (
+            ("P4Transformer", segmentation.p4transformer, 2048, 5),
+            ("P4Transformer", segmentation.p4transformer, 64, 1),
+            ("PPTr", segmentation.pptr_wide, 2048, 5),
+            ("PPTr", segmentation.pptr, 64, 1),
+        )
     ),
 )  # fmt: skip
 

@@ -56,17 +56,20 @@ def extra_bytes(call: Callable[[], Any], device: str | torch.device = "cpu") -> 
 
 
 def measure_here(title: str, quick: bool, device: str = "cpu") -> dict[str, float | None]:
-    """MiB of "ours" and of each contender in plain torch of the case with this title, in this process."""
+    """MiB of "ours" and of each contender in plain torch of the case with this title, in this process; for a training
+    step also the most that the "process" held until then, weights, optimiser and libraries included."""
     from benchmarks.cases import CASES
     from benchmarks.operators import AUTHORS, PLAIN
 
     case = next(case for case in CASES if case.title(quick=quick) == title)
     warm = case.make(device=device, **case.pick(True))
     calls = {name: warm.contenders[name].make() for name in (AUTHORS, PLAIN) if name in warm.contenders}
-    for call in (warm.ours, *calls.values()):
+    for call in (warm.training or warm.ours, *calls.values()):
         call()
     bench = case.make(device=device, **case.pick(quick))
-    found = {"ours": extra_bytes(bench.ours, device)}
+    found = {"ours": extra_bytes(bench.training or bench.ours, device)}
+    if bench.training is not None and torch.device(device).type == "cpu" and found["ours"] is not None:
+        found["process"] = float(_high_water())
     for name in calls:
         found[name] = extra_bytes(bench.contenders[name].make(), device)
     return {name: None if value is None else value / MIB for name, value in found.items()}
@@ -78,7 +81,7 @@ def measure(title: str, *, quick: bool, threads: int, device: str = "cpu") -> di
     root = Path(__file__).resolve().parents[1]
     path = os.pathsep.join([str(root / "lib"), str(root), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        command, cwd=root, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=600
+        command, cwd=root, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=1800
     )
     if done.returncode != 0:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])

@@ -117,7 +117,8 @@ def run_case(
     for name, contender in wanted.items():
         target = None if quick else (case.cuda_targets if device == "cuda" else case.targets).get(name)
         saved = "above the roof: most of the arithmetic is avoided" if least > mine.wall else ""
-        note = "; ".join(filter(None, (bench.note, contender.note, saved)))
+        whole = f"a training step's process holds {peaks['process']:.0f} MiB" if peaks.get("process") else ""
+        note = "; ".join(filter(None, (bench.note, contender.note, saved, whole)))
         row = common | {"contender": name, "target": target, "note": note}
         if name in times:
             theirs = times[name]

@@ -19,7 +19,7 @@ from pointvideo.study.runner import store_of
 from benchmarks.training_step import stepper
 torch.set_num_threads(int(sys.argv[1]))
 torch.manual_seed(0)
-job = c2p.finetune("laptop", "pptr", 24, pretrained=False).job(store_of("msr_action3d"))
+job = c2p.recognition.finetune("laptop", "pptr", 24).job(store_of("msr_action3d"))
 step = stepper(job, job.module, job.batch(0, 0))
 step()
 times = []

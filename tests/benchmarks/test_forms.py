@@ -26,7 +26,7 @@ def gradients_of(layer: P4DConv, *inputs: torch.Tensor) -> list[torch.Tensor]:
     return [features, *torch.autograd.grad(features, list(layer.parameters()), gradient)]
 
 
-@pytest.mark.parametrize("form", [authors.AuthorsP4DConv, plain.PlainP4DConv])
+@pytest.mark.parametrize("form", [authors.AuthorsP4DConv, authors.SearchingAuthorsP4DConv, plain.PlainP4DConv])
 def test_layer_of_coordinates_equals_ours_with_gradient(form):
     clips = moving(2, 6, 64)
     ours, theirs = (gradients_of(layer_of(kind, 0), clips) for kind in (P4DConv, form))

@@ -4,18 +4,21 @@ import csv
 import json
 import math
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 import benchmarks.__main__ as command
-from benchmarks import peers
+from benchmarks import memory, peers
 from benchmarks.case import Bench, Case, Check, Contender, difference
+from benchmarks.cases import CASES
 from benchmarks.machine import Machine, measure
 from benchmarks.memory import extra_bytes
 from benchmarks.runner import grow, run_case
 from benchmarks.timing import interleave
 from pointvideo.report.speed import COLUMNS, GROWTH_COLUMNS, read_rows
+from pointvideo.report.stamps import read_stamp
 
 MACHINE = Machine("a machine", 1, bandwidth=1e10, peak=1e11)
 
@@ -196,6 +199,46 @@ def test_the_command_writes_tables_and_figures_with_stamps(one_case, tmp_path, c
     stamp = json.loads((tmp_path / "ratios.csv.json").read_text())
     assert stamp["device"] == "a machine" and stamp["parameters"]["quick"] is True
     assert "plain torch" in capsys.readouterr().out
+
+
+def test_rows_measured_now_take_the_place_of_their_own_and_of_no_other(monkeypatch, tmp_path, capsys):
+    def make(device, numbers):
+        bench = doubling(device, numbers)
+        return Bench(bench.ours, {"plain torch": bench.contenders["sum"]}, bench.checks, bench.work)
+
+    def plan(*names):
+        monkeypatch.setattr(command, "CASES", tuple(replace(case_of(make), operator=name) for name in names))
+
+    monkeypatch.setattr(command, "GROWTH", {})
+    monkeypatch.setattr(command, "measure", lambda *_, **__: MACHINE)
+    monkeypatch.setattr(memory, "measure", lambda *_, **__: {"ours": 1.0})
+    place = ["--threads", "1", "--device", "cpu", "--rounds", "1", "--output", str(tmp_path)]
+    plan("first", "gone", "last")
+    assert command.main(place) == 0
+    before = {row["operator"]: row for row in read_rows(tmp_path / "ratios.csv")}
+    plan("first", "middle", "last")
+    assert command.main([*place, "--only", "middle", "--merge"]) == 0
+    after = read_rows(tmp_path / "ratios.csv")
+    assert [row["operator"] for row in after] == ["first", "middle", "last"]
+    assert after[0] == before["first"] and after[2] == before["last"]
+    assert command.main([*place, "--only", "last", "--merge"]) == 0
+    again = read_rows(tmp_path / "ratios.csv")
+    assert again[:2] == after[:2] and again[2] != after[2] and len(again) == 3
+    assert set(read_stamp(tmp_path / "ratios.csv").parameters["merged"]) == {"middle", "last"}
+    torch.set_num_threads(1)
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["--merge"])
+
+
+def test_a_training_step_is_what_has_its_memory_measured(monkeypatch):
+    case = next(case for case in CASES if "PPTr for action segmentation" in case.operator)
+    found = memory.measure(case.title(quick=True), quick=True, threads=1)
+    if found["ours"] is None:
+        pytest.skip("needs Linux: the peak of the resident set is read from /proc")
+    assert 100 < found["process"] < 4096 and found["process"] > found["ours"]
+    monkeypatch.setattr(memory, "measure", lambda *_, **__: {"ours": 2.0, "process": 1234.0})
+    rows, passed = run_case(case, MACHINE, rounds=1, budget=0.1, quick=True)
+    assert passed and all("process holds 1234 MiB" in row["note"] for row in rows)
 
 
 def test_the_command_fails_where_an_equality_fails(one_case, tmp_path, capsys):

@@ -69,6 +69,13 @@ def test_table_has_a_line_for_each_input_and_says_what_missed(tmp_path):
     assert "<table" in SpeedTable(tuple(ROWS)).to_html()
 
 
+def test_the_sentence_below_names_every_commit_and_what_was_measured_beside_other_processes(tmp_path):
+    busy = row_of(operator="chamfer", commit="fedcba9876", note="measured beside other processes, load 2.0 on 2 cores")
+    write(tmp_path, [*ROWS, busy])
+    last = speed_section(tmp_path).splitlines()[-1]
+    assert "commits 0123456, fedcba9)" in last and last.endswith("With other processes on the machine: chamfer.")
+
+
 def test_what_is_missing_or_of_another_form_is_refused(tmp_path):
     with pytest.raises(ValueError, match="make bench"):
         speed_section(tmp_path)

@@ -73,6 +73,7 @@ TEXTS = {
 RATIOS, GROWTH, KERNELS = "ratios.csv", "growth.csv", "step_kernels.csv"
 OWN_COLUMNS = ("plain torch", "authors' form")  # contenders with a column of their own; the others share one
 AGAINST = (*(f"against {name}" for name in OWN_COLUMNS), "against peers")
+BESIDE = "measured beside other processes"  # in the note of a row
 HEADER = ("operator", "input", "ours, ms", *AGAINST, "of the roof", "extra MiB")
 
 
@@ -150,13 +151,18 @@ def ratio(row: Row | None) -> str:
 
 def origin(rows: Sequence[Row]) -> str:
     """One sentence: what was measured where."""
-    row = rows[0]
+    places: dict[str, dict[str, None]] = {}
+    for row in rows:
+        commit = row["commit"].removesuffix("+changes")[:7]
+        places.setdefault(f"{row['device']}, torch {row['torch']}", {})[commit] = None
+    where = "; ".join(f"{at}, commit{'s'[: len(several) - 1]} {', '.join(several)}" for at, several in places.items())
+    if "(CUDA)" in where:
+        return f"Best times on the device ({where})."
+    busy = ", ".join(dict.fromkeys(row["operator"] for row in rows if BESIDE in row["note"]))
+    busy = f" With other processes on the machine: {busy}." if busy else ""
     return (
-        f"Best CPU times of calls paired in one process ({row['device']}, torch {row['torch']}, commit "
-        f"{row['commit'][:7]}); in brackets the ratio wanted. The roof: "
-        "memory bandwidth or multiply-adds, measured in the same run. Extra MiB: peak memory beyond the result."
-        if "(CUDA)" not in row["device"]
-        else f"Best times on the device ({row['device']}, torch {row['torch']}, commit {row['commit'][:7]})."
+        f"Best CPU times of calls paired in one process ({where}); in brackets the ratio wanted. The roof: memory bandwidth or multiply-adds, measured in the same run. Extra MiB: "
+        f"peak memory beyond the result, for networks that of a whole training step.{busy}"
     )
 
 
