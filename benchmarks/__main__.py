@@ -125,7 +125,7 @@ def merged(path: Path, rows: list[dict]) -> list[dict]:
 
 
 def extended(path: Path, only: str, stamp: Stamp) -> Stamp:
-    """The stamp of the results at ``path``, if there are any, and in it under "merged" that of what was measured now."""
+    """The stamp of the results at ``path``, if there are any, with that of what was measured now under "merged"."""
     if not path.is_file():
         return stamp
     old = read_stamp(path)

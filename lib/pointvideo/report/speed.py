@@ -161,8 +161,9 @@ def origin(rows: Sequence[Row]) -> str:
     busy = ", ".join(dict.fromkeys(row["operator"] for row in rows if BESIDE in row["note"]))
     busy = f" With other processes on the machine: {busy}." if busy else ""
     return (
-        f"Best CPU times of calls paired in one process ({where}); in brackets the ratio wanted. The roof: memory bandwidth or multiply-adds, measured in the same run. Extra MiB: "
-        f"peak memory beyond the result, for networks that of a whole training step.{busy}"
+        f"Best CPU times of calls paired in one process ({where}); in brackets the ratio wanted. The roof: memory "
+        "bandwidth or multiply-adds, measured in the same run. Extra MiB: peak memory beyond the result, for networks "
+        f"that of a whole training step.{busy}"
     )
 
 
