@@ -252,7 +252,7 @@ def test_wrong_numbers_are_refused(wrong, message, tmp_path):
 
 
 def test_unknown_drives_are_refused():
-    with pytest.raises(ValueError, match="layout is 3, expected one of 1, 2, 4, 5, 6"):
+    with pytest.raises(ValueError, match="layout is 3, expected one of 1, 2, 4, 5, 6, 7"):
         street.record(3, "SPRING")
     with pytest.raises(ValueError, match="weather 'HAIL' is unknown, expected one of: SPRING, SUMMER"):
         street.record(1, "HAIL")

@@ -16,7 +16,11 @@ from .pyramid import PointPyramid, PyramidSize
 from .sizes import TransformerSize, TubeSize
 from .tokens import Tokens, pool_clip, pool_tokens
 
+# what a pre-training may train
+BackboneSize = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
+
 __all__ = [
+    "BackboneSize",
     "BallSegmentation",
     "BallSegmentationSize",
     "P4ActionSegmentation",

@@ -27,7 +27,7 @@ NEAR = 1.1
 SIZES = {
     "hoi4d_action": ({"sequences": 480, "points": 512}, {"sequences": 24, "points": 256}),
     "hoi4d_semantic": ({"sequences": 200, "points": 1024}, {"sequences": 24, "points": 512}),
-    "synthia4d": ({"frames": 40, "points": 4096}, {"frames": 12, "points": 1024, "weathers": 1}),
+    "synthia4d": ({"frames": 40, "points": 4096, "tests": 4}, {"frames": 12, "points": 1024, "weathers": 1, "tests": 3}),
 }
 
 
@@ -54,7 +54,8 @@ def resolve(name: str, progress: bool = True) -> Store:
         if not count.isdecimal():
             raise StoreError(f"{name}{fitted}{count}: expected a whole number of primitives behind {fitted!r}")
         # planes are thick by 0.1 of what networks are given: metres, or MSR-Action3D's 300 depth counts
-        growing = PlaneGrowing(divisor=300 if name.startswith("msr_action3d") else 1)
+        counts = STAND_INS.get(set_of(name), set_of(name)) == "people"
+        growing = PlaneGrowing(divisor=300 if counts else 1)
         return prepare_primitives(resolve(name, progress), int(count), growing, progress=progress)
     plain = set_of(name)
     known = sorted({*STAND_INS, *WORLDS})

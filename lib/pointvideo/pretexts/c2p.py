@@ -17,14 +17,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ..backbones import (
-    BallSegmentationSize,
-    P4SegmentationSize,
-    P4TransformerSize,
-    PPTrActionSegmentationSize,
-    PPTrSize,
-    RunSegmentationSize,
-)
+from ..backbones import BackboneSize, P4SegmentationSize, P4TransformerSize, PPTrActionSegmentationSize, PPTrSize
 from ..data.augment import Augment
 from ..data.clips import FrameBatch
 from ..data.layout import set_of
@@ -35,7 +28,6 @@ from ..stream import ClipData, ClipStream, arguments
 from .probes import collapse_probe
 from .views import Camera, Trajectory, partial_view, random_view
 
-Backbone = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
 CLOCKED = (P4TransformerSize, PPTrActionSegmentationSize)  # with the frame number in their positional embedding
 VIEWS = ("complete", "partial", "random")
 
@@ -47,7 +39,7 @@ class C2PPretrain:
     entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.c2p", "pointvideo.study.trainer")
     pretraining: ClassVar[bool] = True
 
-    backbone: Backbone = PPTrSize()
+    backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()
     training: Training = Training(epochs=100)
     loss: C2PLoss = C2PLoss()

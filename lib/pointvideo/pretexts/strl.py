@@ -20,13 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..backbones import (
-    BallSegmentationSize,
-    P4SegmentationSize,
-    P4TransformerSize,
-    PPTrSize,
-    RunSegmentationSize,
-)
+from ..backbones import BackboneSize, PPTrSize
 from ..data.clips import FrameBatch, sample_indices
 from ..data.store import Store
 from ..losses.strl import ema_momentum, ema_update, strl_loss
@@ -36,8 +30,6 @@ from .candidates import candidates
 from .probes import collapse_probe
 from .strl_views import SpatialViews, other_starts, stretched
 
-Backbone = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
-
 
 @dataclass(frozen=True)
 class STRLPretrain:
@@ -46,7 +38,7 @@ class STRLPretrain:
     entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.strl", "pointvideo.study.trainer")
     pretraining: ClassVar[bool] = True
 
-    backbone: Backbone = PPTrSize()
+    backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()  # of each of the two clips
     training: Training = Training(epochs=100)
     views: SpatialViews = SpatialViews()

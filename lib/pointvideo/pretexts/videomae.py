@@ -22,16 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..backbones import (
-    BallSegmentationSize,
-    P4SegmentationSize,
-    P4TransformerSize,
-    PPTrSize,
-    RunSegmentationSize,
-    Tokens,
-    TransformerSize,
-    pool_tokens,
-)
+from ..backbones import BackboneSize, PPTrSize, Tokens, TransformerSize, pool_tokens
 from ..backbones.transformer import Transformer
 from ..data.augment import Augment, apply
 from ..data.clips import FrameBatch, sample_indices
@@ -43,8 +34,6 @@ from .candidates import candidates, take_frames
 from .probes import collapse_probe
 from .tubes import divide, hidden_points, visible_points
 
-Backbone = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
-
 
 @dataclass(frozen=True)
 class VideoMAEPretrain:
@@ -53,7 +42,7 @@ class VideoMAEPretrain:
     entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.videomae", "pointvideo.study.trainer")
     pretraining: ClassVar[bool] = True
 
-    backbone: Backbone = PPTrSize()
+    backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()
     training: Training = Training(epochs=100)
     patches: int = 64  # a clip; Point-MAE has 64 in a cloud of 1024 points

@@ -6,8 +6,9 @@ distance to four times the wanted number of points, of which farthest point samp
 are metres, y up. Static surfaces are drawn once a town, moving ones once an object; every frame thins anew.
 
 As in the official lists, layouts 1, 2 and 4 are for training, 05-FOG for validation, 06-SPRING and 06-SUNSET for
-testing. Every drive is a pure function of (seed, layout, weather, frames, points): a world of fewer weathers is a part
-of a larger one.
+testing; a world may have more towns for testing (7, 8, …), since two drives through one town make no interval. Every
+drive is a pure function of (seed, layout, weather, frames, points): a world of fewer weathers or towns is a part of a
+larger one.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ TRAINING = {  # layout -> its weathers, in the order in which a growing world ta
     4: ("FALL", "NIGHT", "SOFTRAIN", "SPRING", "SUNSET", "SUMMER", "FOG", "WINTER", "RAIN", "DAWN", "HEAVYRAIN"),
 }
 HELD_OUT = ((5, "FOG", "validation"), (6, "SPRING", "test"), (6, "SUNSET", "test"))
-LAYOUTS = (1, 2, 4, 5, 6)
+MOST_TESTS = 8  # towns 6 to 13
+LAYOUTS = (1, 2, 4, 5, *range(6, 6 + MOST_TESTS))
 CANDIDATES = 4  # points that the first thinning leaves for each that the second keeps
 FIELDS = {
     "xyz": {"dtype": "float32", "shape": [3], "unit": "metres in the world, y up"},
@@ -165,6 +167,7 @@ def make(
     frames: int = 40,
     points: int = 4096,
     weathers: int = 4,
+    tests: int = 1,
     progress: bool = True,
 ) -> Store:
     """Build the ``street`` world, or open it where it is already built.
@@ -176,6 +179,7 @@ def make(
     frames : length of every drive, 5 frames a second.
     points : points a frame (Synthia 4D: 16,384).
     weathers : drives through each of the three training towns, 1 to 11.
+    tests : towns for testing, 1 to 8, each in SPRING and SUNSET.
 
     A sequence is called after layout and weather (``01-SPRING``), its label is the weather, its subject the layout.
     Fields ``xyz``, ``rgb``, ``semantic`` (12 classes and ``Void``) and, one a frame, ``centre``. An interrupted call is
@@ -183,15 +187,18 @@ def make(
     for numbers out of range, StoreError where the store cannot be written.
     """
     _check(seed=seed, frames=frames, points=points, weathers=weathers)
+    if isinstance(tests, bool) or not isinstance(tests, int) or not 1 <= tests <= MOST_TESTS:
+        raise ValueError(f"tests is {tests!r}, expected a whole number from 1 to {MOST_TESTS}")
     world = {
         "seed": int(seed),
         "frames": int(frames),
         "points": int(points),
         "weathers": int(weathers),
+        "tests": int(tests),
         "source": _source_digest(),
     }
     digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
-    size = f"{frames}x{points}x{weathers}"
+    size = f"{frames}x{points}x{weathers}x{tests}"
     path = Path(path) if path is not None else cache_dir() / "stores" / f"street-seed{seed}-{size}-{digest[:8]}"
     built = _open_built(path, digest)
     if built is not None:
@@ -210,6 +217,7 @@ def make(
     )
     todo = [(layout, name, "train") for layout, names in TRAINING.items() for name in names[:weathers]]
     todo += HELD_OUT
+    todo += [(6 + town, weather, "test") for town in range(1, tests) for weather in ("SPRING", "SUNSET")]
     with writer:
         for layout, weather, split in tqdm(todo, desc="simulating street", unit="drive", disable=not progress):
             name = f"{layout:02d}-{weather}"

@@ -7,7 +7,7 @@ authors' model sizes, ``paper`` their schedule as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,9 +24,15 @@ def of_profile(known: Mapping[str, Sizes], profile: str) -> Sizes:
     return known[profile]
 
 
-def small_training(epochs: int, clips_per_video: int, batch: int) -> Training:
+def check_backbone(backbone: str, known: Iterable[str]) -> None:
+    """Refuse a backbone that a table does not have."""
+    if backbone not in (names := tuple(known)):
+        raise ValueError(f"backbone: got {backbone!r}, expected one of {', '.join(names)}")
+
+
+def small_training(epochs: int, clips_per_video: int, batch: int, rate: float = 1e-3) -> Training:
     """AdamW with a cosine and a tenth of the epochs as warm-up: what learns fast where the authors' SGD has no time."""
-    optimiser = Optimiser("adamw", 1e-3, 0.05, warmup_epochs=epochs / 10, schedule="cosine")
+    optimiser = Optimiser("adamw", rate, 0.05, warmup_epochs=epochs / 10, schedule="cosine")
     return Training(epochs=epochs, batch=batch, clips_per_video=clips_per_video, optimiser=optimiser)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from ...backbones import BallSegmentationSize, P4SegmentationSize, PyramidSize, TransformerSize
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
-from ...tasks.semantic_segmentation import HOI4D_AUGMENT, HOI4D_SEMANTIC, SegmentPoints
-from .action import CAMERA
+from ...tasks.semantic_segmentation import HOI4D_SEMANTIC, SegmentPoints
+from .action import PRETRAIN_AUGMENT, camera
 from .methods import Pretrain, pretraining
-from .profiles import of_profile, small_training
+from .profiles import check_backbone, of_profile, small_training
 
 CLASSES = 49
 PRETRAIN_FRAMES, PRETRAIN_STEP, PRETRAIN_HOP = 10, 2, 3  # section 4.3: sequences of 10; released: frames 3d, 3d + 2, …
@@ -31,6 +31,7 @@ class Sizes:
     evaluate_every: int
     evaluate_hop: int | None
     seeds: tuple[int, ...]
+    stored: int = 8192  # points of a frame of the set, which the moving camera looks at
     videos: int | None = None
 
 
@@ -84,6 +85,7 @@ _SIZES = {
         evaluate_every=3,
         evaluate_hop=50,
         seeds=(0,),
+        stored=512,
         videos=16,
     ),
     "laptop": Sizes(
@@ -92,11 +94,12 @@ _SIZES = {
         pretrain_points=512,
         backbones=small_backbones((32, 32, 64, 64), radius=0.1, neighbours=16),
         predictor_hidden=256,
-        pretrain=small_training(epochs=8, clips_per_video=2, batch=8),
-        finetune=small_training(epochs=15, clips_per_video=3, batch=8),
-        evaluate_every=5,
+        pretrain=small_training(epochs=3, clips_per_video=1, batch=4),
+        finetune=small_training(epochs=12, clips_per_video=1, batch=2, rate=2e-3),
+        evaluate_every=6,
         evaluate_hop=25,
         seeds=(0, 1, 2),
+        stored=1024,
     ),
     "gpu": Sizes(
         dataset="hoi4d_semantic",
@@ -140,6 +143,7 @@ def clip_data(profile: str) -> ClipData:
 def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: int = 0) -> Pretrain:
     """A pre-training on clips of ten frames; ``method`` is "c2p", "strl" or "videomae"."""
     chosen = sizes(profile)
+    check_backbone(backbone, chosen.backbones)
     data = replace(
         clip_data(profile), frames=PRETRAIN_FRAMES, step=PRETRAIN_STEP, hop=PRETRAIN_HOP, points=chosen.pretrain_points
     )
@@ -149,13 +153,14 @@ def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: in
         "training": chosen.pretrain,
         "seed": seed,
     }
-    c2p = {"camera": CAMERA, "augment": HOI4D_AUGMENT}
-    return pretraining(method, shared, chosen.predictor_hidden, c2p=c2p, videomae={"augment": HOI4D_AUGMENT})
+    c2p = {"camera": camera(chosen.stored), "augment": PRETRAIN_AUGMENT}
+    return pretraining(method, shared, chosen.predictor_hidden, c2p=c2p, videomae={"augment": PRETRAIN_AUGMENT})
 
 
 def finetune(profile: str, backbone: str = "pptr", method: str = "scratch", seed: int = 0) -> SegmentPoints:
     """Semantic segmentation from scratch or from the weights of a pre-training, else the same."""
     chosen = sizes(profile)
+    check_backbone(backbone, chosen.backbones)
     return SegmentPoints(
         backbone=chosen.backbones[backbone],
         data=clip_data(profile),

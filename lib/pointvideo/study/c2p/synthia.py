@@ -10,13 +10,14 @@ from ...pretexts.views import Camera, Trajectory
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...tasks.semantic_segmentation import SYNTHIA4D, SYNTHIA_AUGMENT, SegmentPoints
+from .action import PRETRAIN_AUGMENT
 from .profiles import of_profile, small_training
 from .semantic import small_pyramid
 
 PRETRAIN_FRAMES = 12  # section 4.4: a full turn in steps of 30 degrees
 # Not published for Synthia: from outside the crop of 25 m around the car, a little above, wide enough to see all of it.
-TRAJECTORY = Trajectory.around(radius=50.0, elevation_degrees=20.0)
-CAMERA = Camera(focal=60.0, width=96, height=64, tolerance=0.5)
+TRAJECTORY = Trajectory.around(radius=50.0, elevation_degrees=-20.0)  # y is up
+CAMERA = Camera(focal=40.0, width=64, height=48, tolerance=0.5)
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ _SIZES = {
         pretrain_points=512,
         backbone=_small((32, 32, 64, 64), neighbours=16),
         predictor_hidden=256,
-        pretrain=small_training(epochs=10, clips_per_video=16, batch=8),
-        finetune=small_training(epochs=15, clips_per_video=20, batch=4),
-        evaluate_every=5,
+        pretrain=small_training(epochs=5, clips_per_video=8, batch=4),
+        finetune=small_training(epochs=12, clips_per_video=8, batch=2, rate=2e-3),
+        evaluate_every=6,
         evaluate_hop=4,
         seeds=(0, 1, 2),
     ),
@@ -115,7 +116,7 @@ def pretrain(profile: str, seed: int = 0) -> C2PPretrain:
         training=chosen.pretrain,
         trajectory=TRAJECTORY,
         camera=CAMERA,
-        augment=SYNTHIA_AUGMENT,
+        augment=PRETRAIN_AUGMENT,
         predictor_hidden=chosen.predictor_hidden,
         seed=seed,
     )
