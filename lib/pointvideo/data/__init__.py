@@ -27,7 +27,10 @@ NEAR = 1.1
 SIZES = {
     "hoi4d_action": ({"sequences": 480, "points": 512}, {"sequences": 24, "points": 256}),
     "hoi4d_semantic": ({"sequences": 200, "points": 1024}, {"sequences": 24, "points": 512}),
-    "synthia4d": ({"frames": 40, "points": 4096, "tests": 4}, {"frames": 12, "points": 1024, "weathers": 1, "tests": 3}),
+    "synthia4d": (
+        {"frames": 40, "points": 4096, "tests": 4},
+        {"frames": 12, "points": 1024, "weathers": 1, "tests": 3},
+    ),
 }
 
 
