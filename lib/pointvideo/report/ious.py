@@ -3,12 +3,13 @@ the function."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pointvideo.report.layout import Table, TableRow
-from pointvideo.report.metrics import same_class
+from pointvideo.report.metrics import place_of_class, same_class
 from pointvideo.report.runs import method_of
 from pointvideo.report.style import MARKERS, PAGE, PALETTE, colour, panels
 
@@ -16,17 +17,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_class_ious(table: Table, *, printed: bool = False) -> Figure:
+def draw_class_ious(table: Table, *, printed: bool = False, only: Sequence[str] | None = None) -> Figure:
     """One line a class, a mark a row of the table: the mean over seeds, with a dash a seed.
 
     printed: also the paper's number of each row, a small cross in the row's colour; only a recorded table has any. A
-    row whose method another row has already is hollow. A class that does not count stays empty. ``ValueError`` without
-    a run of semantic segmentation.
+    row whose method another row has already is hollow. A class that does not count stays empty. only: the classes to
+    draw, in this order; all without. ``ValueError`` without a run of semantic segmentation.
     """
     run = [line for line in table.rows if line.results]
     if table.task != "semantic segmentation" or not run:
         raise ValueError(f"table {table.title!r} has no run of semantic segmentation to draw classes of")
-    classes = run[0].results[0].last.classes
+    every = run[0].results[0].last.classes
+    classes = every if only is None else tuple(every[place_of_class(name, every)] for name in only)
     figure, axes = panels(1, width=PAGE, ratio=(1.0 + 0.26 * len(classes)) / PAGE)
     spread = np.linspace(-0.24, 0.24, len(run)) if len(run) > 1 else [0.0]
     seen: set[str] = set()
@@ -34,7 +36,7 @@ def draw_class_ious(table: Table, *, printed: bool = False) -> Figure:
         name = method_of(line.row.id)
         face = {"markerfacecolor": "white"} if name in seen else {}
         seen.add(name)
-        for place, values in enumerate(_shares(line, classes)):
+        for place, values in enumerate(_shares(line, every, classes)):
             if values:
                 height = place + shift
                 if len(values) > 1:
@@ -60,9 +62,9 @@ def draw_class_ious(table: Table, *, printed: bool = False) -> Figure:
     return figure
 
 
-def _shares(line: TableRow, classes: tuple[str, ...]) -> list[list[float]]:
+def _shares(line: TableRow, every: tuple[str, ...], classes: tuple[str, ...]) -> list[list[float]]:
     found = [result.last.iou for result in line.results]
-    return [[100 * run[place] for run in found if run[place] is not None] for place in range(len(classes))]
+    return [[100 * run[place] for run in found if run[place] is not None] for place in map(every.index, classes)]
 
 
 def _printed(line: TableRow, of_class: str) -> float | None:

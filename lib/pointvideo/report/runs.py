@@ -31,7 +31,7 @@ METHODS = {  # as pictures call them
     "variant": "C2P, varied",
 }
 _WORDS = {name.lower().replace(" ", "-"): name for name in METHODS}
-VARIANTS = ("window", "head", "heads", "released", "gradient", "negatives", "norm")
+VARIANTS = ("window", "head", "heads", "released", "gradient", "negatives", "norm", "clock")
 
 
 def method_of(row_id: str) -> str:
@@ -115,7 +115,7 @@ def draw_curves(pairs: Mapping[str, Mapping[str, Records]], name: str = "accurac
         above.legend()
         below.set(xlabel="epoch", xlim=(0, None), ylim=(0, 100))
         below.xaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].set(ylabel="training loss", ylim=(0, None))
+    axes[0, 0].set(ylabel="training loss", ylim=(0, 1.05 * axes[0, 0].get_ylim()[1]))
     axes[1, 0].set_ylabel(label or "test videos right, %")
     return figure
 
