@@ -8,7 +8,6 @@ large.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -72,9 +71,7 @@ def work(model: FrameClassifier, batch: int, frames: int, points: int) -> tuple[
     return 3 * 4.0 * every, operations + 8.0 * slots * width
 
 
-def learning(
-    size_of: type, wanted: Collection[str], device, batch: int, frames: int, points: int, width: int, depth: int
-) -> Bench:
+def learning(size_of: type, device, batch: int, frames: int, points: int, width: int, depth: int) -> Bench:
     """Forward and backward of a network for action segmentation; the memory is that of a whole training step."""
     tube = replace(EVERY_FRAME, radius=radius_holding(points, IN_BALL))
     torch.manual_seed(0)
@@ -100,12 +97,12 @@ def learning(
 
     contenders = {
         name: Contender(
-            lambda kind=FORMS[name]: learner(form(kind), clips, labels),
+            lambda kind=kind: learner(form(kind), clips, labels),
             tolerance=1e-3,
-            agree=partial(agree, FORMS[name]),
+            agree=partial(agree, kind),
             note="" if name == AUTHORS else "neighbours in plain torch: the authors' search needs CUDA",
         )
-        for name in wanted
+        for name, kind in FORMS.items()
     }
     return Bench(
         ours=learner(model, clips, labels),
@@ -116,6 +113,5 @@ def learning(
     )
 
 
-p4transformer = partial(learning, P4ActionSegmentationSize, (AUTHORS, SEARCHING))
-pptr = partial(learning, PPTrActionSegmentationSize, (AUTHORS, SEARCHING))
-pptr_wide = partial(learning, PPTrActionSegmentationSize, (AUTHORS,))  # minutes a call, of which search is a second
+p4transformer = partial(learning, P4ActionSegmentationSize)
+pptr = partial(learning, PPTrActionSegmentationSize)
