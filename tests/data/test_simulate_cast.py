@@ -6,7 +6,7 @@ import pytest
 from pointvideo.data.layout import Camera
 from pointvideo.data.simulate.body import BOX, CAPSULE, ELLIPSOID, Solids
 from pointvideo.data.simulate.cast import cast
-from pointvideo.data.simulate.sensor import METRES_PER_COUNT, Noise, Pose, _windows, film
+from pointvideo.data.simulate.sensor import METRES_PER_COUNT, Noise, Pose, film, pixel_windows
 
 SMALL = Camera(width=40, height=30, focal=35.0, centre_u=20.0, centre_v=15.0)
 TINY = Camera(width=24, height=18, focal=21.0, centre_u=12.0, centre_v=9.0)
@@ -29,7 +29,7 @@ def one_solid(kind, linear, offset, start=1.0, end=1.0, length=1.0):
 def cast_one(solids, camera=SMALL, whole_image=False):
     shape = (camera.height, camera.width)
     depth, solid, normal = np.empty(shape), np.empty(shape, np.int16), np.zeros((*shape, 3))
-    window = _windows(solids, solids.linear[None], solids.offset[None], camera)[0]
+    window = pixel_windows(solids, solids.linear[None], solids.offset[None], camera)[0]
     if whole_image:
         window = np.array([[0, camera.width, 0, camera.height]])
     cast(

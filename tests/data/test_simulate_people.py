@@ -116,7 +116,7 @@ def test_the_default_sensor_is_a_kinect():
         ({"subjects": 0}, "subjects is 0, expected a whole number of at least 1"),
         ({"repeats": -1}, "repeats is -1"),
         ({"cameras": True}, "cameras is True"),
-        ({"cameras": 10}, "at most 9"),
+        ({"cameras": 10}, "from 1 to 9"),
         ({"seed": -1}, "seed is -1"),
         ({"actions": ("wave",)}, "action 'wave' is unknown"),
         ({"actions": ()}, "actions is empty"),

@@ -126,7 +126,7 @@ def test_an_interrupted_world_is_continued_to_the_same_bytes(few, tmp_path, monk
 def test_the_default_place_is_named_after_the_world(few, tmp_path, monkeypatch):
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
     store = street.make(**few)
-    assert store.path.parent == tmp_path / "stores" and store.path.name.startswith("street-seed0-1x64x2-")
+    assert store.path.parent == tmp_path / "stores" and store.path.name.startswith("street-seed0-1x64x2x1-")
 
 
 def test_the_training_towns_see_every_weather_and_the_test_weathers():

@@ -17,7 +17,7 @@ from pointvideo.kernels.cpu import njit, parallel_for
 from .body import Solids
 from .cast import cast
 from .semantics import NO_LABEL, NOISE
-from .sensor import Pose, _lattice, _random, _smooth, _windows, look_at
+from .sensor import Pose, between, lattice, look_at, pixel_windows, uniform_at
 from .skeleton import Frames, Vectors
 
 HEAD_CAMERA = Camera(width=160, height=120, focal=116.0, centre_u=79.5, centre_v=59.5, scale=0.001)
@@ -47,16 +47,16 @@ def _read(
     """Read one cast image; writes at most ``len(pixels)`` of its pixels in row-major order, returns how many."""
     step, disparity, waver, edge, grazing, mislabel, nearest, farthest = noise
     height, width = depth.shape
-    aside, below = _lattice(seed + 1, frame, height, width, 7), _lattice(seed + 2, frame, height, width, 7)
-    lasting, passing = _lattice(seed + 4, 0, height, width, 9), _lattice(seed + 5, frame, height, width, 9)
+    aside, below = lattice(seed + 1, frame, height, width, 7), lattice(seed + 2, frame, height, width, 7)
+    lasting, passing = lattice(seed + 4, 0, height, width, 9), lattice(seed + 5, frame, height, width, 9)
     valid = 0
     for v in range(height):
         for k in range(width):
             # A left-handed person is the mirror image of a right-handed one.
             u = width - 1 - k if mirror else k
             keep[v, k] = 0
-            sv = min(max(v + int(np.round(waver * _smooth(below, v, u, 7))), 0), height - 1)
-            su = min(max(u + int(np.round(waver * _smooth(aside, v, u, 7))), 0), width - 1)
+            sv = min(max(v + int(np.round(waver * between(below, v, u, 7))), 0), height - 1)
+            su = min(max(u + int(np.round(waver * between(aside, v, u, 7))), 0), width - 1)
             s = solid[sv, su]
             z = depth[sv, su]
             if s < 0 or z < nearest or z > farthest:
@@ -75,9 +75,9 @@ def _read(
                         beyond = solid[sv + dv, su + du]
                         other = part[beyond] if beyond >= 0 else label
                 if gap > 0.03 + 0.03 * z:
-                    if _random(seed + 3, frame, v, u) < edge:
+                    if uniform_at(seed + 3, frame, v, u) < edge:
                         continue
-                    chance = _random(seed + 6, frame, v, u)
+                    chance = uniform_at(seed + 6, frame, v, u)
                     if chance < 0.4 * mislabel:
                         label = other
                     elif chance < 0.7 * mislabel:
@@ -86,7 +86,7 @@ def _read(
                         label = NOISE
             if step > 0.0:
                 # The camera's pattern stays where it is from frame to frame; a lesser part of its error flickers.
-                error = disparity * (0.8 * _smooth(lasting, v, u, 9) + 0.5 * _smooth(passing, v, u, 9))
+                error = disparity * (0.8 * between(lasting, v, u, 9) + 0.5 * between(passing, v, u, 9))
                 z = 1.0 / (step * max(np.round(1.0 / (step * z) + error), 1.0))
             keep[v, k] = min(int(np.round(1000.0 * z)), 65535)
             wrong[v, k] = label
@@ -98,7 +98,7 @@ def _read(
             if keep[v, k] == 0:
                 continue
             # Selection sampling (Knuth, "The Art of Computer Programming" 2, algorithm S) keeps row-major order.
-            if _random(seed + 7, frame, v, k) * valid < wanted - count:
+            if uniform_at(seed + 7, frame, v, k) * valid < wanted - count:
                 pixels[count, 0], pixels[count, 1], pixels[count, 2] = k, v, keep[v, k]
                 labels[count] = wrong[v, k]
                 count += 1
@@ -149,7 +149,7 @@ def film_from_head(
     centre = origin + (rotation @ solids.offset[:, :, None])[..., 0] - place[:, None]
     centre = np.ascontiguousarray((turn[:, None] @ centre[..., None])[..., 0])
     inverse = np.ascontiguousarray(np.linalg.inv(linear))
-    window = _windows(solids, linear, centre, camera)
+    window = pixel_windows(solids, linear, centre, camera)
     frames = len(gaze)
     pixels, labels = np.empty((frames, points, 3), np.uint16), np.empty((frames, points), np.uint8)
     counts = np.zeros(frames, np.int64)

@@ -17,9 +17,10 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from pointvideo.data.layout import Camera, Sequence, StoreError, cache_dir
+from pointvideo.data.layout import Camera, Sequence, cache_dir
 from pointvideo.data.store import Store, StoreWriter
 
+from .building import check_whole, open_built, source_digest
 from .egocentric import HEAD_CAMERA, HEAD_NOISE, HeadNoise, film_from_head, follow_with_eyes, sway
 from .grammar import ACTION_NAMES, RATE, Step, draw_plan, draw_start
 from .hand import add_hand, pose_hand
@@ -112,8 +113,8 @@ def record(
 
     Subjects take turns, and each works through the categories. Raises ValueError for numbers out of range.
     """
-    _check(frames=frames, points=points, subjects=subjects)
-    _check(0, number=number, seed=seed)
+    check_whole(frames=frames, points=points, subjects=subjects)
+    check_whole(0, number=number, seed=seed)
     subject = number % subjects + 1
     category = CATEGORY_NAMES[(number // subjects + 3 * (subject - 1)) % len(CATEGORY_NAMES)]
     worker, rng = draw_worker(seed, subject), _stream(seed, _RECORDING, number, subjects)
@@ -177,8 +178,8 @@ def make(
     An interrupted call is continued by the same call. A store at ``path`` that was made otherwise is made anew.
     Raises ValueError (one line) for counts below 1 and the like, StoreError where the store cannot be written.
     """
-    _check(sequences=sequences, frames=frames, points=points, subjects=subjects)
-    _check(0, seed=seed)
+    check_whole(sequences=sequences, frames=frames, points=points, subjects=subjects)
+    check_whole(0, seed=seed)
     world = {
         "seed": int(seed),
         "frames": int(frames),
@@ -186,14 +187,14 @@ def make(
         "subjects": int(subjects),
         "camera": asdict(camera),
         "noise": asdict(noise),
-        "source": _source_digest(),
+        "source": source_digest(_OWN),
     }
     stamp = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
     world["sequences"] = int(sequences)
     digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
     size = f"{sequences}x{frames}x{points}"
     path = Path(path) if path is not None else cache_dir() / "stores" / f"hand_object-seed{seed}-{size}-{digest[:8]}"
-    built = _open_built(path, digest)
+    built = open_built(path, digest)
     if built is not None:
         return built
 
@@ -221,23 +222,3 @@ def make(
             sequence = Sequence(name, CATEGORY_NAMES.index(made.category), made.subject, made.split, frames)
             writer.add(sequence, made.frames, stamp=stamp, frame_values={"action": made.action})
         return writer.finish(only=set(names))
-
-
-def _open_built(path: Path, digest: str) -> Store | None:
-    try:
-        store = Store.open(path)
-    except StoreError:
-        return None
-    return store if (store.description.get("inputs") or {}).get("digest") == digest else None
-
-
-def _source_digest() -> str:
-    """Digest of the source that makes this world: worlds made by other code are other worlds."""
-    files = [Path(__file__).with_name(f"{name}.py") for name in _OWN]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-def _check(least: int = 1, **counts: int) -> None:
-    for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < least:
-            raise ValueError(f"{name} is {count!r}, expected a whole number of at least {least}")

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pointvideo.data.layout import Camera, Sequence, StoreError, cache_dir
+from pointvideo.data.layout import Camera, Sequence, cache_dir
 from pointvideo.data.store import Store, StoreWriter
 
 from .body import PARTS, Clothing, Proportions, Solids, build_solids, draw_clothing, draw_proportions
+from .building import check_whole, open_built, source_digest
 from .motions import ACTION_NAMES, perform
 from .sensor import KINECT, KINECT_NOISE, UNIT, Noise, Pose, film, look_at
 from .skeleton import pose
@@ -28,6 +29,7 @@ from .style import Style, draw_style
 
 _AZIMUTHS = (0.0, 30.0, -30.0, 60.0, -60.0, 15.0, -15.0, 45.0, -45.0)  # degrees around the actor, 0 = in front
 _HEIGHTS = (1.0, 1.6, 0.8, 1.3)  # metres
+_OWN = ("actions", "body", "cast", "gestures", "motions", "people", "sensor", "skeleton", "style")
 _PERSON, _HABIT, _ACCIDENT = 0, 1, 2  # purposes of random streams
 FIELDS = {
     "pixels": {"dtype": "uint16", "shape": [3], "unit": f"u, v in pixels; {UNIT}"},
@@ -90,8 +92,9 @@ def record(
 
     Raises ValueError for an unknown action and for numbers out of range.
     """
-    _check_counts(subject=subject, repeat=repeat, cameras=cameras)
-    _check_seed(seed)
+    check_whole(subject=subject, repeat=repeat)
+    check_whole(most=len(_AZIMUTHS), cameras=cameras)
+    check_whole(0, seed=seed)
     _check_actions((action,))
     number = ACTION_NAMES.index(action) + 1
     person = draw_person(seed, subject, left_handed)
@@ -143,8 +146,9 @@ def make(
     be written.
     """
     actions, fields, left_handed = tuple(actions), tuple(fields), tuple(sorted(set(left_handed)))
-    _check_counts(subjects=subjects, repeats=repeats, cameras=cameras)
-    _check_seed(seed)
+    check_whole(subjects=subjects, repeats=repeats)
+    check_whole(most=len(_AZIMUTHS), cameras=cameras)
+    check_whole(0, seed=seed)
     _check_actions(actions)
     unknown = [name for name in fields if name not in FIELDS]
     if unknown or "pixels" not in fields:
@@ -162,12 +166,12 @@ def make(
         "left_handed": [int(number) for number in left_handed],
         "camera": asdict(camera),
         "noise": asdict(noise),
-        "source": _source_digest(),
+        "source": source_digest(_OWN),
     }
     digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
     size = f"{len(actions)}x{subjects}x{repeats}"
     path = Path(path) if path is not None else cache_dir() / "stores" / f"people-seed{seed}-{size}-{digest[:8]}"
-    built = _open_built(path, digest)
+    built = open_built(path, digest)
     if built is not None:
         return built
 
@@ -213,34 +217,6 @@ def _with_progress(todo: list, progress: bool):
     if not progress:
         return todo
     return tqdm(todo, desc="simulating people", unit="sequence")
-
-
-def _open_built(path: Path, digest: str) -> Store | None:
-    try:
-        store = Store.open(path)
-    except StoreError:
-        return None
-    inputs = store.description.get("inputs") or {}
-    return store if inputs.get("digest") == digest else None
-
-
-def _source_digest() -> str:
-    """Digest of this package's source: worlds made by other code are other worlds."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-            raise ValueError(f"{name} is {count!r}, expected a whole number of at least 1")
-    if counts.get("cameras", 1) > len(_AZIMUTHS):
-        raise ValueError(f"cameras is {counts['cameras']}, expected at most {len(_AZIMUTHS)}")
-
-
-def _check_seed(seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed is {seed!r}, expected a whole number of at least 0")
 
 
 def _check_actions(actions: tuple[str, ...]) -> None:

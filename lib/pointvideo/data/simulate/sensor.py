@@ -60,7 +60,7 @@ def look_at(position: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], ro
     return Pose(np.stack([c * right + s * down, c * down - s * right, ahead]), np.asarray(position, float))
 
 
-def _windows(solids: Solids, linear, centre, camera: Camera) -> np.ndarray:
+def pixel_windows(solids: Solids, linear, centre, camera: Camera) -> np.ndarray:
     """Half-open pixel rectangle (u0, u1, v0, v1) that holds each solid, (frames, solids, 4)."""
     rows = np.linalg.norm(linear, axis=-1)  # how far a unit sphere reaches along each camera axis
     other = centre + linear[..., 1] * solids.length[:, None]
@@ -82,7 +82,7 @@ def _windows(solids: Solids, linear, centre, camera: Camera) -> np.ndarray:
 
 
 @njit
-def _random(seed, a, b, c):
+def uniform_at(seed, a, b, c):
     """Uniform number in [0, 1) from four integers."""
     x = np.uint64(seed) + np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(b) * np.uint64(0xD1B54A32D192ED03)
     x += np.uint64(c) * np.uint64(0x8CB92BA72F3D8DD7)
@@ -93,19 +93,19 @@ def _random(seed, a, b, c):
 
 
 @njit
-def _lattice(seed, frame, height, width, cell):
+def lattice(seed, frame, height, width, cell):
     """Random values of a lattice ``cell`` pixels apart that covers an image; read between them they have unit
     standard deviation.
     """
     values = np.empty((height // cell + 2, width // cell + 2))
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
-            values[i, j] = 5.2 * (_random(seed, frame, i, j) - 0.5)
+            values[i, j] = 5.2 * (uniform_at(seed, frame, i, j) - 0.5)
     return values
 
 
 @njit
-def _smooth(values, v, u, cell):
+def between(values, v, u, cell):
     i, j = v // cell, u // cell
     a, b = (v - i * cell) / cell, (u - j * cell) / cell
     upper = (1.0 - b) * values[i, j] + b * values[i, j + 1]
@@ -121,8 +121,8 @@ def _sense(
     disparity, waver, edge, grazing, shadow = noise
     height, width = depth.shape
     lit = np.empty(width + 64)
-    aside, below = _lattice(seed + 1, frame, height, width, 7), _lattice(seed + 2, frame, height, width, 7)
-    lasting, passing = _lattice(seed + 4, 0, height, width, 9), _lattice(seed + 5, frame, height, width, 9)
+    aside, below = lattice(seed + 1, frame, height, width, 7), lattice(seed + 2, frame, height, width, 7)
+    lasting, passing = lattice(seed + 4, 0, height, width, 9), lattice(seed + 5, frame, height, width, 9)
     first_u, last_u = max(window[:, 0].min() - 3, 0), min(window[:, 1].max() + 3, width)
     first_v, last_v = max(window[:, 2].min() - 3, 0), min(window[:, 3].max() + 3, height)
     count = 0
@@ -137,8 +137,8 @@ def _sense(
         for u in range(first_u, last_u):
             sv, su = v, u
             if waver > 0.0:
-                sv = min(max(v + int(np.round(waver * _smooth(below, v, u, 7))), 0), height - 1)
-                su = min(max(u + int(np.round(waver * _smooth(aside, v, u, 7))), 0), width - 1)
+                sv = min(max(v + int(np.round(waver * between(below, v, u, 7))), 0), height - 1)
+                su = min(max(u + int(np.round(waver * between(aside, v, u, 7))), 0), width - 1)
             s = solid[sv, su]
             if s < 0:
                 continue
@@ -159,10 +159,10 @@ def _sense(
                     abs(depth[sv + 1, su] - z),
                     abs(depth[sv - 1, su] - z),
                 )
-                if gap > 0.05 and _random(seed + 3, frame, sv, su) < edge:
+                if gap > 0.05 and uniform_at(seed + 3, frame, sv, su) < edge:
                     continue
             # The sensor's pattern stays where it is from frame to frame; a lesser part of its error flickers.
-            error = 0.9 * _smooth(lasting, v, u, 9) + 0.4 * _smooth(passing, v, u, 9)
+            error = 0.9 * between(lasting, v, u, 9) + 0.4 * between(passing, v, u, 9)
             level = METRES_PER_COUNT / (z * DISPARITY_STEP) + disparity * error
             reading = np.round(1.0 / (DISPARITY_STEP * np.round(level)))
             if not 0 < reading < 65536:
@@ -171,7 +171,7 @@ def _sense(
             labels[count] = part[s]
             # Ambient light and one lamp above the sensor's left shoulder.
             light = 0.42 + 0.62 * max(0.0, -(0.36 * n[0] + 0.48 * n[1] + 0.80 * n[2]))
-            grain = 8.0 * (_random(seed + 6, frame, v, u) - 0.5)
+            grain = 8.0 * (uniform_at(seed + 6, frame, v, u) - 0.5)
             for c in range(3):
                 rgb[count, c] = np.uint8(min(max(colour[s, c] * light + grain, 0.0), 255.0))
             count += 1
@@ -196,7 +196,7 @@ def film(
     linear = sensor.rotation @ rotation @ solids.linear
     centre = (origin + (rotation @ solids.offset[:, :, None])[..., 0] - sensor.position) @ sensor.rotation.T
     inverse = np.ascontiguousarray(np.linalg.inv(linear))
-    window = _windows(solids, linear, centre, camera)
+    window = pixel_windows(solids, linear, centre, camera)
 
     shape = (camera.height, camera.width)
     depth, solid, normal = np.empty(shape), np.empty(shape, np.int16), np.empty((*shape, 3))

@@ -23,10 +23,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pointvideo.data.layout import Sequence, StoreError, cache_dir
+from pointvideo.data.layout import Sequence, cache_dir
 from pointvideo.data.store import Store, StoreWriter
 from pointvideo.kernels import sample_farthest_points
 
+from .building import check_whole, open_built, source_digest
 from .street_furniture import furnish
 from .street_layout import BLOCK, REACH, Course, Town, draw_town, lay_ground
 from .street_lots import build_lots, draw_lots
@@ -49,6 +50,9 @@ FIELDS = {
     "semantic": {"dtype": "uint8", "shape": [], "unit": "class", "names": [*CLASS_NAMES, "Void"]},
 }
 FRAME_FIELDS = {"centre": {"dtype": "float32", "shape": [3], "unit": "place of the car in metres, on the road"}}
+_OWN = (
+    "street", "street_furniture", "street_layout", "street_lots", "street_shapes", "street_traffic", "street_weather",
+)  # fmt: skip
 _LONGEST = 2000.0  # metres of road beyond which no drive goes
 _TOWN, _COURSE, _BLOCK, _TRAFFIC, _FRAME, _START, _SEASON = range(7)  # purposes of random streams
 
@@ -96,7 +100,7 @@ def record(
 
     Raises ValueError for an unknown layout or weather and for numbers out of range.
     """
-    _check(seed=seed, frames=frames, points=points)
+    _check(seed, frames, points)
     if layout not in LAYOUTS:
         raise ValueError(f"layout is {layout!r}, expected one of {', '.join(map(str, LAYOUTS))}")
     if weather not in WEATHERS:
@@ -186,21 +190,21 @@ def make(
     continued by the same call; a store at ``path`` that was made otherwise is made anew. Raises ValueError (one line)
     for numbers out of range, StoreError where the store cannot be written.
     """
-    _check(seed=seed, frames=frames, points=points, weathers=weathers)
-    if isinstance(tests, bool) or not isinstance(tests, int) or not 1 <= tests <= MOST_TESTS:
-        raise ValueError(f"tests is {tests!r}, expected a whole number from 1 to {MOST_TESTS}")
+    _check(seed, frames, points)
+    check_whole(most=len(WEATHER_NAMES), weathers=weathers)
+    check_whole(most=MOST_TESTS, tests=tests)
     world = {
         "seed": int(seed),
         "frames": int(frames),
         "points": int(points),
         "weathers": int(weathers),
         "tests": int(tests),
-        "source": _source_digest(),
+        "source": source_digest(_OWN),
     }
     digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
     size = f"{frames}x{points}x{weathers}x{tests}"
     path = Path(path) if path is not None else cache_dir() / "stores" / f"street-seed{seed}-{size}-{digest[:8]}"
-    built = _open_built(path, digest)
+    built = open_built(path, digest)
     if built is not None:
         return built
     writer = StoreWriter(
@@ -229,26 +233,7 @@ def make(
         return writer.finish(only={f"{layout:02d}-{weather}" for layout, weather, _ in todo})
 
 
-def _open_built(path: Path, digest: str) -> Store | None:
-    try:
-        store = Store.open(path)
-    except StoreError:
-        return None
-    inputs = store.description.get("inputs") or {}
-    return store if inputs.get("digest") == digest else None
-
-
-def _source_digest() -> str:
-    """Digest of this world's source: worlds made by other code are other worlds."""
-    files = sorted(Path(__file__).parent.glob("street*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-def _check(**numbers: int) -> None:
-    limits = {"seed": (0, None), "frames": (1, 500), "points": (16, 65536), "weathers": (1, len(WEATHER_NAMES))}
-    for name, value in numbers.items():
-        least, most = limits[name]
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not whole or value < least or (most is not None and value > most):
-            wanted = f"of at least {least}" if most is None else f"from {least} to {most}"
-            raise ValueError(f"{name} is {value!r}, expected a whole number {wanted}")
+def _check(seed: int, frames: int, points: int) -> None:
+    check_whole(0, seed=seed)
+    check_whole(most=500, frames=frames)
+    check_whole(16, 65536, points=points)
