@@ -60,20 +60,21 @@ def test_switches_exist_with_the_stated_default(entry):
 
 @pytest.mark.parametrize("entry", deviations("c2p"), ids=lambda entry: entry.id)
 def test_recipes_named_in_a_switch_are_there(entry):
-    for file, names in re.findall(r"(study/\w+/\w+\.py): ([A-Z_]+(?: and [A-Z_]+)*|decoder_for)", entry.switch):
+    for file, names in re.findall(r"(study/\w+/\w+\.py): ([A-Z_]+(?: and [A-Z_]+)*|decoder_for|camera)", entry.switch):
         text = (ROOT / "lib" / "pointvideo" / file).read_text(encoding="utf-8")
         for name in names.split(" and "):
             assert re.search(rf"^({name} =|def {name}\()", text, re.MULTILINE), (file, name)
 
 
 def test_task_recipes_are_what_the_ledger_says():
-    action, synthia = c2p.action.CAMERA, c2p.synthia.CAMERA
-    assert (action.focal, action.width, action.height, action.tolerance) == (40, 64, 64, 0.02)
-    assert (synthia.focal, synthia.width, synthia.height, synthia.tolerance) == (60, 96, 64, 0.5)
+    action, synthia = c2p.action.camera(512), c2p.synthia.CAMERA
+    assert (action.focal, action.width, action.height, action.tolerance) == (9, 16, 16, 0.02)
+    assert c2p.action.camera(2048).width == 32
+    assert (synthia.focal, synthia.width, synthia.height, synthia.tolerance) == (40, 64, 48, 0.5)
     path = c2p.synthia.TRAJECTORY
-    assert (path.radius, path.elevation_degrees, path.sweep_degrees) == (50, 20, 360)
+    assert (path.radius, path.elevation_degrees, path.sweep_degrees) == (50, -20, 360)
     for profile in ("quick", "laptop"):
-        assert c2p.action.backbone_size(profile, "pptr").time_unit == 30
+        assert c2p.action.backbone_size(profile, "pptr").time_unit * c2p.action.clip_data(profile).step == 30
     assert c2p.action.VARIANTS["window-5"]["loss"].time_weight / 4 == 1 / 8
     for method in ("scratch", "c2p"):
         recipe = c2p.synthia.finetune("paper", method=method)

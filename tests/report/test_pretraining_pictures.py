@@ -47,7 +47,7 @@ def test_choices_are_shares_of_each_row():
     assert (shares.argmax(axis=1) == np.arange(9)).all()
 
 
-@pytest.mark.parametrize("options", [{}, {"cosines": False}, {"centred": True}])
+@pytest.mark.parametrize("options", [{}, {"cosines": False, "most": 0.3}, {"centred": True}])
 def test_every_matrix_has_a_panel_and_boundaries_have_lines(options):
     matrix = matching.choices(matching.similarity(sides(), sides()), 0.07)
     figure = matching.draw_matrices(
@@ -56,6 +56,7 @@ def test_every_matrix_has_a_panel_and_boundaries_have_lines(options):
     images = [axis.images[0] for axis in figure.axes if axis.images and axis.get_title()]
     assert [image.axes.get_title() for image in images] == ["a", "b", "c"]
     assert len({image.get_clim() for image in images}) == 1
+    assert options.get("most") in (None, images[0].get_clim()[1])
     wanted = matrix - matrix.mean(axis=1, keepdims=True) if options.get("centred") else matrix
     np.testing.assert_allclose(images[0].get_array(), wanted)
     assert [line.get_ydata()[0] for line in images[0].axes.lines][0] == 4.5

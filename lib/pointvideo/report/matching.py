@@ -68,11 +68,13 @@ def draw_matrices(
     across: str = "teacher's frame",
     down: str = "student's frame",
     centred: bool = False,
+    most: float | int | None = None,
 ) -> Figure:
     """Matrices frame by frame, a row of panels an entry: its name, then title -> matrix.
 
     cosines: on the full scale of -1 to 1, white at 0; else shares from 0 up, one scale for all. centred: each row of a
-    matrix less its mean, since the loss compares within a row only; the scale is then that of the largest value.
+    matrix less its mean, since the loss compares within a row only; the scale is then that of the largest value. most:
+    the end of a scale that is not the full one of cosines, where a few large values would hide the rest.
     boundaries: frames at which something else begins (a new action): thin lines.
     """
     if not rows or not all(rows.values()):
@@ -83,7 +85,8 @@ def draw_matrices(
             name: {title: value - value.mean(axis=1, keepdims=True) for title, value in row.items()}
             for name, row in shown.items()
         }
-    most = max(float(np.abs(value).max()) for row in shown.values() for value in row.values())
+    if most is None:
+        most = max(float(np.abs(value).max()) for row in shown.values() for value in row.values())
     scale = {"cmap": SIMILARITY_MAP, "vmin": -1, "vmax": 1} if cosines else {"cmap": "magma", "vmin": 0, "vmax": most}
     if centred:
         scale = {"cmap": SIMILARITY_MAP, "vmin": -most, "vmax": most}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Records = Sequence[Mapping[str, Any]]
-PROBES = {"effective_rank": "effective rank", "feature_std": "standard deviation of directions"}
+PROBES = {"effective_rank": "effective rank", "feature_std": "spread of directions"}
 
 
 def draw_pretraining(runs: Mapping[str, Records], *, levels: Mapping[str, float] | None = None) -> Figure:
