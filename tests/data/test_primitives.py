@@ -151,7 +151,7 @@ def test_labels_of_a_store_are_those_of_its_frames(scenes):
             points = scenes.points(position, frame)
             expected = merge_to(points, fit_primitives(points).label, 4)
             assert np.array_equal(labelled.field("primitive", position, frame), expected)
-    assert sorted(file.name for file in scenes.path.iterdir() if "primitive" in file.name) == [labelled.labels.name]
+    assert sorted(file.name for file in scenes.path.iterdir() if "primitive" in file.name) == [labelled.labels_file.name]
     assert prepare_primitives(scenes, 300, progress=False).array("primitive").dtype == np.int16
     assert np.array_equal(
         prepare_primitives(Store.open(scenes.path), 4).array("primitive"), labelled.array("primitive")
@@ -220,16 +220,16 @@ def test_without_the_library(scenes, monkeypatch):
 @needs_cgal
 def test_damaged_labels_and_bad_counts(scenes):
     labelled = prepare_primitives(scenes, 4, progress=False)
-    whole = labelled.labels.read_bytes()
-    labelled.labels.write_bytes(whole[:-7])
-    with pytest.raises(StoreError, match=f"{labelled.labels.name}: not a whole array of labels"):
+    whole = labelled.labels_file.read_bytes()
+    labelled.labels_file.write_bytes(whole[:-7])
+    with pytest.raises(StoreError, match=f"{labelled.labels_file.name}: not a whole array of labels"):
         prepare_primitives(scenes, 4)
-    np.save(labelled.labels, np.zeros(9, np.uint8))
+    np.save(labelled.labels_file, np.zeros(9, np.uint8))
     with pytest.raises(StoreError, match=r"found uint8 \(9,\), expected uint8 \(3600,\)"):
         prepare_primitives(scenes, 4)
     for count in (0, 40_000):
         with pytest.raises(ValueError, match=f"count: got {count}, expected 1 to 32768"):
             prepare_primitives(scenes, count)
-    labelled.labels.write_bytes(whole)
+    labelled.labels_file.write_bytes(whole)
     with pytest.raises(ValueError, match="it has a field 'primitive' already"):
         prepare_primitives(prepare_primitives(scenes, 4), 8)

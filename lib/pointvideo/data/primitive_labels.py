@@ -29,17 +29,17 @@ class LabelledStore(Store):
     def __init__(self, store: Store, fingerprint: str, dtype: str):
         fields = store.fields | {FIELD: {"dtype": dtype, "shape": [], "unit": "primitive"}}
         super().__init__(store.path, store.description | {"fields": fields, "fingerprint": fingerprint})
-        self.labels = labels_path(store, fingerprint)
+        self.labels_file = labels_path(store, fingerprint)
         self._check_array(FIELD, (int(self.frame_offsets[-1]),), np.dtype(dtype))
 
     def array(self, name: str) -> np.ndarray:
         """As :meth:`Store.array`; the labels lie in a file of their own."""
         if name == FIELD and name not in self._arrays:
             try:
-                self._arrays[name] = np.load(self.labels, mmap_mode="r", allow_pickle=False)
+                self._arrays[name] = np.load(self.labels_file, mmap_mode="r", allow_pickle=False)
             except (ValueError, OSError, EOFError) as error:
                 raise StoreError(
-                    f"{self.labels}: not a whole array of labels ({one_line(error)}); delete it"
+                    f"{self.labels_file}: not a whole array of labels ({one_line(error)}); delete it"
                 ) from error
         return super().array(name)
 
