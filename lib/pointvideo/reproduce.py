@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from .data.layout import cache_dir
+from .report.overview import HEADER, overview
+from .report.render import markdown_table
 from .report.speed import speed_section
 from .report.stamps import save_table, stamp_from_records
 from .report.tables import Table, build_table
@@ -135,10 +137,19 @@ def committed_ledger() -> Ledger:
 
 
 def results_section() -> str:
-    """The committed tables as Markdown, for the README; runs of one's own cache do not count."""
+    """The committed results as Markdown, for the README; runs of one's own cache do not count.
+
+    All tables at a glance, then those on recorded data; simulated ones can be unfolded.
+    """
     ledger = committed_ledger()
-    tables = [table_of_evidence(number, ledger=ledger) for number in c2p.TABLES]
-    return "\n".join(["", *(table.to_markdown() for table in tables)])
+    tables = {number: table_of_evidence(number, ledger=ledger) for number in c2p.TABLES}
+    planned = {number: sum(map(len, rows_of(number, "laptop").values())) for number in tables}
+    parts = ["", markdown_table(HEADER, overview(tables, planned))]
+    parts += [table.to_markdown() for table in tables.values() if table.keys and table.source == "recorded"]
+    for table in tables.values():
+        if table.keys and table.source == "simulated":
+            parts.append(f"<details><summary>{table.title}, SIMULATED</summary>\n\n{table.to_markdown()}\n</details>\n")
+    return "\n".join(parts)
 
 
 def readme_section(name: str) -> str:
