@@ -151,7 +151,8 @@ def test_labels_of_a_store_are_those_of_its_frames(scenes):
             points = scenes.points(position, frame)
             expected = merge_to(points, fit_primitives(points).label, 4)
             assert np.array_equal(labelled.field("primitive", position, frame), expected)
-    assert sorted(file.name for file in scenes.path.iterdir() if "primitive" in file.name) == [labelled.labels_file.name]
+    names = sorted(file.name for file in scenes.path.iterdir() if "primitive" in file.name)
+    assert names == [labelled.labels_file.name]
     assert prepare_primitives(scenes, 300, progress=False).array("primitive").dtype == np.int16
     assert np.array_equal(
         prepare_primitives(Store.open(scenes.path), 4).array("primitive"), labelled.array("primitive")
