@@ -19,20 +19,25 @@ Records = Sequence[Mapping[str, Any]]
 PROBES = {"effective_rank": "effective rank", "feature_std": "spread of directions"}
 
 
-def draw_pretraining(runs: Mapping[str, Records], *, levels: Mapping[str, float] | None = None) -> Figure:
+def draw_pretraining(
+    runs: Mapping[str, Records],
+    *,
+    levels: Mapping[str, float] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Figure:
     """One panel of the loss a method, since losses of different methods have nothing to do with each other; then the
     collapse probes of all: the effective rank of features (1: all on a line) and the mean standard deviation of their
     directions (0: all alike).
 
     runs: method ("C2P", "STRL", "VideoMAE", "variant" …) -> its records, one a seed; the line is the mean over seeds,
     the band one standard deviation. A method without records says so. levels: method -> the loss at which nothing has
-    been learnt, as a dotted line.
+    been learnt, as a dotted line. names: method -> what the picture calls it.
     """
     if not runs:
         raise ValueError("pre-training curves need at least one method, found none")
     figure, axes = panels(len(runs) + len(PROBES), ratio=1.0)
     for axis, (method, records) in zip(axes, runs.items(), strict=False):
-        axis.set_title(f"loss, {method}")
+        axis.set_title(f"loss, {(names or {}).get(method, method)}")
         if not records:
             axis.annotate("not run", (0.5, 0.5), xycoords="axes fraction", ha="center", color="#8a8a8a", fontsize=8)
         else:
@@ -42,7 +47,7 @@ def draw_pretraining(runs: Mapping[str, Records], *, levels: Mapping[str, float]
     for axis, (probe, title) in zip(axes[len(runs) :], PROBES.items(), strict=True):
         for method, records in runs.items():
             if records:
-                _line(axis, records, probe, method)
+                _line(axis, records, probe, method, (names or {}).get(method, method))
         axis.set_title(title)
         axis.set_ylim(0, None)
     axes[len(runs)].legend()
@@ -52,11 +57,11 @@ def draw_pretraining(runs: Mapping[str, Records], *, levels: Mapping[str, float]
     return figure
 
 
-def _line(axes: Axes, records: Records, name: str, method: str) -> None:
+def _line(axes: Axes, records: Records, name: str, method: str, label: str = "") -> None:
     epochs, values = curve_of([record["result"]["curve"] for record in records], name)
     mark = MARKERS[method] if len(epochs) <= 20 else ""
     mean = values.mean(axis=0)
-    axes.plot(epochs, mean, color=colour(method), marker=mark, markersize=3, linewidth=1.2, label=method)
+    axes.plot(epochs, mean, color=colour(method), marker=mark, markersize=3, linewidth=1.2, label=label)
     if len(values) > 1:
         deviation = np.std(values, axis=0, ddof=1)
         axes.fill_between(epochs, mean - deviation, mean + deviation, color=colour(method), alpha=0.2, linewidth=0)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pointvideo.report.claims import row
 from pointvideo.report.runs import method_of
-from pointvideo.report.style import MARKERS, PAGE, PART_COLOURS, colour, panels
+from pointvideo.report.style import MARKERS, PAGE, colour, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+PREDICTORS = ("#E69F00", "#009E73", "#CC79A7", "#8C5A2B")  # apart from the student's own frame
 
 
 class WindowLoss(Protocol):
@@ -63,7 +66,7 @@ def draw_windows(losses: Mapping[str, WindowLoss]) -> Figure:
             if offset == 0:
                 shade = colour("teacher")
             elif offset in loss.offsets:
-                shade = PART_COLOURS[1 + names.index(loss.predictor_of(offset))]
+                shade = PREDICTORS[names.index(loss.predictor_of(offset)) % len(PREDICTORS)]
             else:
                 shade = "#ececec" if inside else "white"
             axes.add_patch(Rectangle((offset - 0.42, line - 0.36), 0.84, 0.72, facecolor=shade, edgecolor="white"))
@@ -78,7 +81,7 @@ def draw_windows(losses: Mapping[str, WindowLoss]) -> Figure:
     axes.tick_params(length=0)
     legend = [
         Patch(facecolor=colour("teacher"), label="same frame, no predictor"),
-        Patch(facecolor=PART_COLOURS[1], label="predicted (a colour a predictor)"),
+        Patch(facecolor=PREDICTORS[0], label="predicted (a colour a predictor)"),
         Patch(facecolor="#ececec", label="left alone"),
         *axes.plot([], [], "o", color="#777777", markersize=3, label="negative"),
     ]
