@@ -1,65 +1,229 @@
-"""C2P's recipes: a profile changes sizes only, both rows of a comparison differ in nothing but the start."""
+"""C2P's recipes: a profile changes sizes only, the rows of a comparison differ in nothing but the start."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from pointvideo.backbones import P4DConv
+from pointvideo.data.layout import set_of
 from pointvideo.losses.c2p import C2PLoss
+from pointvideo.pretexts.c2p import C2PPretrain
 from pointvideo.report.claims import row
 from pointvideo.study import c2p
+from pointvideo.study.keys import recipe_dict
+
+ONE_NETWORK = ("5", "text", "7", "8", "released")  # tables whose rows are one network after different pre-trainings
+
+
+def every_table():
+    return [(number, profile) for number in c2p.TABLES for profile in c2p.PROFILES]
+
+
+@pytest.mark.parametrize("number,profile", every_table())
+def test_every_table_has_recipes_of_known_rows(number, profile):
+    table = c2p.TABLES[number]
+    rows = table.rows(profile)
+    assert rows and len({len(recipes) for recipes in rows.values()}) == 1  # as many seeds everywhere
+    for name, recipes in rows.items():
+        assert row(name).id == name  # the report knows it
+        assert [recipe.seed for recipe in recipes] == list(range(len(recipes)))
+        for recipe in recipes:
+            assert set_of(recipe.dataset) == table.dataset
+            if recipe.init is not None:
+                assert recipe.init.seed == recipe.seed and recipe.init.dataset == recipe.dataset
+                assert recipe.init.pretraining and not getattr(recipe, "pretraining", False)
+    written = [json.dumps(recipe_dict(recipe), sort_keys=True) for recipes in rows.values() for recipe in recipes]
+    assert len(set(written)) == len(written)  # no row is another one under a second name
+
+
+@pytest.mark.parametrize("number,profile", every_table())
+def test_scratch_and_c2p_differ_in_the_start_only(number, profile):
+    rows = c2p.TABLES[number].rows(profile)
+    pairs = [(name, other) for name in rows if "scratch" in name and (other := name.replace("scratch", "c2p")) in rows]
+    assert pairs or number in ONE_NETWORK
+    for scratch, pretrained in pairs:
+        for a, b in zip(rows[scratch], rows[pretrained], strict=True):
+            assert a.init is None and type(b.init) is C2PPretrain and replace(b, init=None) == a
+    unpaired = {name for name in rows if "scratch" in name} - {scratch for scratch, _ in pairs}
+    # the paper pre-trains no network of a single frame
+    assert unpaired == ({"synthia-p4transformer-scratch-1"} if number == "3" else set())
+
+
+@pytest.mark.parametrize("number", ONE_NETWORK)
+@pytest.mark.parametrize("profile", c2p.PROFILES)
+def test_ablations_are_one_network_after_different_pre_trainings(number, profile):
+    rows = c2p.TABLES[number].rows(profile)
+    plain = c2p.action.finetune(profile, "pptr", "c2p")
+    for name, (first, *_) in rows.items():
+        assert replace(first, init=plain.init) == plain, name
+        if first.init is None:
+            assert name == "as-pptr-scratch"
+            continue
+        differing = {field.name for field in fields(first.init)} - {
+            field.name
+            for field in fields(plain.init)
+            if getattr(first.init, field.name) == getattr(plain.init, field.name)
+        }
+        method = name.removeprefix("as-pptr-")
+        wanted = {"loss", "trajectory", "teacher"} if method == "released" else set(c2p.action.VARIANTS.get(method, {}))
+        assert differing == wanted, name
 
 
 @pytest.mark.parametrize("profile", c2p.PROFILES)
-@pytest.mark.parametrize("number", c2p.TABLES)
-def test_scratch_and_c2p_differ_in_the_start_only(profile, number):
-    rows = c2p.TABLES[number](profile)
-    pairs = [(name, name.replace("scratch", "c2p")) for name in rows if "scratch" in name]
-    assert len(pairs) * 2 == len(rows)
-    for scratch, pretrained in pairs:
-        assert row(scratch).id == scratch and row(pretrained).id == pretrained  # rows that the report knows
-        for a, b in zip(rows[scratch], rows[pretrained], strict=True):
-            assert a.init is None and b.init is not None and replace(b, init=None) == a
-            assert a.seed == b.seed == b.init.seed
+@pytest.mark.parametrize("task", ["recognition", "action", "semantic"])
+def test_baselines_pre_train_the_same_network_on_the_same_data(task, profile):
+    module = getattr(c2p, task)
+    ours = module.pretrain(profile, "pptr", method="c2p", seed=1)
+    for method in ("strl", "videomae"):
+        theirs = module.pretrain(profile, "pptr", method=method, seed=1)
+        assert theirs.kind.lower() == f"{method}pretrain"
+        assert (theirs.backbone, theirs.seed, theirs.dataset) == (ours.backbone, ours.seed, ours.dataset)
+        same_but_length = replace(theirs.data, frames=ours.data.frames) == ours.data
+        assert same_but_length and theirs.data.frames in (ours.data.frames, ours.data.frames // 2)
+        rate = theirs.training.optimiser.rate
+        slower = replace(ours.training, optimiser=replace(ours.training.optimiser, rate=rate))
+        assert theirs.training == slower and rate <= ours.training.optimiser.rate
 
 
 @pytest.mark.parametrize("profile", c2p.PROFILES)
 def test_clip_lengths_fit_the_temporal_stride(profile):
-    sizes = c2p.sizes(profile)
+    sizes = c2p.recognition.sizes(profile)
     layer = P4DConv(0, (4,), temporal_pool="max", **sizes.tube.arguments())
     times = {frames: len(layer.windows(frames)) for frames in sizes.frames}
     assert times == {frames: frames // 2 for frames in sizes.frames}  # stride 2 for pre-training and fine-tuning alike
     assert (sizes.points // sizes.tube.spatial_stride) % 8 == 0  # eight primitives a frame
 
 
+@pytest.mark.parametrize("profile", c2p.PROFILES)
+def test_action_segmentation_sees_every_frame_of_a_sequence(profile):
+    sizes, data = c2p.action.sizes(profile), c2p.action.clip_data(profile)
+    assert data.frames * data.step == 150 and data.hop == data.step
+    layer = P4DConv(0, (4,), temporal_pool="max", **sizes.tube.arguments())
+    assert len(layer.windows(data.frames)) == data.frames
+    assert (sizes.points // sizes.tube.spatial_stride) % sizes.primitives == 0
+
+
+@pytest.mark.parametrize("profile", c2p.PROFILES)
+def test_every_network_can_be_built(profile):
+    sizes = {recipe.backbone for number in c2p.TABLES for several in c2p.TABLES[number].rows(profile).values()
+             for recipe in several}  # fmt: skip
+    assert len(sizes) == 7
+    with torch.device("meta"):  # shapes without memory: the authors' networks are large
+        for size in sizes:
+            assert size.build().width > 0
+
+
+def test_clips_of_the_segmentation_sets():
+    for profile in c2p.PROFILES:
+        hoi4d = c2p.semantic.finetune(profile, "pptr", "c2p")
+        assert (hoi4d.data.frames, hoi4d.data.step, hoi4d.data.hop, hoi4d.data.features) == (3, 1, 3, ())
+        before = hoi4d.init.data
+        assert (before.frames, before.step, before.hop) == (10, 2, 3)
+        synthia = c2p.synthia.finetune(profile, 3, "c2p")
+        assert (synthia.data.frames, synthia.data.step, synthia.data.features) == (3, -1, ("rgb",))
+        assert synthia.init.data.frames == 12 and synthia.init.data.step == 1
+        assert synthia.init.trajectory.spread == "full_turn" and synthia.init.trajectory.radius == 50.0
+        assert c2p.synthia.finetune(profile, 1).data.frames == 1
+
+
 def test_small_shares_of_labels_get_at_least_half_the_updates():
-    whole = c2p.finetune("laptop", "pptr", 24, pretrained=False).training
+    whole = c2p.recognition.finetune("laptop", "pptr", 24).training
     for percent, clips in ((10, 15), (20, 8), (40, 4), (80, 3), (100, 3)):
-        training = c2p.finetune("laptop", "pptr", 24, pretrained=False, label_percent=percent).training
+        training = c2p.recognition.finetune("laptop", "pptr", 24, label_percent=percent).training
         assert training == replace(whole, clips_per_video=clips)
         assert percent * clips >= 0.5 * 100 * whole.clips_per_video
-    paper = c2p.finetune("paper", "pptr", 24, pretrained=False, label_percent=10).training
-    assert paper.clips_per_video is None  # every sub-clip, as the authors do
+    for module in (c2p.recognition, c2p.action):
+        options = {"frames": 24} if module is c2p.recognition else {}
+        paper = module.finetune("paper", "pptr", **options, label_percent=10).training
+        assert paper.clips_per_video is None  # every sub-clip, as the authors do
+    sequences = c2p.action.finetune("laptop", "pptr", label_percent=10).training.clips_per_video
+    assert sequences >= 5 * c2p.action.finetune("laptop", "pptr").training.clips_per_video
 
 
 def test_the_papers_text_is_the_default_and_the_released_code_a_switch():
-    recipe = c2p.finetune("paper", "pptr", 24, pretrained=True)
+    recipe = c2p.recognition.finetune("paper", "pptr", 24, method="c2p")
     assert recipe.init.loss == C2PLoss() and recipe.init.teacher == "tube"
-    released = c2p.as_released(recipe).init
+    released = c2p.recognition.as_released(recipe).init
     assert released.loss == C2PLoss.as_released_msr()
     assert (released.teacher, released.trajectory.pattern) == ("primitives", "released")
 
 
+@pytest.mark.parametrize(
+    "recipe,teacher",
+    [
+        (c2p.action.pretrain("quick", "pptr"), "primitives"),
+        (c2p.action.pretrain("quick", "p4transformer"), "tube"),
+        (c2p.semantic.pretrain("quick", "pptr"), "primitives"),
+        (c2p.semantic.pretrain("quick", "p4transformer"), "tube"),
+        (c2p.synthia.pretrain("quick"), "tube"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.dataset} {value.backbone.name}",
+)
+def test_released_code_of_the_segmentation_tasks(recipe, teacher):
+    assert recipe.loss == C2PLoss() and recipe.teacher == "tube" and recipe.trajectory.pattern == "smooth"
+    released = recipe.as_released()
+    assert released.loss == C2PLoss.as_released() and released.loss.offsets == (-1, 1)
+    assert (released.teacher, released.trajectory.pattern) == (teacher, "released")
+    plain = replace(released, loss=recipe.loss, teacher=recipe.teacher)
+    assert replace(plain, trajectory=replace(plain.trajectory, pattern="smooth")) == recipe
+
+
+def test_released_row_is_all_switches_together():
+    assert c2p.action.pretrain("laptop", method="released") == c2p.action.pretrain("laptop").as_released()
+
+
 def test_authors_sizes():
-    gpu = c2p.sizes("gpu")
+    gpu = c2p.recognition.sizes("gpu")
     assert (gpu.points, gpu.pptr.width, gpu.p4transformer.width, gpu.predictor_hidden) == (2048, 2048, 1024, 4096)
-    assert c2p.sizes("paper").finetune.optimiser.milestones == (20, 30)
+    assert c2p.recognition.sizes("paper").finetune.optimiser.milestones == (20, 30)
+    action = c2p.action.sizes("paper")
+    assert (action.points, action.pretrain.epochs, action.finetune.epochs, action.finetune.batch) == (2048, 100, 50, 8)
+    assert c2p.semantic.sizes("paper").points == 8192 and c2p.synthia.sizes("paper").points == 16384
 
 
-def test_unknown_names_are_refused():
+@pytest.mark.parametrize("task", ["recognition", "action", "semantic", "synthia"])
+def test_unknown_profiles_are_refused(task):
     with pytest.raises(ValueError, match="profile: got 'huge', expected one of quick, laptop, gpu, paper"):
-        c2p.sizes("huge")
-    with pytest.raises(ValueError, match="backbone: got 'resnet'"):
-        c2p.backbone_size("quick", "resnet")
+        getattr(c2p, task).sizes("huge")
+
+
+@pytest.mark.parametrize(
+    "make,message",
+    [
+        (lambda: c2p.recognition.backbone_size("quick", "resnet"), "backbone: got 'resnet'"),
+        (lambda: c2p.action.backbone_size("quick", "resnet"), "backbone: got 'resnet', expected one of pptr, p4transf"),
+        (
+            lambda: c2p.semantic.finetune("quick", "resnet"),
+            "backbone: got 'resnet', expected one of p4transformer, pptr",
+        ),
+        (
+            lambda: c2p.recognition.finetune("quick", "pptr", 24, "moco"),
+            "method: got 'moco', expected one of c2p, strl",
+        ),
+        (
+            lambda: c2p.action.finetune("quick", "pptr", "moco"),
+            "method: got 'moco', expected one of c2p, strl, videomae,",
+        ),
+        (
+            lambda: c2p.semantic.finetune("quick", "pptr", "window-1"),
+            "method: got 'window-1', expected one of c2p, strl",
+        ),
+        (lambda: c2p.synthia.finetune("quick", 3, "strl"), "method: got 'strl', expected scratch or c2p"),
+        (lambda: c2p.action.finetune("quick", label_percent=101), "SegmentActions.label_percent: got 101"),
+    ],
+)
+def test_unknown_names_are_refused(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_every_table_has_a_make_target():
+    makefile = Path(__file__).resolve().parents[2] / "Makefile"
+    (line,) = [line for line in makefile.read_text().splitlines() if line.startswith("C2P_TABLES")]
+    assert set(line.split("=", 1)[1].split()) == set(c2p.TABLES)

@@ -1,0 +1,236 @@
+"""Which clips a recipe sees and how they are read: enumeration, features, whole frames or none, the epochs' draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pointvideo.data.augment import Augment
+from pointvideo.data.clips import NORMALISE, gather_xyz, sample_indices
+from pointvideo.data.layout import Sequence
+from pointvideo.data.store import StoreWriter
+from pointvideo.recipe import Training, stable_seed
+from pointvideo.stream import ClipData, ClipReader, ClipStream, arguments
+from tests.study.dots import make_store
+from tests.unchecked import check_again
+
+FIELDS = {
+    "xyz": {"dtype": "float32", "shape": [3]},
+    "rgb": {"dtype": "uint8", "shape": [3]},
+    "primitive": {"dtype": "uint8", "shape": []},
+}
+PLAIN = ClipData("coloured", frames=3, points=16, divisor=2.0)
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory):
+    """Coordinates, colours and primitives; videos of 9, 2, 7, 5 and 4 frames, the third and the last to test."""
+    random = np.random.default_rng(0)
+    options = {
+        "name": "coloured",
+        "source": "simulated",
+        "unit": "m",
+        "camera": None,
+        "classes": ["a"],
+        "fields": FIELDS,
+    }
+    with StoreWriter(tmp_path_factory.mktemp("stores") / "coloured", **options) as writer:
+        for number, (length, split) in enumerate(
+            zip((9, 2, 7, 5, 4), ("train", "train", "test", "train", "test"), strict=True)
+        ):
+            frames = []
+            for _ in range(length):
+                count = int(random.integers(10, 30))
+                frames.append(
+                    {
+                        "xyz": random.random((count, 3), dtype=np.float32),
+                        "rgb": random.integers(0, 256, (count, 3)).astype(np.uint8),
+                        "primitive": random.integers(0, 4, count).astype(np.uint8),
+                    }
+                )
+            writer.add(Sequence(f"v{number}", 0, number, split, length), frames)
+        return writer.finish()
+
+
+@pytest.fixture(scope="module")
+def dots(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("stores") / "msr_action3d", short=3)
+
+
+def starts(clips) -> dict[int, list[int]]:
+    return {int(video): clips.start[clips.sequence == video].tolist() for video in np.unique(clips.sequence)}
+
+
+def test_clips_begin_every_hop_frames(coloured):
+    assert starts(PLAIN.clips(coloured, "train")) == {0: [0, 1, 2, 3, 4, 5, 6], 3: [0, 1, 2]}
+    assert starts(replace(PLAIN, hop=3).clips(coloured, "train")) == {0: [0, 3, 6], 3: [0]}
+    assert starts(replace(PLAIN, hop=3).clips(coloured, "train", hop=2)) == {0: [0, 2, 4, 6], 3: [0, 2]}
+    assert starts(replace(PLAIN, step=2, hop=4).clips(coloured, "train")) == {0: [0, 4], 3: [0]}
+    padded = replace(PLAIN, short="pad", hop=5).clips(coloured, "train")
+    assert starts(padded) == {0: [0, 5], 1: [0], 3: [0]} and padded.videos_scored == padded.videos_total == 3
+    dropped = PLAIN.clips(coloured, "train")
+    assert (dropped.videos_scored, dropped.videos_total) == (2, 3)
+
+
+def test_a_negative_step_looks_back_from_every_frame(coloured):
+    data = replace(PLAIN, step=-1)
+    assert starts(data.clips(coloured, "train")) == {0: list(range(9)), 1: [0, 1], 3: list(range(5))}
+    assert starts(data.clips(coloured, "test", hop=3)) == {2: [0, 3, 6], 4: [0, 3]}
+    reader = ClipReader(coloured, data)
+    frames = reader.load(np.array([0, 0, 3]), np.array([0, 1, 4]))
+    offset = coloured.sequence_offsets[[0, 0, 3]][:, None]
+    wanted = coloured.frame_offsets[offset + [[0, 0, 0], [1, 0, 0], [4, 3, 2]]]  # the first frame repeats
+    assert np.array_equal(frames.first.numpy(), wanted)
+
+
+def test_so_many_videos_are_spread_over_the_split(coloured, dots):
+    assert starts(replace(PLAIN, videos=1, hop=9).clips(coloured, "train")) == {0: [0]}
+    two = replace(PLAIN, videos=2, hop=9).clips(coloured, "train")
+    assert starts(two) == {0: [0], 3: [0]} and (two.videos_scored, two.videos_total) == (2, 2)
+    three = replace(PLAIN, videos=3, hop=9).clips(coloured, "train")  # one of them is too short for a clip
+    assert (three.videos_scored, three.videos_total) == (2, 3)
+    every = replace(PLAIN, videos=100).clips(coloured, "train")
+    assert starts(every) == starts(PLAIN.clips(coloured, "train")) and every.videos_total == 3
+    chosen = ClipData(frames=10, points=8, videos=4).clips(dots, "train").sequence
+    positions = np.flatnonzero(np.isin(dots.indices("train"), chosen))
+    assert len(positions) == 4 and positions[0] == 0 and positions[-1] == 7 and np.diff(positions).min() >= 2
+
+
+def test_no_clip_at_all_is_refused(coloured):
+    with pytest.raises(
+        ValueError, match="coloured: no train video is long enough for 10 frames, step 1; the longest has 9"
+    ):
+        replace(PLAIN, frames=10).clips(coloured, "train")
+    with pytest.raises(ValueError, match="no training video is long enough"):
+        ClipStream(coloured, PLAIN, Training(), 0, videos=np.array([1]))
+
+
+@pytest.mark.parametrize(
+    "changes,message",
+    [
+        ({"frames": 0}, "ClipData.frames: got 0"),
+        ({"points": 0}, "ClipData.points: got 0"),
+        ({"hop": 0}, "ClipData.hop: got 0"),
+        ({"hop": 1.5}, "ClipData.hop: got 1.5, expected an integer"),
+        ({"step": 0}, "ClipData.step: got 0, expected an integer other than 0"),
+        ({"step": 0.5}, "ClipData.step: got 0.5"),
+        ({"videos": 0}, "ClipData.videos: got 0"),
+        ({"short": "keep"}, "ClipData.short: got 'keep', expected 'drop' or 'pad'"),
+        ({"divisor": 0.0}, "ClipData.divisor: got 0.0, expected a number above 0"),
+        ({"divisor": float("nan")}, "ClipData.divisor: got nan"),
+        ({"features": ("rgb", "heat")}, "ClipData.features: got 'heat', expected 'rgb' or 'primitive'"),
+    ],
+)
+def test_bad_fields(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_again(PLAIN, **changes)
+
+
+def test_a_store_must_have_the_features(dots):
+    with pytest.raises(ValueError, match="msr_action3d: no point field 'rgb', it has pixels"):
+        ClipReader(dots, ClipData(features=("rgb",)))
+
+
+@pytest.mark.parametrize(
+    "augment", [None, Augment(), Augment(0.8, 1.2, per_axis=False, around="centre", mirror="x")], ids=str
+)
+@pytest.mark.parametrize("features", [(), ("rgb",), ("primitive",), ("rgb", "primitive")], ids=str)
+def test_a_clip_is_a_view_of_its_whole_frames(coloured, features, augment):
+    reader = ClipReader(coloured, replace(PLAIN, features=features))
+    sequence, start = np.array([0, 3, 2]), np.array([4, 2, 1])
+    clip = reader.clip(sequence, start, 9, augment, 77)
+    view = reader.view(reader.load(sequence, start), 9, augment=augment, augment_seed=77)
+    assert len(clip) == len(view) == 1 + len(features)
+    assert all(torch.equal(a, b) for a, b in zip(clip, view, strict=True))
+    assert not torch.equal(clip[0], reader.clip(sequence, start, 10, augment, 77)[0])
+
+
+def test_the_same_with_a_camera(dots):
+    reader = ClipReader(dots, ClipData(frames=10, points=64))
+    clip = reader.clip(np.array([0, 1]), np.array([0, 0]), 3, Augment(), 4)[0]
+    assert torch.equal(
+        clip, reader.view(reader.load(np.array([0, 1]), np.array([0, 0])), 3, augment=Augment(), augment_seed=4)[0]
+    )
+    frame = dots.points(0, 0) / NORMALISE
+    for point in reader.clip(np.array([0]), np.array([0]), 3)[0][0, 0].numpy():
+        assert np.isclose(frame, point, atol=1e-6).all(1).any()
+
+
+def test_features_belong_to_their_points(coloured):
+    reader = ClipReader(coloured, replace(PLAIN, features=("rgb", "primitive")))
+    xyz, rgb, primitive = reader.clip(np.array([0, 3]), np.array([2, 0]), 1)
+    assert rgb.dtype == torch.float32 and 0 <= float(rgb.min()) and float(rgb.max()) <= 1
+    assert primitive.dtype == torch.int64 and primitive.shape == xyz.shape[:3]
+    for clip, (video, first) in enumerate(((0, 2), (3, 0))):
+        for frame in range(3):
+            rows = {
+                tuple(place): (tuple(colour), int(plane))
+                for place, colour, plane in zip(
+                    (coloured.points(video, first + frame) / 2).tolist(),
+                    coloured.field("rgb", video, first + frame).tolist(),
+                    coloured.field("primitive", video, first + frame),
+                    strict=True,
+                )
+            }
+            for place, colour, plane in zip(xyz[clip, frame], rgb[clip, frame], primitive[clip, frame], strict=True):
+                expected = rows[tuple(place.tolist())]
+                assert tuple((255 * colour).round().int().tolist()) == expected[0] and int(plane) == expected[1]
+    assert set(arguments((xyz, rgb, primitive))[1]) == {"features", "primitive"} and arguments((xyz,)) == (xyz, {})
+
+
+def test_a_view_keeps_to_the_marked_points(coloured):
+    reader = ClipReader(coloured, replace(PLAIN, features=("primitive",)))
+    frames = reader.load(np.array([0, 3]), np.array([0, 0]))
+    keep = frames.xyz[..., 0] > 0.5
+    xyz, primitive = reader.view(frames, 4, keep=keep)
+    assert float(xyz[..., 0].min()) > 0.25
+    index = sample_indices(frames, 16, 4, keep)
+    assert torch.equal(xyz, gather_xyz(frames, index) / 2)
+    assert torch.equal(primitive, reader.sampler.take("primitive", frames, index).long())
+
+
+def test_an_augmentation_about_a_given_centre(coloured):
+    reader = ClipReader(coloured, PLAIN)
+    frames = reader.load(np.array([0]), np.array([0]))
+    double = Augment(2.0, 2.0, per_axis=False, around="centre")
+    centre = torch.tensor([[1.0, -2.0, 3.0]])
+    (plain,) = reader.view(frames, 0)
+    (moved,) = reader.view(frames, 0, augment=double, centre=centre)
+    torch.testing.assert_close(2 * moved, centre + 2 * (2 * plain - centre))  # coordinates are divided by 2 afterwards
+
+
+@pytest.mark.parametrize("per_video", [None, 1, 3])
+def test_draws_of_an_epoch(coloured, per_video):
+    """Against the rule in words: so many starts a video, or every clip, in an order that a seed and an epoch give."""
+    training = Training(epochs=2, batch=4, clips_per_video=per_video)
+    stream = ClipStream(coloured, PLAIN, training, seed=6)
+    clips = PLAIN.clips(coloured, "train")
+    for epoch in (0, 1):
+        random = np.random.default_rng(stable_seed(6, epoch))
+        if per_video is None:
+            drawn = list(range(len(clips)))
+        else:
+            share = random.random((per_video, 2))
+            drawn = [
+                np.flatnonzero(clips.sequence == video)[int(share[k, i] * (clips.sequence == video).sum())]
+                for k in range(per_video)
+                for i, video in enumerate((0, 3))
+            ]
+        order = random.permutation(np.array(drawn))
+        assert stream.clips_per_epoch == len(drawn) and stream.steps_per_epoch == -(-len(drawn) // 4)
+        for step in reversed(range(stream.steps_per_epoch)):  # in any order: a batch is a function of epoch and step
+            sequence, start, seed = stream.draw(epoch, step)
+            chosen = order[4 * step : 4 * step + 4]
+            assert (
+                sequence.tolist() == clips.sequence[chosen].tolist() and start.tolist() == clips.start[chosen].tolist()
+            )
+            assert seed == stable_seed(6, epoch, step)
+
+
+def test_only_some_videos(coloured):
+    stream = ClipStream(coloured, PLAIN, Training(batch=2, clips_per_video=2), 0, videos=np.array([3]))
+    assert stream.videos.tolist() == [3] and stream.clips_per_epoch == 2
+    assert set(stream.draw(0, 0)[0].tolist()) == {3}
