@@ -210,3 +210,167 @@ def test_folders_come_from_the_environment(monkeypatch, tmp_path):
     assert layout.data_dir() is None
     monkeypatch.setenv("POINTVIDEO_DATA", str(tmp_path))
     assert layout.data_dir() == tmp_path
+
+
+ACTION = {"action": {"dtype": "uint8", "shape": [], "unit": "action", "names": ["rest", "reach"]}}
+COORDINATES = {
+    "xyz": {"dtype": "float32", "shape": [3], "unit": "m"},
+    "semantic": {"dtype": "uint8", "shape": [], "names": ["hand", "cup", "table"]},
+}
+CENTRE = ACTION | {"centre": {"dtype": "float32", "shape": [3], "unit": "m"}}
+
+
+def film(counts: list[int], seed: int) -> tuple[list[dict], dict]:
+    """Frames of random coordinates with a label, an action and a centre for every frame."""
+    random = np.random.default_rng(seed)
+    frames = [
+        {"xyz": random.random((n, 3), dtype=np.float32), "semantic": random.integers(0, 3, n).astype(np.uint8)}
+        for n in counts
+    ]
+    values = {"action": random.integers(0, 2, len(counts)).astype(np.uint8)}
+    return frames, values | {"centre": random.random((len(counts), 3), dtype=np.float32)}
+
+
+def build_coordinates(path) -> Store:
+    """The videos of :data:`VIDEOS` as coordinates, without a camera, with two frame fields."""
+    with open_writer(path, camera=None, unit="m", fields=COORDINATES, frame_fields=CENTRE) as writer:
+        for seed, (name, counts) in enumerate(VIDEOS.items()):
+            frames, values = film(counts, seed)
+            writer.add(Sequence(name, 0, 1, "train", len(counts)), frames, frame_values=values)
+        return writer.finish()
+
+
+def test_coordinates_and_frame_fields_come_back(tmp_path):
+    store = build_coordinates(tmp_path / "s")
+    assert store.camera is None and json.loads((store.path / "store.json").read_text())["camera"] is None
+    assert set(store.fields) == {"xyz", "semantic"} and set(store.frame_fields) == {"action", "centre"}
+    for position, (name, seed) in enumerate((("a", 1), ("b", 0))):
+        frames, values = film(VIDEOS[name], seed)
+        for frame, rows in enumerate(frames):
+            np.testing.assert_array_equal(store.points(position, frame), rows["xyz"])
+            np.testing.assert_array_equal(store.field("semantic", position, frame), rows["semantic"])
+        for field, rows in values.items():
+            np.testing.assert_array_equal(store.frame_field(field, position), rows)
+            assert store.frame_field(field, position).dtype == rows.dtype
+    assert store.names("action") == ("rest", "reach") and store.names("semantic") == ("hand", "cup", "table")
+    assert store.array("centre").shape == (6, 3) and "6 frames" in store.summary()
+
+
+def test_frame_fields_and_names_enter_the_fingerprint(tmp_path):
+    first = build_coordinates(tmp_path / "one")
+    assert first.fingerprint == build_coordinates(tmp_path / "two").fingerprint
+    seen = {first.fingerprint}
+    for number, change in enumerate(("value", "names", "unit")):
+        fields = json.loads(json.dumps(CENTRE))
+        if change == "names":
+            fields["action"]["names"] = ["rest", "grasp"]
+        if change == "unit":
+            fields["centre"]["unit"] = "mm"
+        with open_writer(
+            tmp_path / f"s{number}", camera=None, unit="m", fields=COORDINATES, frame_fields=fields
+        ) as writer:
+            for seed, (name, counts) in enumerate(VIDEOS.items()):
+                frames, values = film(counts, seed)
+                if change == "value" and name == "a":
+                    values["action"][2] ^= 1
+                writer.add(Sequence(name, 0, 1, "train", len(counts)), frames, frame_values=values)
+            seen.add(writer.finish().fingerprint)
+    assert len(seen) == 4
+
+
+def test_interrupted_writing_of_frame_fields_continues(tmp_path):
+    whole = build_coordinates(tmp_path / "whole")
+    options = {"camera": None, "unit": "m", "fields": COORDINATES, "frame_fields": CENTRE}
+    frames, values = film(VIDEOS["b"], 0)
+    open_writer(tmp_path / "s", **options).add(Sequence("b", 0, 1, "train", 2), frames, frame_values=values)
+    assert not open_writer(tmp_path / "other", **options).done("b")
+    with open_writer(tmp_path / "s", **options) as writer:
+        assert writer.done("b")
+        frames, values = film(VIDEOS["a"], 1)
+        writer.add(Sequence("a", 0, 1, "train", 4), frames, frame_values=values)
+        store = writer.finish()
+    assert store.fingerprint == whole.fingerprint
+    assert (store.path / "centre.npy").read_bytes() == (whole.path / "centre.npy").read_bytes()
+    # a part of a description without the frame field does not fit
+    open_writer(tmp_path / "t", fields=PIXELS).add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
+    assert not open_writer(tmp_path / "t", fields=PIXELS, frame_fields=ACTION).done("a")
+
+
+def test_a_store_of_plain_pixels_says_nothing_of_what_it_lacks(tmp_path):
+    """Stores from before depth scales and frame fields keep their description and fingerprint."""
+    store = build_store(tmp_path / "s", VIDEOS)
+    description = json.loads((store.path / "store.json").read_text())
+    assert "frame_fields" not in description and "scale" not in description["camera"]
+    assert all("names" not in field for field in description["fields"].values())
+    assert store.frame_fields == {} and store.camera.scale == 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "sequence a: got frame fields \\[\\], expected \\['action'\\]"),
+        ({"action": np.zeros(2, np.uint8), "more": np.zeros(2)}, "got frame fields \\['action', 'more'\\]"),
+        ({"action": np.zeros(3, np.uint8)}, "frame field action: got uint8 \\(3,\\), expected uint8 \\(2,\\)"),
+        ({"action": np.zeros((2, 1), np.uint8)}, "got uint8 \\(2, 1\\), expected uint8 \\(2,\\)"),
+        ({"action": np.zeros(2, np.int64)}, "got int64 \\(2,\\), expected uint8 \\(2,\\)"),
+    ],
+)
+def test_writer_refuses_frame_values_that_do_not_fit(tmp_path, values, message):
+    writer = open_writer(tmp_path / "s", frame_fields=ACTION)
+    with pytest.raises(StoreError, match=message):
+        writer.add(Sequence("a", 0, 1, "train", 2), draw_frames([3, 4]), frame_values=values)
+    assert not writer.done("a") and not list((tmp_path / "s.partial").glob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"camera": None}, "store tiny: fields pixels, expected 'xyz' without a camera"),
+        ({"fields": COORDINATES}, "store tiny: fields xyz, semantic, expected 'pixels' with a camera"),
+        ({"fields": {}}, "expected 'pixels' with a camera"),
+        ({"fields": PIXELS | COORDINATES}, "fields pixels, xyz, semantic, expected 'pixels' with a camera"),
+        ({"frame_fields": PIXELS}, "store tiny: pixels stands among fields and frame fields"),
+    ],
+)
+def test_writer_refuses_fields_that_contradict_each_other(tmp_path, changes, message):
+    with pytest.raises(StoreError, match=message):
+        open_writer(tmp_path / "s", **changes)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: (path / "action.npy").unlink(), "action.npy: missing"),
+        (shorten("action"), "action.npy: not a whole .npy array"),
+        (
+            replace_array("action", np.zeros(5, np.uint8)),
+            "found uint8 \\(5,\\), expected uint8 \\(6,\\) from store.json",
+        ),
+        (replace_array("action", np.zeros(6, np.int32)), "found int32 \\(6,\\), expected uint8 \\(6,\\)"),
+        (replace_array("centre", np.zeros((6, 2), np.float32)), "expected float32 \\(6, 3\\) from store.json"),
+        (lambda path: (path / "xyz.npy").unlink(), "xyz.npy: missing"),
+        (replace_array("xyz", np.zeros((147, 3), np.float64)), "xyz.npy: found float64"),
+    ],
+)
+def test_damaged_frame_fields_and_coordinates_are_named(tmp_path, damage, message):
+    path = build_coordinates(tmp_path / "s").path
+    damage(path)
+    with pytest.raises(StoreError, match=message) as caught:
+        Store.open(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_asking_for_frame_fields_that_are_not_there(tiny_store, tmp_path):
+    store = build_coordinates(tmp_path / "s")
+    for call, message in [
+        (lambda: tiny_store.frame_field("action", 0), "no frame field 'action', it has none"),
+        (lambda: store.frame_field("xyz", 0), "no frame field 'xyz', it has action, centre"),
+        (lambda: store.frame_field("action", 2), "no sequence 2, it has 2"),
+        (lambda: store.frame_field("action", -1), "no sequence -1"),
+        (lambda: store.names("xyz"), "no names for the values of 'xyz'"),
+        (lambda: store.names("nothing"), "no names for the values of 'nothing'"),
+        (lambda: store.array("rgb"), "no field 'rgb', it has xyz, semantic, action, centre"),
+    ]:
+        with pytest.raises(StoreError, match=message):
+            call()
