@@ -1,0 +1,152 @@
+"""What every fine-tuning shares: the weights it starts from, the labels it may see, the epochs that are scored."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pointvideo.pretexts.c2p import C2PPretrain
+from pointvideo.tasks.downstream import Finetuning, labelled_videos, start_words
+
+from ..study.dots import BACKBONE, TRAINING, finetune, make_store, pretrain
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("data") / "msr_action3d")
+
+
+class Network(nn.Module):
+    """A part that is pre-trained and a head that is not."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(3, 4)
+        self.head = nn.Linear(4, 2)
+
+
+def started(init=True) -> Finetuning:
+    """A task that needs no data."""
+    task = Finetuning.__new__(Finetuning)
+    task.recipe = finetune(init=pretrain() if init else None)
+    return task
+
+
+def test_weights_are_taken_over_and_fresh_parts_are_left():
+    torch.manual_seed(0)
+    before, network = Network(), Network()
+    own = {name: value.clone() for name, value in network.state_dict().items()}
+    started().start_from(network, before.state_dict())
+    assert all(torch.equal(value, before.state_dict()[name]) for name, value in network.state_dict().items())
+    network = Network()
+    network.load_state_dict(own)
+    started().start_from(network, before.state_dict(), fresh=("head.",))
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, (own if name.startswith("head.") else before.state_dict())[name]), name
+
+
+def test_a_fresh_part_may_be_missing_or_of_another_shape():
+    body = {name: value for name, value in Network().state_dict().items() if not name.startswith("head.")}
+    started().start_from(Network(), body, fresh=("head.",))
+    started().start_from(Network(), body | {"head.weight": torch.zeros(9, 9)}, fresh=("head.",))
+    with pytest.raises(ValueError, match="pretrained: 2 entries are missing and 0 unknown, the first is head.weight"):
+        started().start_from(Network(), body)
+
+
+def test_unknown_entries_are_refused():
+    state = Network().state_dict()
+    with pytest.raises(
+        ValueError, match="0 entries are missing and 1 unknown, the first is neck.bias; expected the weig"
+    ):
+        started().start_from(Network(), state | {"neck.bias": torch.zeros(2)})
+    with pytest.raises(ValueError, match="1 entries are missing and 1 unknown, the first is body.bias"):
+        started().start_from(Network(), {"body.weight": state["body.weight"], "neck.bias": torch.zeros(2)}, ("head.",))
+
+
+def test_weights_come_with_an_init_and_only_then():
+    for task, weights in ((started(), None), (started(init=False), Network().state_dict())):
+        with pytest.raises(
+            ValueError, match="pretrained: expected the weights of the recipe's init, and none without one"
+        ):
+            task.start_from(Network(), weights)
+    network = Network()
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    started(init=False).start_from(network, None)
+    assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Fifty training videos of unequal classes, among test videos."""
+
+    class Store:
+        labels = np.array([0] * 30 + [1] * 15 + [2] * 5 + [3] * 10)
+
+        def indices(self, split):
+            return np.arange(50) if split == "train" else np.arange(50, 60)
+
+    return Store()
+
+
+def test_labels_are_kept_class_by_class_and_nested(many):
+    draw = inspect.unwrap(labelled_videos)
+    shares = {percent: draw(many, percent, 4) for percent in (1, 10, 20, 40, 80, 100)}
+    for smaller, larger in zip(list(shares)[:-1], list(shares)[1:], strict=True):
+        assert set(shares[smaller]) <= set(shares[larger])
+    for percent, videos in shares.items():
+        assert np.all(np.diff(videos) > 0)
+        each = [int((many.labels[videos] == label).sum()) for label in range(4)]
+        assert each == [max(1, round(n * percent / 100)) for n in (30, 15, 5)] + [0]
+    assert shares[100].tolist() == list(range(50))
+    assert not np.array_equal(draw(many, 20, 4), draw(many, 20, 5))
+    assert np.array_equal(draw(many, 20, 4), shares[20])
+
+
+def test_labels_are_drawn_from_the_videos_that_are_given(many):
+    draw = inspect.unwrap(labelled_videos)
+    part = np.array([1, 5, 31, 33, 35, 37, 46])
+    assert draw(many, 100, 0, part).tolist() == part.tolist()
+    few = draw(many, 25, 0, part)
+    assert set(few) <= set(part.tolist()) and np.bincount(many.labels[few]).tolist() == [1, 1, 1]
+
+
+def test_a_share_of_the_labels_is_what_training_draws_from(store):
+    job = finetune(label_percent=50).job(store)
+    assert job.stream.videos.tolist() == labelled_videos(store, 50, 0).tolist() and len(job.stream.videos) == 4
+    drawn = {int(video) for epoch in range(6) for video in job.stream.draw(epoch, 0)[0]}
+    assert drawn == set(job.stream.videos.tolist())
+    assert job.sizes()["train_videos"] == 4
+
+
+def test_words_for_the_start():
+    assert start_words(finetune()) == "from scratch"
+    assert start_words(finetune(init=pretrain(), label_percent=20)) == "after C2P, 20 % of the labels"
+    varied = C2PPretrain(backbone=BACKBONE, student_sees="complete")
+    assert start_words(finetune(init=varied)) == "after C2P (complete to complete)"
+
+
+class Scored(Finetuning):
+    """Scores of epoch after epoch, read from a list."""
+
+    def __init__(self, store, values, **changes):
+        super().__init__(finetune(**changes), store)
+        self.values = list(values)
+
+    def evaluate(self):
+        return {"accuracy": self.values.pop(0)}
+
+
+def test_epochs_that_are_due_and_the_first_of_the_best(store):
+    training = replace(TRAINING, epochs=7)
+    task = Scored(store, [0.25, 0.75, 0.5, 0.75], training=training, evaluate_every=2)
+    curve = [task.epoch_end(epoch) for epoch in range(7)]
+    assert curve == [{}, {"accuracy": 0.25}, {}, {"accuracy": 0.75}, {}, {"accuracy": 0.5}, {"accuracy": 0.75}]
+    assert task.best_epoch == 3 and max(task.scores) == 6
+    resumed = Scored(store, [], training=training)
+    resumed.load_state(task.state())
+    assert resumed.scores == task.scores and resumed.best_epoch == 3
