@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,12 +16,17 @@ from pointvideo.data.clips import (
     FrameBatch,
     enumerate_clips,
     enumerate_split,
+    gather_xyz,
     sample_indices,
     sample_points,
     scale_augment,
     score_videos,
 )
 from pointvideo.data.frame_kernels import below, mix
+from pointvideo.data.layout import Sequence
+from pointvideo.data.writer import StoreWriter
+
+from .conftest import CAMERA, build_store
 
 
 def make_batch(lengths: list[list[int]], most: int | None = None) -> FrameBatch:
@@ -342,3 +348,135 @@ def test_whole_numbers_below_a_bound_are_unbiased():
         values.append(value)
     counts = np.bincount(np.array(values) % 3, minlength=3)
     assert stats.chisquare(counts).pvalue > 1e-3 and max(values) < 3 << 30
+
+
+def slow_clips(counts, frames, step, short, hop):
+    """Every start that a rule of the docstring allows, one by one."""
+    found = []
+    for video, count in enumerate(counts):
+        starts = [s for s in range(0, count, hop) if step < 0 or s + step * (frames - 1) < count]
+        if not starts and short == "pad":
+            starts = [0]
+        found += [(video, start) for start in starts]
+    return found
+
+
+@pytest.mark.parametrize("short", ["drop", "pad"])
+@pytest.mark.parametrize("hop", [1, 2, 7, 100])
+@pytest.mark.parametrize(("frames", "step"), [(1, 1), (8, 1), (12, 2), (3, -1), (3, -4), (1, -1)])
+def test_clips_with_a_hop_and_looking_back_against_a_loop(frames, step, hop, short):
+    counts = np.random.default_rng(frames).integers(1, 60, 40)
+    clips = enumerate_clips(counts, frames, step, short, hop=hop)
+    expected = slow_clips(counts.tolist(), frames, step, short, hop)
+    assert list(zip(clips.sequence.tolist(), clips.start.tolist(), strict=True)) == expected
+    assert clips.videos_scored == len({video for video, _ in expected}) and clips.videos_total == 40
+    if step < 0:
+        assert clips.videos_scored == 40  # no video is too short to look back
+
+
+def test_impossible_hops_and_places():
+    with pytest.raises(ValueError, match="hop is 0, expected at least 1"):
+        enumerate_clips([5], 2, hop=0)
+    with pytest.raises(ValueError, match="sequences has shape \\(1,\\), expected that of frame_counts, \\(2,\\)"):
+        enumerate_clips([5, 4], 2, sequences=[3])
+
+
+@pytest.fixture
+def coordinates(tmp_path):
+    """Three videos of coordinates with a label, a colour, a part of a vector, and two frame fields."""
+    random = np.random.default_rng(0)
+    fields = {
+        "xyz": {"dtype": "float32", "shape": [3]},
+        "semantic": {"dtype": "uint8", "shape": []},
+        "rgb": {"dtype": "uint8", "shape": [3]},
+    }
+    frame_fields = {"action": {"dtype": "uint8", "shape": []}, "centre": {"dtype": "float32", "shape": [3]}}
+    options = {"name": "c", "source": "simulated", "unit": "m", "camera": None, "classes": ["a"]}
+    with StoreWriter(tmp_path / "c", fields=fields, frame_fields=frame_fields, **options) as writer:
+        for name, length in (("a", 5), ("b", 2), ("c", 7)):
+            frames = [
+                {
+                    "xyz": random.normal(size=(count, 3)).astype(np.float32),
+                    "semantic": random.integers(0, 9, count).astype(np.uint8),
+                    "rgb": random.integers(0, 256, (count, 3)).astype(np.uint8),
+                }
+                for count in random.integers(3, 40, length)
+            ]
+            values = {
+                "action": random.integers(0, 19, length).astype(np.uint8),
+                "centre": random.random((length, 3), dtype=np.float32),
+            }
+            writer.add(Sequence(name, 0, 1, "train", length), frames, frame_values=values)
+        return writer.finish()
+
+
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("step", [1, 2, -1, -3])
+def test_coordinates_are_read_as_they_are_and_the_ends_repeat(coordinates, step, resident):
+    sampler = ClipSampler(coordinates, frames=4, step=step, resident=resident)
+    sequence, start = np.array([2, 0, 1]), np.array([1, 4, 0])
+    batch = sampler.load(sequence, start)
+    actions, centres = (sampler.frame_values(name, sequence, start) for name in ("action", "centre"))
+    assert actions.shape == (3, 4) and centres.shape == (3, 4, 3) and centres.dtype == torch.float32
+    for clip in range(3):
+        video = int(sequence[clip])
+        for position in range(4):
+            frame = min(max(int(start[clip]) + step * position, 0), coordinates.sequences[video].frames - 1)
+            points = coordinates.points(video, frame)
+            assert int(batch.lengths[clip, position]) == len(points)
+            np.testing.assert_array_equal(batch.xyz[clip, position, : len(points)].numpy(), points)
+            assert not batch.xyz[clip, position, len(points) :].any()
+            assert int(actions[clip, position]) == coordinates.frame_field("action", video)[frame]
+            np.testing.assert_array_equal(
+                centres[clip, position].numpy(), coordinates.frame_field("centre", video)[frame]
+            )
+    assert torch.equal(sampler.sample(sequence, start, 16, 3), sample_points(batch, 16, 3))
+
+
+def test_fields_travel_with_the_points_that_are_drawn(coordinates):
+    sampler = ClipSampler(coordinates, frames=3, step=-1)
+    sequence, start = np.array([0, 2]), np.array([3, 0])
+    batch = sampler.load(sequence, start)
+    index = sample_indices(batch, 12, 5)
+    labels, colours = sampler.take("semantic", batch, index), sampler.take("rgb", batch, index)
+    xyz = gather_xyz(batch, index)
+    assert torch.equal(xyz, sample_points(batch, 12, 5))
+    assert labels.dtype == torch.uint8 and labels.shape == (2, 3, 12) and colours.shape == (2, 3, 12, 3)
+    for clip in range(2):
+        for position in range(3):
+            frame = max(int(start[clip]) - position, 0)
+            rows = index[clip, position].numpy()
+            for name, taken in (("semantic", labels), ("rgb", colours), ("xyz", xyz)):
+                expected = coordinates.field(name, int(sequence[clip]), frame)[rows]
+                np.testing.assert_array_equal(taken[clip, position].numpy(), expected)
+
+
+def test_a_batch_of_no_store_has_no_fields(coordinates):
+    sampler = ClipSampler(coordinates, frames=2)
+    batch = make_batch([[4, 4]])
+    with pytest.raises(ValueError, match="batch: it does not know where its points lie in the store"):
+        sampler.take("rgb", batch, sample_indices(batch, 2, 0))
+    batch = sampler.load(np.array([0]), np.array([0]))
+    with pytest.raises(ValueError, match="no field 'heat', it has xyz, semantic, rgb"):
+        sampler.take("heat", batch, sample_indices(batch, 2, 0))
+    with pytest.raises(ValueError, match="store c: no frame field 'rgb', it has action, centre"):
+        sampler.frame_values("rgb", np.array([0]), np.array([0]))
+    with pytest.raises(ValueError, match="clip 0 starts at frame 5, its video has 5 frames"):
+        sampler.frame_values("action", np.array([0]), np.array([5]))
+    with pytest.raises(ValueError, match="step is 0"):
+        ClipSampler(coordinates, frames=2, step=0)
+
+
+def test_depth_counts_are_scaled_to_the_stores_unit(tmp_path, tiny_store):
+    metres = build_store(
+        tmp_path / "scaled", {"a": [40, 10, 25, 7], "b": [5, 60], "c": [30, 31, 32, 33, 34, 35]},
+        camera=replace(CAMERA, scale=0.001),
+    )  # fmt: skip
+    sequence, start = np.array([0, 2]), np.array([1, 3])
+    ours, counts = (ClipSampler(store, frames=3).load(sequence, start) for store in (metres, tiny_store))
+    np.testing.assert_allclose(ours.xyz.numpy(), 0.001 * counts.xyz.numpy(), rtol=1e-6)
+    for frame in range(3):
+        points = metres.points(2, 3 + frame)
+        np.testing.assert_array_equal(ours.xyz[1, frame, : len(points)].numpy(), points)
+    sampler = ClipSampler(metres, frames=3)
+    assert torch.equal(sampler.sample(sequence, start, 50, 2), sample_points(ours, 50, 2))

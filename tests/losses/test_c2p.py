@@ -8,8 +8,9 @@ import math
 import pytest
 import torch
 
-from pointvideo.losses.c2p import C2PLoss, build_predictors, c2p_loss
+from pointvideo.losses.c2p import C2PLoss, _offset_loss, build_predictors, c2p_loss
 from pointvideo.losses.contrastive import info_nce
+from tests.unchecked import check_again
 
 from ..parity.goldens import FOLDER, assert_close, assert_gradient, cases, open_case
 
@@ -21,7 +22,10 @@ def slow_loss(teacher, student, predictors, loss):
         frames = len(q)
         for offset in (0, *loss.offsets):
             anchors = [i for i in range(frames) if 0 <= i + offset < frames]
-            predicted = p[anchors] if offset == 0 else predictors[f"{offset:+d}"](p[anchors][None])[0]
+            predicted = p[anchors]
+            if offset:
+                name = {"each": f"{offset:+d}", "one": "all", "sides": "before" if offset < 0 else "after"}
+                predicted = predictors[name[loss.predictors]](p[anchors][None])[0]
             for i, row in zip(anchors, predicted, strict=True):
                 row = row / row.norm()
                 score = [float(row @ (q[j] / q[j].norm())) / loss.temperature for j in range(frames)]
@@ -49,6 +53,11 @@ def slow_loss(teacher, student, predictors, loss):
         C2PLoss(positive_in_denominator=True),
         C2PLoss(negatives="other_frames"),
         C2PLoss(geometry_weight=0.8, time_weight=0.1),
+        C2PLoss(predictors="one"),
+        C2PLoss(predictors="sides"),
+        C2PLoss(offsets=(-2, -1, 1, 2), predictors="one"),
+        C2PLoss(offsets=(-2, -1, 1, 2), predictors="sides"),
+        C2PLoss(offsets=(-2, -1, 1), predictors="sides", negatives="other_frames"),
     ],
     ids=str,
 )
@@ -58,6 +67,41 @@ def test_oracle(loss):
     predictors = build_predictors(loss, 10, 20).double()
     ours = float(c2p_loss(teacher, student, predictors, loss).total.detach())
     assert ours == pytest.approx(slow_loss(teacher, student, predictors, loss), rel=1e-9)
+
+
+def test_how_many_predictors_there_are():
+    """Table 8: a head a frame, one for all, or one a side; shared ones are the same module, not copies."""
+    wide = (-2, -1, 1, 2)
+    for predictors, names in (("each", ["-2", "-1", "+1", "+2"]), ("one", ["all"]), ("sides", ["before", "after"])):
+        assert list(build_predictors(C2PLoss(offsets=wide, predictors=predictors), 8, 4)) == names
+    assert len(build_predictors(C2PLoss(offsets=()), 8, 4)) == 0
+    # with the same weights in every head, all three are one objective
+    torch.manual_seed(0)
+    teacher, student = torch.randn(2, 2, 8, 6)
+    head = build_predictors(C2PLoss(predictors="one"), 6, 5)["all"]
+    totals = []
+    for predictors in ("each", "one", "sides"):
+        loss = C2PLoss(offsets=wide, predictors=predictors)
+        heads = build_predictors(loss, 6, 5)
+        for each in heads.values():
+            each.load_state_dict(head.state_dict())
+        totals.append(c2p_loss(teacher, student, heads, loss).total)
+    assert totals[0] == totals[1] == totals[2]
+
+
+def test_a_shared_predictor_learns_from_every_offset():
+    torch.manual_seed(0)
+    teacher, student = torch.randn(2, 2, 8, 6)
+    loss = C2PLoss(offsets=(-2, -1, 1, 2), predictors="sides")
+    heads = build_predictors(loss, 6, 5)
+    c2p_loss(teacher, student, heads, loss).time.backward()
+    gradients = {name: head.contract.weight.grad.clone() for name, head in heads.items()}
+    for side, offsets in (("before", (-2, -1)), ("after", (1, 2))):
+        heads.zero_grad()
+        for offset in offsets:  # alone, but with the whole window's negatives
+            _offset_loss(heads[side](student[:, max(0, -offset) : 8 - max(0, offset)]),
+                         torch.nn.functional.normalize(teacher, dim=-1), offset, loss).backward()  # fmt: skip
+        torch.testing.assert_close(gradients[side], heads[side].contract.weight.grad / 4)
 
 
 def test_stop_gradient_cuts_the_teacher_only():
@@ -108,6 +152,13 @@ def test_bad_input():
     for bad in ({"offsets": (0,)}, {"offsets": (1, 1)}, {"temperature": 0.0}, {"geometry_weight": -1.0}):
         with pytest.raises(ValueError, match="C2PLoss"):
             C2PLoss(**bad)
+    for bad, message in (
+        ({"predictors": "two"}, "C2PLoss.predictors: got 'two', expected 'each', 'one' or 'sides'"),
+        ({"predictor_norm": "group"}, "C2PLoss.predictor_norm: got 'group'"),
+        ({"negatives": "none"}, "C2PLoss.negatives: got 'none'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_again(C2PLoss(), **bad)
     loss = C2PLoss()
     predictors = build_predictors(loss, 4, 4)
     with pytest.raises(ValueError, match="expected the same"):
