@@ -8,7 +8,8 @@ import torch
 
 from pointvideo.data.clips import FrameBatch
 from pointvideo.kernels import visible_points
-from pointvideo.pretexts.views import Camera, Trajectory, camera_pose, partial_view
+from pointvideo.pretexts.views import Camera, Trajectory, camera_pose, partial_view, random_view
+from tests.unchecked import check_again
 
 from ..parity.goldens import FOLDER, assert_close, cases, open_case
 
@@ -112,5 +113,78 @@ def test_a_frame_without_visible_points_keeps_all():
 def test_refusals():
     with pytest.raises(ValueError, match="Trajectory.zoom: got 1.5"):
         Trajectory(zoom=1.5)
-    with pytest.raises((ValueError, TypeError), match="spiral"):
-        Trajectory(pattern="spiral")
+    for changes, message in (
+        ({"pattern": "spiral"}, "Trajectory.pattern: got 'spiral', expected 'smooth' or 'released'"),
+        ({"spread": "half"}, "Trajectory.spread: got 'half', expected 'both_ends' or 'full_turn'"),
+        ({"radius": 0.0}, "Trajectory.radius: got 0.0, expected a number above 0 or None"),
+        ({"radius": float("nan")}, "Trajectory.radius: got nan"),
+        ({"zoom": -0.1}, "Trajectory.zoom: got -0.1, expected 0 to below 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_again(Trajectory(), **changes)
+
+
+def test_a_full_turn_around_a_complete_cloud():
+    """Section 4.4: twelve frames, 30 degrees apart, from a sphere of a given radius."""
+    trajectory = Trajectory.around(radius=50.0, elevation_degrees=-20.0)
+    path = trajectory.sample(12, seed=0, clips=200)
+    steps = np.diff(path[..., 0], axis=1)
+    assert np.allclose(np.abs(steps), 30) and set(np.sign(steps[:, 0])) == {-1, 1}  # either way round
+    gap = np.abs(path[:, 0, 0] - path[:, -1, 0])
+    assert np.allclose(gap, 330)  # one frame more would be the first again
+    assert np.abs(path[..., 1] + 20).max() <= 5 and np.abs(path[..., 1] + 20).max() > 4  # drifts about the elevation
+    # y is up in Synthia: a negative elevation looks from above, whatever the centre
+    centre = torch.tensor([3.0, -2.0, 400.0]).expand(12, 3)
+    for clip in path[:5]:
+        position, rotation = camera_pose(centre, torch.from_numpy(clip).float(), radius=trajectory.radius)
+        away = position - centre
+        distance = 50 * torch.from_numpy(clip[:, 2]).float()
+        assert torch.allclose(away.norm(dim=1), distance, rtol=1e-4)
+        assert (away[:, 1] > 50 * 0.9 * np.sin(np.deg2rad(14))).all()
+        assert torch.allclose((rotation @ -away[..., None])[:, 2, 0], distance, rtol=1e-4)
+        around = torch.rad2deg(torch.atan2(away[:, 2], away[:, 0])).sort().values
+        assert torch.allclose(around.diff(), torch.full((11,), 30.0), atol=1e-2)
+
+
+@pytest.mark.parametrize("elevation", [-20.0, 0.0, 30.0])
+def test_a_positive_elevation_looks_from_where_y_is_smaller(elevation):
+    trajectory = Trajectory(vertical_degrees=0.0, zoom=0.0, elevation_degrees=elevation, radius=10.0)
+    path = torch.from_numpy(trajectory.sample(7, seed=0, clips=1)[0])
+    position, _ = camera_pose(torch.zeros(7, 3, dtype=torch.float64), path, radius=10.0)
+    assert torch.allclose(position[:, 1], torch.full((7,), -10 * np.sin(np.deg2rad(elevation)), dtype=torch.float64))
+
+
+def test_both_ends_or_a_full_turn():
+    for frames in (2, 12, 24):
+        plain, turn = Trajectory(sweep_degrees=90.0), Trajectory(sweep_degrees=90.0, spread="full_turn")
+        first, last = (np.abs(np.diff(each.sample(frames, 1, 3)[..., 0], axis=1)) for each in (plain, turn))
+        assert np.allclose(first, 90 / (frames - 1)) and np.allclose(last, 90 / frames)
+    assert Trajectory().sample(1, 0, 2)[0, 0, 0] == 90  # a single frame is seen from the original camera's side
+
+
+def test_a_given_radius_sees_a_cloud_around_the_origin():
+    """Without one the camera would sit at the centre of such a cloud."""
+    random = torch.Generator().manual_seed(0)
+    ball = torch.nn.functional.normalize(torch.randn(1, 1, 3000, 3, generator=random), dim=-1).repeat(1, 4, 1, 1)
+    batch = FrameBatch(ball, torch.full((1, 4), 3000))
+    trajectory = Trajectory.around(radius=5.0)
+    path = trajectory.sample(4, seed=2, clips=1)
+    camera = Camera(focal=20.0, width=16, height=16, tolerance=0.1)
+    seen = partial_view(batch, path, camera, radius=trajectory.radius)
+    for frame in range(4):
+        position, _ = camera_pose(torch.zeros(3).double(), torch.from_numpy(path[0, frame]), radius=5.0)
+        towards = ball[0, frame] @ torch.nn.functional.normalize(position, dim=0).float()
+        assert 50 < int(seen[0, frame].sum()) < 1500
+        assert float(towards[seen[0, frame]].min()) > -0.1  # the side that faces the camera alone
+    assert not (seen[0, 0] & seen[0, 2]).any()  # half a turn further on it is the other side
+
+
+def test_a_random_view_is_uniform_over_the_points_that_are_there():
+    visible = torch.zeros(1, 4000, 12, dtype=torch.bool)
+    visible[..., :3] = True
+    lengths = torch.full((1, 4000), 9)
+    drawn = random_view(visible, lengths, 1)
+    assert (drawn.sum(-1) == 3).all() and not drawn[..., 9:].any()
+    share = drawn[0, :, :9].float().mean(0)
+    assert float((share - 1 / 3).abs().max()) < 0.04
+    assert not torch.equal(drawn, random_view(visible, lengths, 2))
