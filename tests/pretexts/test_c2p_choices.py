@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pointvideo.pretexts.c2p import C2P, C2PPretrain
+from pointvideo.losses.c2p import C2PLoss, c2p_loss
+from pointvideo.pretexts.c2p import C2P, C2PPretrain, frame_features
 from pointvideo.pretexts.views import Camera, random_view
+from tests.unchecked import check_again
 
 from ..study.dots import BACKBONE, DATA, TRAINING, make_store
 from .networks import NETWORKS, clip_for
@@ -102,3 +104,133 @@ def test_the_unit_of_time_divides_the_clock():
 def test_a_network_without_clock_has_none_to_hide():
     with pytest.raises(ValueError, match="clock: got False, expected True"):
         recipe(clock=False)
+
+
+def deal(clip: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Another clip for the student: the same points in each frame, moved a little."""
+    return tuple(0.9 * values for values in clip)
+
+
+def model_of(name: str, **changes) -> tuple[C2P, tuple[torch.Tensor, ...]]:
+    backbone, inputs = NETWORKS[name]
+    torch.manual_seed(0)
+    model = C2P(recipe(backbone=backbone, **changes))
+    return model.eval(), clip_for(inputs)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_gives_both_sides_a_feature_a_frame(name):
+    model, clip = model_of(name)
+    teacher, student = model(clip, deal(clip))
+    assert teacher.shape == student.shape and teacher.shape[::2] == (4, model.backbone.width)
+    assert teacher.shape[1] == 3  # none of these networks loses a frame
+    assert teacher.isfinite().all() and not torch.allclose(teacher, student)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("depth", ["tube", "primitives", "full"])
+def test_where_the_teacher_stops(name, depth):
+    if depth == "primitives" and not name.startswith("PPTr"):
+        pytest.skip("P4Transformer has no primitives")
+    model, clip = model_of(name, teacher=depth)
+    with torch.no_grad():
+        teacher, student = model(clip, clip)
+        assert torch.equal(teacher, frame_features(model.backbone, clip, depth))
+        # the symmetric ablation: both sides are the same function
+        assert torch.equal(teacher, student) is (depth == "full")
+
+
+@pytest.mark.parametrize("name", ["PPTr actions", "P4Transformer points", "PPTr balls"])
+def test_stop_gradient_cuts_the_teachers_side_of_the_network(name):
+    """Gradients equal those of a teacher whose features are given numbers; without the switch they do not."""
+    for stop in (False, True):
+        model, clip = model_of(name, loss=C2PLoss(offsets=(), stop_gradient=stop, negatives="other_frames"))
+        teacher, student = model(clip, deal(clip))
+        assert teacher.requires_grad is not stop and student.requires_grad
+        gradients = []
+        for given in (teacher, teacher.detach()):
+            total = c2p_loss(given, student, model.predictors, model.recipe.loss).total
+            parameters = list(model.backbone.parameters())
+            found = torch.autograd.grad(total, parameters, retain_graph=True, allow_unused=True)
+            gradients.append([torch.zeros(1) if g is None else g for g in found])
+        same = all(torch.allclose(a, b, atol=1e-7) for a, b in zip(*gradients, strict=True))
+        assert same is stop
+        assert any(float(g.abs().max()) > 0 for g in gradients[1])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_colours_reach_both_sides(name):
+    model, clip = model_of(name)
+    if len(clip) == 1:
+        assert NETWORKS[name][1] == 0
+        return
+    other = clip[0], 1 - clip[1]
+    with torch.no_grad():
+        plain, changed = model(clip, clip), model(other, other)
+    assert not torch.allclose(plain[0], changed[0]) and not torch.allclose(plain[1], changed[1])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_which_networks_have_a_clock(name):
+    backbone, _ = NETWORKS[name]
+    if name.endswith("actions") or name == "P4Transformer":
+        hidden = C2P(recipe(backbone=backbone, clock=False))
+        assert hidden.backbone.clock is False and C2P(recipe(backbone=backbone)).backbone.clock is True
+    else:
+        with pytest.raises(ValueError, match="C2PPretrain.clock: got False, expected True: .* has no clock"):
+            recipe(backbone=backbone, clock=False)
+
+
+def test_a_network_keeps_its_clock_after_a_pre_training_without():
+    """The clock is no weight: what a fine-tuning builds anew has it again, whatever it starts from."""
+    backbone, _ = NETWORKS["PPTr actions"]
+    without = C2P(recipe(backbone=backbone, clock=False)).backbone
+    after = backbone.build()
+    after.load_state_dict(without.state_dict())
+    assert after.clock is True
+
+
+@pytest.mark.parametrize("student_sees", ["complete", "partial", "random"])
+@pytest.mark.parametrize("teacher_sees", ["complete", "partial"])
+def test_every_pair_of_views_can_be_drawn_and_learned_from(store, teacher_sees, student_sees):
+    job = recipe(teacher_sees=teacher_sees, student_sees=student_sees).job(store)
+    batch, again = job.batch(0, 0), job.batch(0, 0)
+    assert all(torch.equal(a, b) for a, b in zip(batch, again, strict=True))
+    assert [tuple(clip.shape) for clip in batch] == [(4, 10, 64, 3)] * 2
+    assert not torch.equal(*batch)  # each side draws its own points
+    parts = job.loss(*batch)
+    parts["loss"].backward()
+    assert set(parts) == {"loss", "geometry", "time"} and all(value.isfinite() for value in parts.values())
+    assert all(p.grad is not None for p in job.module.predictors.parameters())
+    assert set(job.epoch_end(0)) and all(isinstance(value, float) for value in job.epoch_end(0).values())
+
+
+@pytest.mark.parametrize(
+    "changes,message",
+    [
+        ({"teacher": "head"}, "C2PPretrain.teacher: got 'head', expected one of tube, primitives, full"),
+        ({"scale": "all"}, "C2PPretrain.scale: got 'all', expected one of partial, both, none"),
+        (
+            {"student_sees": "nothing"},
+            "C2PPretrain.student_sees: got 'nothing', expected one of complete, partial, random",
+        ),
+        ({"teacher_sees": "random"}, "C2PPretrain.teacher_sees: got 'random', expected one of complete, partial"),
+        ({"predictor_hidden": 0}, "C2PPretrain.predictor_hidden: got 0"),
+    ],
+)
+def test_bad_choices(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_again(recipe(), **changes)
+
+
+def test_titles_name_what_differs_from_the_paper():
+    assert recipe().title == "C2P pre-training, PPTr, 10 frames, seed 0"
+    assert "partial to random" not in recipe().title
+    for changes, words in (
+        ({"student_sees": "random"}, ", complete to random,"),
+        ({"teacher_sees": "partial"}, ", partial to partial,"),
+        ({"teacher": "full"}, ", teacher full,"),
+        ({"loss": C2PLoss(stop_gradient=True)}, ", other loss,"),
+        ({"backbone": NETWORKS["PPTr actions"][0], "clock": False}, ", no clock,"),
+    ):
+        assert words in recipe(**changes).title

@@ -2,15 +2,16 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pointvideo.study.keys import identity, key_of
+from pointvideo.study.keys import identity, key_of, recipe_dict
 from pointvideo.study.ledger import Ledger
-from tests.study.tiny import Finetune, Pretrain, finished
+from tests.study.dots import finetune, pretrain
+from tests.study.tiny import Finetune, Pretrain, Sampling, finished
 
 
 @pytest.fixture
@@ -96,3 +97,43 @@ def test_the_newest_of_the_same_recipe(tmp_path: Path, record: dict[str, Any]):
     assert ledger.find_by_recipe(record["recipe"])["key"] == "c"
     assert ledger.find_by_recipe(replace(Pretrain(), seed=9)) is None
     assert ledger.find_by_recipe(Finetune()) is None
+
+
+def test_a_record_of_before_a_field_counts_at_the_fields_default(tmp_path: Path, record: dict[str, Any]):
+    """The default stands for what was done before; a field without one was never said."""
+    ledger = Ledger(tmp_path)
+    ledger.put(record)
+
+    def grown(**fields):
+        return make_dataclass("Pretrain", [(k, type(v), v) for k, v in fields.items()], bases=(Pretrain,), frozen=True)
+
+    later = grown(turns=1, crop=Sampling(frames=3))
+    assert recipe_dict(later())["kind"] == record["recipe"]["kind"] and "turns" not in record["recipe"]
+    assert ledger.find_by_recipe(later())["key"] == record["key"]
+    for changed in (later(turns=2), later(crop=Sampling(frames=4)), later(seed=1), later(sampling=Sampling(frames=3))):
+        assert ledger.find_by_recipe(changed) is None
+    # a field that recipes have lost is not at a default
+    ledger.put(record | {"key": "lost", "recipe": recipe_dict(later()), "finished": "2999-01-01"})
+    assert ledger.find_by_recipe(later())["key"] == "lost"
+    assert ledger.find_by_recipe(Pretrain())["key"] == record["key"]
+
+
+def test_committed_recipes_are_found_after_fields_were_added(tmp_path: Path, record: dict[str, Any]):
+    """With the recipes of the library: all fields that are at their default may be missing in the record."""
+    recipe = finetune(init=pretrain())
+    whole = recipe_dict(recipe)
+    old = json.loads(json.dumps(whole))
+    for place, name in ((old, "label_percent"), (old["data"], "hop"), (old["data"], "features"), (old["init"], "clock"),
+                        (old["init"], "teacher_sees"), (old["init"]["loss"], "predictors"),
+                        (old["init"]["trajectory"], "spread")):  # fmt: skip
+        del place[name]
+    ledger = Ledger(tmp_path)
+    ledger.put(record | {"key": "old", "recipe": old, "finished": "2026-01-01"})
+    assert ledger.find_by_recipe(recipe)["key"] == "old"
+    assert ledger.find_by_recipe(replace(recipe, label_percent=50)) is None
+    assert ledger.find_by_recipe(replace(recipe, init=replace(recipe.init, clock=True, teacher_sees="partial"))) is None
+    ledger.put(record | {"key": "new", "recipe": whole, "finished": "2026-01-02"})
+    assert ledger.find_by_recipe(recipe)["key"] == "new"
+    assert ledger.find_by_recipe(recipe, but="new")["key"] == "old"
+    # a dictionary names every field itself
+    assert ledger.find_by_recipe(whole, but="new") is None and ledger.find_by_recipe(old)["key"] == "old"

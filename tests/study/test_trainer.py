@@ -157,6 +157,24 @@ def test_pretrained_weights_are_what_a_fine_tuning_starts_from(ledger, store):
         recipe.job(store)
 
 
+def test_after_step_follows_every_update(store):
+    """A teacher that follows its student sees each update's weights, also those of a resumed run."""
+    recipe = pretrain()
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(store)
+    seen, drawn = [], []
+    draw = job.batch
+    job.batch = lambda epoch, step: (drawn.append((epoch, step)), draw(epoch, step))[1]
+    job.after_step = lambda: seen.append((drawn[-1], next(job.module.parameters()).detach().clone()))
+    fit(job)
+    steps = [(epoch, step) for epoch in range(3) for step in range(job.steps_per_epoch)]
+    assert [place for place, _ in seen] == steps and job.steps_per_epoch == 2
+    assert not any(torch.equal(a, b) for (_, a), (_, b) in zip(seen[1:], seen[:-1], strict=True))
+    assert torch.equal(seen[-1][1], next(job.module.parameters()))
+    plain, _ = train(recipe, store)  # a job need not have one
+    assert len(plain) == 3
+
+
 def test_scratch_does_not_rest_on_the_pretext():
     from pointvideo.study.sources import source_digest
 
