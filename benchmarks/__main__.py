@@ -102,7 +102,7 @@ def run_all(options: argparse.Namespace, device: str, machine: Machine) -> tuple
             with_memory=not options.quick,
         )  # fmt: skip
         say(several)
-        rows += [row | {"note": "; ".join(filter(None, (row["note"], busy)))} for row in several]
+        rows += [shared(row, busy) for row in several] if busy else several
         passed &= good
     return rows, passed
 
@@ -112,6 +112,12 @@ def beside_others() -> str:
     calm."""
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     return f"{speed.BESIDE}, load {load:.1f} on {cores} cores" if load > 0.3 * cores else ""
+
+
+def shared(row: dict, busy: str) -> dict:
+    """A row measured beside other processes: a note says so, and nothing is said of the roof, which is of wall time."""
+    no_roof = {"roof": "", "roof_fraction": None, "gb_per_s": None, "gflop_per_s": None}
+    return row | no_roof | {"note": "; ".join(filter(None, (row["note"], busy)))}
 
 
 def merged(path: Path, rows: list[dict]) -> list[dict]:

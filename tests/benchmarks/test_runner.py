@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import time
 from dataclasses import replace
 
@@ -228,6 +229,21 @@ def test_rows_measured_now_take_the_place_of_their_own_and_of_no_other(monkeypat
     torch.set_num_threads(1)
     with pytest.raises(SystemExit, match="2"):
         command.main(["--merge"])
+
+
+def test_beside_other_processes_nothing_is_said_of_the_roof(one_case, monkeypatch, tmp_path, capsys):
+    def make(device, numbers):
+        bench = doubling(device, numbers)
+        return Bench(bench.ours, {"plain torch": bench.contenders["sum"]}, bench.checks, bench.work)
+
+    one_case(make)
+    place = ["--quick", "--threads", "1", "--device", "cpu", "--output", str(tmp_path)]
+    for load, found in ((0.0, True), (100.0 * os.cpu_count(), False)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, load, load))
+        assert command.main(place) == 0
+        (row,) = read_rows(tmp_path / "ratios.csv")
+        assert (row["roof_fraction"] is not None) == found == ("other processes" not in row["note"])
+        assert row["ratio_cpu"] is not None
 
 
 def test_a_training_step_is_what_has_its_memory_measured(monkeypatch):
