@@ -1,5 +1,5 @@
-"""The run-time type checker behind the shape annotations: beartype, where an int will do for a float, and an array for a
-sequence of integers.
+"""The run-time type checker behind the shape annotations: beartype, where an int will do for a float, and an array for
+a sequence of integers.
 
 A function whose annotation is a plain Protocol (a trainer's Job, say) cannot be checked at run time and stays as it is.
 """
