@@ -48,7 +48,7 @@ install = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
 C2P_TABLES := 1 2 3 4 5 6 6-msr 7 8 text released
-.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan $(C2P_TABLES:%=table-c2p-%) paper-c2p readme \
+.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan table-c2p-N $(C2P_TABLES:%=table-c2p-%) paper-c2p readme \
 	which bench lint burn
 
 help: ## show this list

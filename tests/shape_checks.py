@@ -7,10 +7,10 @@ A function whose annotation is a plain Protocol (a trainer's Job, say) cannot be
 from collections.abc import Sequence
 
 import numpy as np
-from beartype import BeartypeConf, BeartypeHintOverrides, beartype
+from beartype import BeartypeConf, FrozenDict, beartype
 from beartype.roar import BeartypeDecorHintPep3119Exception
 
-_overrides = BeartypeHintOverrides({Sequence[int]: Sequence[int] | np.ndarray})
+_overrides = FrozenDict({Sequence[int]: Sequence[int] | np.ndarray})
 _beartype = beartype(conf=BeartypeConf(is_pep484_tower=True, hint_overrides=_overrides))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pointvideo import reproduce
 from pointvideo.reproduce import SECTIONS, write_readme
+from pointvideo.study import c2p
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,6 +29,7 @@ def test_links_lead_somewhere():
 
 def test_make_targets_exist():
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets |= {f"table-c2p-{number}" for number in c2p.TABLES}
     named = set(re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z0-9-]+)", TEXT))
     assert named and named <= targets
 
