@@ -40,5 +40,6 @@ def enough_updates(training: Training, label_percent: int) -> Training:
     """At least half as many updates as with all labels, so that no row stops before it has begun to learn."""
     if training.clips_per_video is None:
         return training
-    clips = math.ceil(training.clips_per_video * max(1.0, 50 / label_percent))
+    # a share that is none is refused by the recipe
+    clips = math.ceil(training.clips_per_video * max(1.0, 50 / max(1, label_percent)))
     return replace(training, clips_per_video=clips)
