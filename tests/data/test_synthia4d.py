@@ -21,7 +21,7 @@ from pointvideo.data.synthia4d import (
     draw_half,
     halves,
 )
-from pointvideo.data.synthia4d_files import read_frame, read_frequencies
+from pointvideo.data.synthia4d_files import read_frame
 
 SPRING, FOG, SUNSET = "SYNTHIA-SEQS-01-SPRING", "SYNTHIA-SEQS-05-FOG", "SYNTHIA-SEQS-06-SUNSET"
 RAW = [raw for raw, label in enumerate(RAW_TO_CLASS) if label >= 0]
@@ -412,20 +412,3 @@ def test_odd_files_and_repeated_lines_are_listed(tmp_path):
     assert set(found) == {"lists/val_raw.txt", "notes.npz", f"sequences/{SPRING}-000001.npz"}
     assert found["lists/val_raw.txt"] == "1 of 3 lines name a frame again; each frame is taken once"
     assert found[f"sequences/{SPRING}-000001.npz"].startswith("the same frame is already taken from ")
-
-
-def test_frequencies_of_the_file_or_the_published_ones(tmp_path):
-    assert read_frequencies(tmp_path).tolist() == list(FREQUENCIES)
-    file = tmp_path / "data_prep" / "labelweights.npz"
-    file.parent.mkdir()
-    shares = np.arange(1, 13) / 78
-    np.savez(file, labelweights=shares)
-    np.testing.assert_array_equal(read_frequencies(tmp_path), shares)
-    for arrays, message in (
-        ({"weights": shares}, "no array 'labelweights', the file has weights"),
-        ({"labelweights": shares[:5]}, r"'labelweights' is float64 \(5,\), expected numbers of shape \(12,\)"),
-        ({"labelweights": shares + 1}, "'labelweights' from .* expected shares 0 to 1"),
-    ):
-        np.savez(file, **arrays)
-        with pytest.raises(StoreError, match=message):
-            read_frequencies(tmp_path)

@@ -4,7 +4,7 @@
                                         label, ``center`` (3,) the car; e.g. SYNTHIA-SEQS-01-SPRING-000000.npz
     train_raw.txt, val_raw.txt,         a line a frame, in any order: <SEQUENCE>/<folders>/<frame>.<suffix>, and
     test_raw.txt, trainval_raw.txt      whatever follows a space
-    labelweights.npz                    optional: ``labelweights`` (12,) class frequencies
+    labelweights.npz                    passed over: tasks take the frequencies of the training drives
 
 Files and lists may lie in different folders below the one that is named. A drive (SEQUENCE) becomes one sequence with
 its frames in order, e.g. ``01-SPRING``. Frame numbers that are missing, and frames that are refused, cut it into runs
@@ -31,7 +31,7 @@ import numpy as np
 
 from pointvideo.data.layout import Sequence, StoreError, one_line
 from pointvideo.data.recorded import Listing, Reading, Recording, Source, finite_float32, walk
-from pointvideo.data.synthia4d import CLASSES, FREQUENCIES, LABELS, RAW_TO_CLASS
+from pointvideo.data.synthia4d import LABELS, RAW_TO_CLASS
 
 NAME = "synthia4d"
 UNIT = "metre"
@@ -284,17 +284,3 @@ def _classes(file: Path, raw: np.ndarray) -> np.ndarray:
         value, counts = raw[wrong][0], f"{np.count_nonzero(wrong)} of {raw.size} points wrong"
         raise StoreError(f"{file}: raw label {value} ({counts}), expected 0, 2 to 12 or 15")
     return mapping[raw.astype(np.int64)].astype(np.uint8)
-
-
-def read_frequencies(folder: Path) -> np.ndarray:
-    """Class frequencies (12,) float64 of ``labelweights.npz`` in ``folder`` or below; MeteorNet's where it is absent.
-
-    Raises :class:`StoreError`, one line, for a file that is damaged or holds no shares.
-    """
-    files = [file for file in walk(folder, "the class frequencies") if file.name == "labelweights.npz"]
-    if not files:
-        return np.array(FREQUENCIES)
-    shares = _read_npz(files[0], {"labelweights": (len(CLASSES),)})["labelweights"].astype(np.float64)
-    if not ((shares >= 0) & (shares <= 1)).all():
-        raise StoreError(f"{files[0]}: 'labelweights' from {shares.min()} to {shares.max()}, expected shares 0 to 1")
-    return shares
