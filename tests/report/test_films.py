@@ -7,18 +7,11 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot  # noqa: E402
 from matplotlib.colors import to_rgb  # noqa: E402
 
 from pointvideo.report import films  # noqa: E402
 
 NAMES = ("no label", "hand", "table", "mug", "bowl")
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
 
 
 def clouds(count: int = 2, points: int = 30) -> tuple[list, list]:

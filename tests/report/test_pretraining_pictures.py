@@ -10,12 +10,6 @@ import matplotlib.pyplot as pyplot  # noqa: E402
 from pointvideo.report import matching, orbits, pretraining  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
-
-
 def sides(clips=4, times=9, width=16):
     return np.random.default_rng(0).normal(size=(clips, times, width))
 

@@ -4,17 +4,10 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot  # noqa: E402
 from matplotlib.patches import Rectangle  # noqa: E402
 
 from pointvideo.losses.c2p import C2PLoss  # noqa: E402
 from pointvideo.report import printed_ablations  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
 
 
 def test_printed_numbers_stand_where_they_are_printed():

@@ -3,7 +3,6 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot  # noqa: E402
 
 from pointvideo.report import printed, runs, shares, style  # noqa: E402
 from pointvideo.report.claims import rows  # noqa: E402
@@ -13,12 +12,6 @@ from pointvideo.report.tables import build_table  # noqa: E402
 from .made_up import made_up_row, made_up_segmentation, made_up_videos  # noqa: E402
 
 CLASSES = [f"action {number}" for number in range(20)]
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
 
 
 def with_labels(records: list[dict]) -> list[dict]:

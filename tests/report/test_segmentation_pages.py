@@ -20,12 +20,6 @@ from .made_up import STREET, made_up_row, made_up_semantic  # noqa: E402
 START = "synthia-p4transformer"
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
-
-
 def drawn(axes, marker: str) -> list[float]:
     return [line.get_xdata()[0] for line in axes.lines if line.get_marker() == marker and len(line.get_xdata())]
 

@@ -5,19 +5,12 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot  # noqa: E402
 
 from pointvideo.report import ablations, ious, ribbons, style  # noqa: E402
 from pointvideo.report.outcomes import decoded  # noqa: E402
 from pointvideo.report.tables import build_table  # noqa: E402
 
 from .made_up import STREET, made_up_row, made_up_segmentation, made_up_semantic  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
 
 
 def texts(figure) -> str:

@@ -6,7 +6,6 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot  # noqa: E402
 
 from pointvideo.report import draw, style  # noqa: E402
 from pointvideo.report.claims import claim, judge  # noqa: E402
@@ -14,12 +13,6 @@ from pointvideo.report.forest import draw_findings  # noqa: E402
 from pointvideo.report.results import result_from_record  # noqa: E402
 
 from .made_up import made_up_row  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    pyplot.close("all")
 
 
 def test_nothing_heavy_is_imported():
