@@ -12,7 +12,6 @@ from pointvideo.report.metrics import f1_of_counts, miou_of_counts
 from pointvideo.report.statistics import (
     Interval,
     bootstrap_contrast,
-    bootstrap_difference,
     enough,
     mean_and_deviation,
     pseudo_values,
@@ -20,6 +19,10 @@ from pointvideo.report.statistics import (
     verdict,
     wilson_interval,
 )
+
+
+def bootstrap_difference(first, second, **options):
+    return bootstrap_contrast([first, second], [1.0, -1.0], **options)
 
 
 @pytest.mark.parametrize(("correct", "videos"), [(0, 5), (3, 5), (5, 5), (265, 287), (1, 1000)])

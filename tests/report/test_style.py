@@ -75,18 +75,14 @@ def test_drawing_refuses():
         draw.bounds(np.full((2, 3), np.nan))
     with pytest.raises(ValueError, match="2 colours for 3 points"):
         draw.draw_cloud(axes, np.zeros((3, 3)), colour=np.array([0, 1]))
-    with pytest.raises(ValueError, match="-1 to 1"):
-        draw.draw_similarity(axes, np.full((2, 2), 3.0))
     with pytest.raises(ValueError, match=r"\(seeds, 2\)"):
         style.curve_with_band(axes, [1, 2], np.zeros((3, 4)), name="C2P")
 
 
-def test_similarity_and_depth_keep_their_scales():
-    _, (left, right) = style.panels(2)
-    draw.draw_similarity(left, np.eye(3))
-    assert left.images[0].get_clim() == (-1, 1)
+def test_depth_keeps_its_scale():
+    _, axes = style.panels(1)
     depth = np.array([[0.0, 2.0], [np.inf, 4.0]])
-    image = draw.draw_depth(right, depth)
+    image = draw.draw_depth(axes, depth)
     assert image.get_clim() == (2, 4) and image.get_array().mask.tolist() == [[True, False], [True, False]]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Integer
 
-from pointvideo.report.style import DEPTH_MAP, PAGE, PART_COLOURS, SIMILARITY_MAP, panels
+from pointvideo.report.style import DEPTH_MAP, PAGE, PART_COLOURS, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -168,24 +168,3 @@ def draw_depth(
     axes.set_axis_off()
     axes.set_title(title, loc="center")
     return image
-
-
-def draw_similarity(
-    axes: Axes,
-    matrix: Float[np.ndarray, "rows columns"],
-    *,
-    title: str = "",
-    across: str = "frame of the teacher",
-    down: str = "frame of the student",
-    bar: bool = True,
-) -> None:
-    """A cosine similarity matrix on a fixed scale of -1 to 1, white at 0, so that matrices can be compared by eye."""
-    matrix = np.asarray(matrix, dtype=float)
-    if matrix.ndim != 2 or np.nanmax(np.abs(matrix)) > 1 + 1e-4:
-        largest = np.nanmax(np.abs(matrix))
-        raise ValueError(f"a similarity matrix is (rows, columns) in -1 to 1, found {matrix.shape} up to {largest:.3g}")
-    image = axes.imshow(matrix, cmap=SIMILARITY_MAP, vmin=-1, vmax=1)
-    axes.set(xlabel=across, ylabel=down, title=title)
-    axes.spines[:].set_visible(False)
-    if bar:
-        axes.figure.colorbar(image, ax=axes, shrink=0.8, label="cosine")

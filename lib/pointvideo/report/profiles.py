@@ -11,7 +11,7 @@ from pointvideo.stream import ClipData
 
 
 def training_words(training: Training) -> str:
-    """"20 epochs, 1 clip a video, batch 8, adamw"."""
+    """Such as "20 epochs, 1 clip a video, batch 8, adamw"."""
     clips = training.clips_per_video
     per_video = "every clip" if clips is None else f"{clips} clip{'s' if clips > 1 else ''} a video"
     return f"{training.epochs} epochs, {per_video}, batch {training.batch}, {training.optimiser.name}"
@@ -37,7 +37,7 @@ def compare_profiles(
 
 
 def _clip_words(data: ClipData) -> str:
-    """"75 frames, every 2nd, of 128 points"."""
+    """Such as "75 frames, every 2nd, of 128 points"."""
     frames, step = f"{data.frames} frame{'s' if data.frames > 1 else ''}", abs(data.step)
     ordinal = {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
     return f"{frames}{f', every {ordinal},' if step > 1 and data.frames > 1 else ''} of {data.points} points"

@@ -195,15 +195,6 @@ def _pooled(
     )
 
 
-def bootstrap_difference(
-    first: Bool[np.ndarray, "seeds videos"] | Float[np.ndarray, "seeds videos *statistics"],
-    second: Bool[np.ndarray, "more_seeds videos"] | Float[np.ndarray, "more_seeds videos *statistics"],
-    **options: Any,
-) -> Contrast:
-    """Metric of ``first`` minus metric of ``second``: :func:`bootstrap_contrast` with weights 1 and -1."""
-    return bootstrap_contrast([first, second], [1.0, -1.0], **options)
-
-
 def verdict(
     reported_difference: float | int,
     interval: Interval,

@@ -28,7 +28,7 @@ def check_finetuning(recipe: Any) -> None:
 
 
 def start_words(recipe: Any) -> str:
-    """"from scratch" or "after C2P", with the share of the labels where it is not all of them."""
+    """Words: "from scratch" or "after C2P", with the share of the labels where it is not all of them."""
     start = "from scratch" if recipe.init is None else f"after {type(recipe.init).__name__.removesuffix('Pretrain')}"
     variant = getattr(recipe.init, "_variant", "").removeprefix(", ")
     labels = "" if recipe.label_percent == 100 else f", {recipe.label_percent} % of the labels"

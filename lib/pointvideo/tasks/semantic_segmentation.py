@@ -163,4 +163,3 @@ class SegmentPointsJob(Finetuning):
 def plain(counts: Counts) -> dict[str, list[int]]:
     """Counts as a record keeps them."""
     return {name: getattr(counts, name).tolist() for name in ("intersection", "union", "truth")}
-
