@@ -1,10 +1,12 @@
 import dataclasses
 import importlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pointvideo.data.augment import Augment
 from pointvideo.report.deviations import KINDS, DeviationsTable, deviation, deviations, deviations_table
 from pointvideo.study import c2p
 
@@ -82,6 +84,14 @@ def test_task_recipes_are_what_the_ledger_says():
         semantic = c2p.semantic.finetune("paper", method=method)
         assert semantic.training.optimiser.gamma == 0.5 and semantic.training.clips_per_video == 20
     assert c2p.semantic.pretrain("paper").training.epochs == 40
+
+
+def test_augmentation_is_what_the_ledger_says():
+    one_factor = Augment(0.8, 1.2, per_axis=False, around="centre")
+    for module, turn, mirror in ((c2p.action, 0, "x"), (c2p.semantic, 9, "none"), (c2p.synthia, 180, "x")):
+        recipe = module.finetune("paper", method="c2p")
+        assert recipe.augment == replace(one_factor, turn_degrees=turn, mirror=mirror)
+        assert recipe.init.augment == one_factor
 
 
 def test_groups_and_kinds():
