@@ -157,8 +157,8 @@ def write(folder: Path, rows: list[dict], growth: list[dict], kernels: list[dict
     """Tables and figures into the folder, each with its stamp."""
     from matplotlib import pyplot
 
-    from pointvideo.report.speed_figures import draw_growth, draw_ratios
-    from pointvideo.report.style import use_style
+    from pointvideo.report.figures.speed import draw_growth, draw_ratios
+    from pointvideo.report.figures.style import use_style
 
     use_style()
     speed.write_rows(rows, speed.COLUMNS, folder / speed.RATIOS, stamp)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pointvideo.report.cameras import draw_camera_path, frustum, sphere_patch
+from pointvideo.report.figures.cameras import draw_camera_path, frustum, sphere_patch
 
 AHEAD = np.eye(3)
 

@@ -111,7 +111,7 @@ def test_picture_has_a_square_an_entry():
     matplotlib.use("Agg")
     from matplotlib.patches import Rectangle
 
-    from pointvideo.report.deviations_figure import SHADES, draw_kinds
+    from pointvideo.report.figures.deviations import SHADES, draw_kinds
 
     table = deviations_table("c2p")
     axes = draw_kinds(table).axes[0]

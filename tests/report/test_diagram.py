@@ -2,7 +2,7 @@
 
 import pytest
 
-from pointvideo.report.diagram import draw_diagram
+from pointvideo.report.figures.diagram import draw_diagram
 
 BOXES = {
     "clip": (0, 0, "clip\n24 × 256 × 3", "#0072B2"),

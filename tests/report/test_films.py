@@ -9,7 +9,7 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 from matplotlib.colors import to_rgb  # noqa: E402
 
-from pointvideo.report import films  # noqa: E402
+from pointvideo.report.figures import films  # noqa: E402
 
 NAMES = ("no label", "hand", "table", "mug", "bowl")
 

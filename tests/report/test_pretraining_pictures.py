@@ -7,7 +7,7 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402
 
-from pointvideo.report import matching, orbits, pretraining  # noqa: E402
+from pointvideo.report.figures import matching, orbits, pretraining  # noqa: E402
 
 
 def sides(clips=4, times=9, width=16):

@@ -4,8 +4,8 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
-from pointvideo.report import printed, runs, shares, style  # noqa: E402
 from pointvideo.report.claims import rows  # noqa: E402
+from pointvideo.report.figures import printed, runs, shares, style  # noqa: E402
 from pointvideo.report.reported import reported  # noqa: E402
 from pointvideo.report.tables import build_table  # noqa: E402
 

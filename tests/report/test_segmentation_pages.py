@@ -9,10 +9,10 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402
 
-from pointvideo.report import ious, label_statistics, printed_segmentation, rarity, style  # noqa: E402
+from pointvideo.report.figures import classes, labels, printed, style  # noqa: E402
+from pointvideo.report.lines import run_line, verdict_lines  # noqa: E402
 from pointvideo.report.profiles import compare_profiles, training_words  # noqa: E402
 from pointvideo.report.tables import build_table  # noqa: E402
-from pointvideo.report.verdict_lines import run_line, verdict_lines  # noqa: E402
 from pointvideo.study import c2p  # noqa: E402
 
 from .made_up import STREET, made_up_row, made_up_semantic  # noqa: E402
@@ -26,22 +26,22 @@ def drawn(axes, marker: str) -> list[float]:
 
 def test_table_1_is_drawn_as_printed():
     _, axes = pyplot.subplots()
-    printed_segmentation.draw_printed_actions(axes)
+    printed.draw_printed_actions(axes)
     values = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
-    assert list(values) == list(printed_segmentation.ROWS)
+    assert list(values) == list(printed.ROWS)
     assert values["PPTr+C2P"] == [81.1, 84.0, 85.4, 82.5, 74.1] and values["P4Transformer"][4] == 58.2
 
 
 def test_table_2_is_drawn_as_printed():
     _, axes = pyplot.subplots()
-    printed_segmentation.draw_printed_miou(axes)
+    printed.draw_printed_miou(axes)
     assert drawn(axes, style.MARKERS["C2P"]) == [41.4, 42.3] and drawn(axes, style.MARKERS["scratch"]) == [40.1, 41.0]
     assert [text.get_text() for text in axes.texts] == ["40.1", "41.4", "41.0", "41.2", "41.3", "42.3"]
 
 
 def test_table_3_is_drawn_as_printed():
     _, axes = pyplot.subplots()
-    printed_segmentation.draw_printed_classes(axes)
+    printed.draw_printed_classes(axes)
     classes = [label.get_text() for label in axes.get_yticklabels()]
     (ours,) = [line for line in axes.lines if line.get_marker() == style.MARKERS["C2P"]]
     found = dict(zip(classes, ours.get_xdata(), strict=True))
@@ -95,8 +95,8 @@ def test_verdicts_are_lines_that_name_their_runs():
 def test_gains_stand_from_rare_to_common():
     base, better = f"{START}-scratch-3", f"{START}-c2p-3"
     table = street_table({base: 3, better: 2})
-    axes = rarity.draw_gains_by_rarity(table, base, (better,)).axes[0]
-    shares = rarity.class_shares(table)
+    axes = classes.draw_gains_by_rarity(table, base, (better,)).axes[0]
+    shares = classes.class_shares(table)
     order = [place for place in np.argsort(shares) if shares[place] > 0]
     names = [label.get_text() for label in axes.get_xticklabels()]
     assert [name.split(",")[0] for name in names] == [STREET[place] for place in order]
@@ -105,28 +105,28 @@ def test_gains_stand_from_rare_to_common():
     wanted = [100 * np.mean([ours[1][seed][place] - ours[0][seed][place] for seed in (0, 1)]) for place in order]
     (marks,) = [line for line in axes.lines if line.get_marker() == style.MARKERS["C2P"]]
     np.testing.assert_allclose(marks.get_ydata(), wanted)
-    assert rarity.present_classes(table) == tuple(STREET[place] for place in order[::-1])
+    assert classes.present_classes(table) == tuple(STREET[place] for place in order[::-1])
 
 
 def test_a_row_that_has_not_run_says_so_and_an_unknown_one_is_refused():
     base, better = f"{START}-scratch-3", f"{START}-c2p-3"
-    figure = rarity.draw_gains_by_rarity(street_table({base: 1, better: 0}), base, (better,))
+    figure = classes.draw_gains_by_rarity(street_table({base: 1, better: 0}), base, (better,))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["after C2P: not run"]
     with pytest.raises(ValueError, match="has no row 'x'"):
-        rarity.draw_gains_by_rarity(street_table({base: 1}), base, ("x",))
+        classes.draw_gains_by_rarity(street_table({base: 1}), base, ("x",))
     with pytest.raises(ValueError, match="no run of semantic segmentation"):
-        rarity.class_shares(build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}, resamples=20))
+        classes.class_shares(build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}, resamples=20))
 
 
 def test_only_the_classes_asked_for_are_drawn_in_their_order():
     table = street_table({f"{START}-scratch-3": 1})
-    axes = ious.draw_class_ious(table, only=("Traffic Light", "road")).axes[0]
+    axes = classes.draw_class_ious(table, only=("Traffic Light", "road")).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Traffic Light", "Road"]
     found = table.rows[0].results[0].last.iou
     wanted = [100 * found[STREET.index(name)] for name in ("Traffic Light", "Road")]
     np.testing.assert_allclose(drawn(axes, style.MARKERS["scratch"]), wanted)
     with pytest.raises(ValueError, match="no class 'moon'"):
-        ious.draw_class_ious(table, only=("moon",))
+        classes.draw_class_ious(table, only=("moon",))
 
 
 class LabelStore(SimpleNamespace):
@@ -153,17 +153,17 @@ class LabelStore(SimpleNamespace):
 
 def test_shares_of_actions_and_of_classes():
     store = LabelStore()
-    np.testing.assert_allclose(label_statistics.action_shares(store, "train"), [0.75, 0.25, 0])
-    np.testing.assert_allclose(label_statistics.class_shares_of(store, "train"), [0.75, 0.25, 0, 0])
-    np.testing.assert_allclose(label_statistics.class_shares_of(store, "test"), [0, 2 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(labels.action_shares(store, "train"), [0.75, 0.25, 0])
+    np.testing.assert_allclose(labels.class_shares_of(store, "train"), [0.75, 0.25, 0, 0])
+    np.testing.assert_allclose(labels.class_shares_of(store, "test"), [0, 2 / 3, 1 / 3, 0])
 
 
 def test_pictures_of_shares():
-    axes = label_statistics.draw_class_statistics(LabelStore()).axes[0]
+    axes = labels.draw_class_statistics(LabelStore()).axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["road", "car", "bicycle"]
     train, test = (line.get_ydata() for line in axes.lines)
     np.testing.assert_allclose(train, [75, 25, np.nan])
     np.testing.assert_allclose(test, [np.nan, 200 / 3, 100 / 3])
-    often, long = label_statistics.draw_action_statistics(LabelStore()).axes
+    often, long = labels.draw_action_statistics(LabelStore()).axes
     assert [label.get_text() for label in often.get_yticklabels()] == ["road", "car", "bicycle"]
     assert drawn(long, "|") == [1.5, 1.5]  # medians: lengths 2 and 1 of the first, 1 and 2 of the second

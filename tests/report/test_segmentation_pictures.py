@@ -6,7 +6,7 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
-from pointvideo.report import ablations, ious, ribbons, style  # noqa: E402
+from pointvideo.report.figures import ablations, classes, ribbons, style  # noqa: E402
 from pointvideo.report.outcomes import decoded  # noqa: E402
 from pointvideo.report.tables import build_table  # noqa: E402
 
@@ -102,7 +102,7 @@ def street_table(source: str = "recorded", dataset: str = "synthia4d"):
 @pytest.mark.parametrize("source", ["recorded", "simulated"])
 def test_every_class_has_its_mean_and_only_recorded_ones_a_printed_number(source: str):
     table = street_table(source, "synthia4d" if source == "recorded" else "street")
-    axes = ious.draw_class_ious(table, printed=True).axes[0]
+    axes = classes.draw_class_ious(table, printed=True).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == STREET
     marks = [line for line in axes.lines if line.get_marker() == style.MARKERS["C2P"] and len(line.get_xdata())]
     results = table.rows[2].results
@@ -120,16 +120,16 @@ def test_a_class_that_does_not_count_stays_empty():
     records = {
         name: [made_up_semantic(name, every_class=False, absent=(3, 9), dataset="hoi4d_semantic")] for name in names
     }
-    axes = ious.draw_class_ious(build_table("Table 2", names, records, resamples=20)).axes[0]
+    axes = classes.draw_class_ious(build_table("Table 2", names, records, resamples=20)).axes[0]
     marks = [line.get_ydata()[0] for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata())]
     assert len(marks) == 20 and not any(abs(mark - 9) < 0.5 for mark in marks)
 
 
 def test_classes_need_a_run_of_semantic_segmentation():
     with pytest.raises(ValueError, match="no run of semantic segmentation"):
-        ious.draw_class_ious(build_table("Table 2", ["ss-pptr-c2p"], {}))
+        classes.draw_class_ious(build_table("Table 2", ["ss-pptr-c2p"], {}))
     with pytest.raises(ValueError, match="no run of semantic segmentation"):
-        ious.draw_class_ious(build_table("x", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}))
+        classes.draw_class_ious(build_table("x", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}))
 
 
 @pytest.mark.parametrize("source", ["recorded", "simulated"])

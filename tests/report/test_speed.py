@@ -2,6 +2,7 @@
 
 import pytest
 
+from pointvideo.report.figures.speed import draw_growth, draw_ratios
 from pointvideo.report.speed import (
     COLUMNS,
     GROWTH_COLUMNS,
@@ -12,7 +13,6 @@ from pointvideo.report.speed import (
     speed_stamp,
     write_rows,
 )
-from pointvideo.report.speed_figures import draw_growth, draw_ratios
 from pointvideo.report.stamps import read_stamp
 
 

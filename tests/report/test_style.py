@@ -7,16 +7,18 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
-from pointvideo.report import draw, style  # noqa: E402
 from pointvideo.report.claims import claim, judge  # noqa: E402
-from pointvideo.report.forest import draw_findings  # noqa: E402
+from pointvideo.report.figures import clouds, style  # noqa: E402
+from pointvideo.report.figures.forest import draw_findings  # noqa: E402
 from pointvideo.report.results import result_from_record  # noqa: E402
 
 from .made_up import made_up_row  # noqa: E402
 
 
 def test_nothing_heavy_is_imported():
-    modules = ", ".join(f"pointvideo.report.{name}" for name in ("tables", "draw", "stamps", "forest", "deviations"))
+    modules = ", ".join(
+        f"pointvideo.report.{name}" for name in ("tables", "stamps", "deviations", "figures.clouds", "figures.forest")
+    )
     heavy = ("matplotlib", "seaborn", "pandas", "PIL", "IPython")
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
     assert (
@@ -33,48 +35,48 @@ def test_methods_keep_colours_that_differ():
 
 def test_projection_of_the_cameras_own_view_and_of_a_quarter_turn():
     points = np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])  # right, down, away
-    front = draw.project(points, np.zeros(3), 0, 0)
+    front = clouds.project(points, np.zeros(3), 0, 0)
     np.testing.assert_allclose(front, [[1, 0, 0], [0, -1, 0], [0, 0, 1]], atol=1e-12)
-    side = draw.project(points, np.zeros(3), 90, 0)
+    side = clouds.project(points, np.zeros(3), 90, 0)
     np.testing.assert_allclose(side, [[0, 0, -1], [0, -1, 0], [1, 0, 0]], atol=1e-12)
-    above = draw.project(points, np.zeros(3), 0, 90)  # from above, what is away is up
+    above = clouds.project(points, np.zeros(3), 0, 90)  # from above, what is away is up
     np.testing.assert_allclose(above, [[1, 0, 0], [0, 0, 1], [0, 1, 0]], atol=1e-12)
-    assert np.allclose(np.linalg.norm(draw.project(points, np.zeros(3), 33, 21), axis=1), 1)
+    assert np.allclose(np.linalg.norm(clouds.project(points, np.zeros(3), 33, 21), axis=1), 1)
 
 
 def test_near_points_are_painted_last_and_keep_their_colour():
     _, axes = style.panels(1)
-    draw.draw_cloud(axes, np.array([[0.0, 0, 1], [0, 0, 3], [0, 0, 2]]), colour=np.array([0, 1, 2]), turn=0, tilt=0)
+    clouds.draw_cloud(axes, np.array([[0.0, 0, 1], [0, 0, 3], [0, 0, 2]]), colour=np.array([0, 1, 2]), turn=0, tilt=0)
     shown = [matplotlib.colors.to_hex(shade).upper() for shade in axes.collections[0].get_facecolors()]
     assert shown == [style.PART_COLOURS[1].upper(), style.PART_COLOURS[2].upper(), style.PART_COLOURS[0].upper()]
 
 
 def test_frames_of_a_clip_share_a_box():
     frames = [np.random.default_rng(seed).normal(size=(20, 3)) * scale for seed, scale in ((0, 1.0), (1, 3.0))]
-    figure = draw.draw_clip([frames, frames[:1]], names=["complete", "partial"], titles=["0", "1"])
+    figure = clouds.draw_clip([frames, frames[:1]], names=["complete", "partial"], titles=["0", "1"])
     limits = {axes.get_xlim() for axes in figure.axes if axes.collections}
     assert len(limits) == 1 and len(figure.axes) == 4
-    low, high = draw.bounds(*frames, np.full((2, 3), np.nan))
+    low, high = clouds.bounds(*frames, np.full((2, 3), np.nan))
     assert (low <= frames[1].min(0)).all() and (high >= frames[1].max(0)).all()
 
 
 @pytest.mark.parametrize("points", [np.zeros((1, 3)), np.array([[0.0, 0, 5.0], [0, 0, 6.0]])])
 def test_flat_clouds_can_be_drawn(points):
     figure, axes = style.panels(1)
-    draw.draw_cloud(axes, points, title="one point")
+    clouds.draw_cloud(axes, points, title="one point")
     figure.canvas.draw()
 
 
 def test_drawing_refuses():
     _, axes = style.panels(1)
     with pytest.raises(ValueError, match="at least one point"):
-        draw.draw_cloud(axes, np.zeros((0, 3)))
+        clouds.draw_cloud(axes, np.zeros((0, 3)))
     with pytest.raises(ValueError, match="at least one frame"):
-        draw.draw_clip([])
+        clouds.draw_clip([])
     with pytest.raises(ValueError, match="no.*finite|none"):
-        draw.bounds(np.full((2, 3), np.nan))
+        clouds.bounds(np.full((2, 3), np.nan))
     with pytest.raises(ValueError, match="2 colours for 3 points"):
-        draw.draw_cloud(axes, np.zeros((3, 3)), colour=np.array([0, 1]))
+        clouds.draw_cloud(axes, np.zeros((3, 3)), colour=np.array([0, 1]))
     with pytest.raises(ValueError, match=r"\(seeds, 2\)"):
         style.curve_with_band(axes, [1, 2], np.zeros((3, 4)), name="C2P")
 
@@ -82,7 +84,7 @@ def test_drawing_refuses():
 def test_depth_keeps_its_scale():
     _, axes = style.panels(1)
     depth = np.array([[0.0, 2.0], [np.inf, 4.0]])
-    image = draw.draw_depth(axes, depth)
+    image = clouds.draw_depth(axes, depth)
     assert image.get_clim() == (2, 4) and image.get_array().mask.tolist() == [[True, False], [True, False]]
 
 

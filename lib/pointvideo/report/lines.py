@@ -1,8 +1,9 @@
-"""The lines of a table's CSV: one a row and seed."""
+"""A table in lines: its CSV, one a row and seed, and what checked cells of the pages print."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pointvideo.report.layout import Table
@@ -71,3 +72,18 @@ def _left(table: Table, line) -> tuple[str, ...]:
 
 def _right(line, result) -> tuple[object, ...]:
     return line.verdict, result.key, result.commit, result.key in line.moved
+
+
+def run_line(what: str, table: Table, rows: Mapping[str, Sequence[Any]]) -> str:
+    """How many of the runs there are, the same whenever they are:
+    "this run, simulated data: 6 rows, 6 of 6 runs, seeds 0"."""
+    runs = [recipe for recipes in rows.values() for recipe in recipes]
+    found = [result for line in table.rows for result in line.results]
+    seeds = ", ".join(map(str, sorted({result.seed for result in found}))) or "none"
+    data = f"{table.source} data" if found else "no data"
+    return f"{what}, {data}: {len(rows)} rows, {len(table.keys)} of {len(runs)} runs, seeds {seeds}"
+
+
+def verdict_lines(what: str, table: Table, rows: Mapping[str, Sequence[Any]]) -> list[str]:
+    """:func:`run_line`, then a line a claim or question: its id and its verdict."""
+    return [run_line(what, table, rows), *(f"  {finding.claim.id}: {finding.word}" for finding in table.findings)]

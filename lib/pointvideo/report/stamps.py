@@ -153,7 +153,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], stamp: Stamp, *, d
 
     ``ValueError`` for a file type other than .png.
     """
-    from pointvideo.report.style import caption, watermark
+    from pointvideo.report.figures.style import caption, watermark
 
     path = Path(path)
     if path.suffix != ".png":

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Integer
 
+from pointvideo.report.figures.style import MARKERS, PAGE, PALETTE, colour, curve_with_band, panels
 from pointvideo.report.layout import Table
 from pointvideo.report.metrics import OVERLAPS, metric
 from pointvideo.report.outcomes import ActionSegmentation
 from pointvideo.report.results import Recorded
-from pointvideo.report.style import MARKERS, PAGE, PALETTE, colour, curve_with_band, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

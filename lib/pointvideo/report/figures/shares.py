@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Integer
 
 from pointvideo.report.claims import Finding
+from pointvideo.report.figures.printed import draw_printed_shares, share_axis
+from pointvideo.report.figures.runs import METHODS, method_of
+from pointvideo.report.figures.style import MARKERS, colour, panels
 from pointvideo.report.layout import Table
-from pointvideo.report.printed import draw_printed_shares, share_axis
 from pointvideo.report.render import verdict_colour
-from pointvideo.report.runs import METHODS, method_of
-from pointvideo.report.style import MARKERS, colour, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

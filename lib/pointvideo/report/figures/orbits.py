@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from pointvideo.report.cameras import TIME_MAP, frustum
-from pointvideo.report.draw import bounds, draw_cloud, project
-from pointvideo.report.style import PALETTE
+from pointvideo.report.figures.cameras import TIME_MAP, frustum
+from pointvideo.report.figures.clouds import bounds, draw_cloud, project
+from pointvideo.report.figures.style import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ VIEWS = {"from above": (0.0, 90.0), "from the side": (90.0, 0.0)}
 
 
 def upright(points: Float[np.ndarray, "*_ 3"], y: str) -> Float[np.ndarray, "*_ 3"]:
-    """Points as :mod:`pointvideo.report.draw` wants them, y down: a cloud whose y points "up" is turned about z."""
+    """Points as :mod:`pointvideo.report.figures.clouds` wants them, y down; where it points up, turned about z."""
     if y not in UPRIGHT:
         raise ValueError(f"y: got {y!r}, expected 'down' (a sensor's coordinates) or 'up' (a world's)")
     return np.asarray(points, dtype=float) * UPRIGHT[y]
@@ -44,7 +44,8 @@ def draw_orbit(
 ) -> None:
     """One frame of a cloud and the camera in every frame, early to late from blue to yellow.
 
-    position, rotation: of the camera, as in :func:`~pointvideo.report.cameras.frustum`. view: one of :data:`VIEWS`.
+    position, rotation: of the camera, as in :func:`~pointvideo.report.figures.cameras.frustum`. view: one of
+    :data:`VIEWS`.
     y: which way y points. sensor: mark the origin, where the real sensor stands. shown: frames whose field of view is
     drawn; the first, middle and last without.
     """

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pointvideo.report.pictures import data_stamp, recorded_picture, show_figure
+from pointvideo.report.figures.show import data_stamp, recorded_picture, show_figure
 from pointvideo.report.stamps import read_stamp
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Integer
 
+from pointvideo.report.figures.runs import METHODS
+from pointvideo.report.figures.style import PAGE, PART_COLOURS, panels
 from pointvideo.report.outcomes import ActionSegmentation
-from pointvideo.report.runs import METHODS
-from pointvideo.report.style import PAGE, PART_COLOURS, panels
 from pointvideo.tasks.segmental import Segment, segments
 
 if TYPE_CHECKING:

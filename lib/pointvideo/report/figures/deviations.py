@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pointvideo.report.deviations import KINDS, DeviationsTable
-from pointvideo.report.style import PAGE, panels
+from pointvideo.report.figures.style import PAGE, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

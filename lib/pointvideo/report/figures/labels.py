@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from pointvideo.report.style import PAGE, PALETTE, panels
+from pointvideo.report.figures.style import PAGE, PALETTE, panels
 from pointvideo.tasks.segmental import segments
 
 if TYPE_CHECKING:

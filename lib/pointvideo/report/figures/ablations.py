@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pointvideo.report.claims import contrast_of
+from pointvideo.report.figures.runs import method_of
+from pointvideo.report.figures.style import MARKERS, PAGE, PALETTE, colour, panels
 from pointvideo.report.layout import Table, TableRow
 from pointvideo.report.metrics import metric
-from pointvideo.report.runs import method_of
 from pointvideo.report.statistics import Contrast
-from pointvideo.report.style import MARKERS, PAGE, PALETTE, colour, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

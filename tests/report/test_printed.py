@@ -7,17 +7,17 @@ matplotlib.use("Agg")
 from matplotlib.patches import Rectangle  # noqa: E402
 
 from pointvideo.losses.c2p import C2PLoss  # noqa: E402
-from pointvideo.report import printed_ablations  # noqa: E402
+from pointvideo.report.figures import printed  # noqa: E402
 
 
 def test_printed_numbers_stand_where_they_are_printed():
     names = ["as-pptr-symmetric", "as-pptr-window-1"]
-    axes = printed_ablations.draw_printed_ablations(names, "as-pptr-c2p").axes[0]
+    axes = printed.draw_printed_ablations(names, "as-pptr-c2p").axes[0]
     dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() not in ("None", "", None)]
     assert dots == [78.95, 79.84]
     assert [text.get_text() for text in axes.texts] == ["78.95 (-2.15)", "79.84 (-1.26)"]
     with pytest.raises(ValueError, match="'as-pptr-released' has no printed number"):
-        printed_ablations.draw_printed_ablations(["as-pptr-released"], "as-pptr-c2p")
+        printed.draw_printed_ablations(["as-pptr-released"], "as-pptr-c2p")
 
 
 def test_squares_share_a_colour_where_they_share_a_predictor():
@@ -27,7 +27,7 @@ def test_squares_share_a_colour_where_they_share_a_predictor():
         "far": C2PLoss(offsets=(-2, 2)),
         "1": C2PLoss(offsets=(), geometry_weight=1.0, time_weight=0.0),
     }
-    axes = printed_ablations.draw_windows(losses).axes[0]
+    axes = printed.draw_windows(losses).axes[0]
     shade = {}
     for patch in axes.patches:
         if isinstance(patch, Rectangle):
@@ -41,4 +41,4 @@ def test_squares_share_a_colour_where_they_share_a_predictor():
             offset for offset in range(-3, 4) if abs(offset) > loss.reach
         }
     with pytest.raises(ValueError, match="at least one loss"):
-        printed_ablations.draw_windows({})
+        printed.draw_windows({})

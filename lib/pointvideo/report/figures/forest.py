@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pointvideo.report.claims import Finding
+from pointvideo.report.figures.style import PAGE, PALETTE, panels
 from pointvideo.report.render import verdict_colour
-from pointvideo.report.style import PAGE, PALETTE, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pointvideo.report.runs import curve_of
-from pointvideo.report.style import MARKERS, colour, panels
+from pointvideo.report.figures.runs import curve_of
+from pointvideo.report.figures.style import MARKERS, colour, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

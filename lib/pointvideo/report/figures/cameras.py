@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from pointvideo.report.draw import bounds, draw_cloud, project
-from pointvideo.report.style import PALETTE
+from pointvideo.report.figures.clouds import bounds, draw_cloud, project
+from pointvideo.report.figures.style import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ def draw_camera_path(
 
     cloud: one frame, camera coordinates. position, rotation: of the moving camera in each frame, as in
     :func:`frustum`. frustums: how many, evenly spaced over the frames. turn, tilt: viewpoint as in
-    :func:`pointvideo.report.draw.draw_cloud`. Returns what a colour bar of the frames needs.
+    :func:`pointvideo.report.figures.clouds.draw_cloud`. Returns what a colour bar of the frames needs.
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from pointvideo.report.draw import bounds, draw_cloud, draw_depth
-from pointvideo.report.style import PAGE, PART_COLOURS, panels
+from pointvideo.report.figures.clouds import bounds, draw_cloud, draw_depth
+from pointvideo.report.figures.style import PAGE, PART_COLOURS, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def draw_sensor_and_space(
     """A film strip of two rows: what the sensor measured, and the same frames as points seen from elsewhere.
 
     images: depth images, cut to the part in which something is seen. clouds: (points, 3) each, one an image. titles:
-    of the columns. turn, tilt, size: as in :func:`~pointvideo.report.draw.draw_cloud`.
+    of the columns. turn, tilt, size: as in :func:`~pointvideo.report.figures.clouds.draw_cloud`.
     """
     if not images or len(images) != len(clouds):
         raise ValueError(f"a strip needs one cloud an image, found {len(images)} images and {len(clouds)} clouds")

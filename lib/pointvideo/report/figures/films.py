@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from pointvideo.report.draw import bounds, draw_cloud
-from pointvideo.report.ribbons import ACTION_COLOURS
-from pointvideo.report.style import PAGE, panels
+from pointvideo.report.figures.clouds import bounds, draw_cloud
+from pointvideo.report.figures.ribbons import ACTION_COLOURS
+from pointvideo.report.figures.style import PAGE, panels
 from pointvideo.tasks.segmental import segments
 
 if TYPE_CHECKING:
