@@ -47,7 +47,7 @@ install = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v
 	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(2)]'
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
-C2P_TABLES := 1 2 3 4 5 6 6-msr 7 8 text released
+C2P_TABLES := 1 2 3 4 5 6 6-msr 7 8 text longer released
 .PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan table-c2p-N $(C2P_TABLES:%=table-c2p-%) paper-c2p readme \
 	which bench lint burn
 
@@ -91,7 +91,7 @@ nbval: $(STAMP) ## execute the committed notebooks again and compare their check
 plan: $(STAMP) ## list what would run at PROFILE, why, and for how long
 	@$(VENV)/bin/pointvideo plan --profile $(PROFILE)
 
-table-c2p-N: ## C2P's table N of 1 to 8, or 6-msr, text, released: make table-c2p-4
+table-c2p-N: ## C2P's table N of 1 to 8, or 6-msr, text, longer, released: make table-c2p-4
 	@echo "make $@: put a table's number for N: $(C2P_TABLES)" >&2; exit 2
 
 $(C2P_TABLES:%=table-c2p-%): table-c2p-%: $(STAMP)

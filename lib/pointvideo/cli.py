@@ -89,7 +89,7 @@ def add_study_commands(subparsers) -> None:
     plan.set_defaults(run=_plan)
     table = subparsers.add_parser("table", help="a table of a paper: run what is missing, print it, write it")
     table.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
-    table.add_argument("number", metavar="NUMBER", help="its number, e.g. 4, or 6-msr, text, released")
+    table.add_argument("number", metavar="NUMBER", help="its number, e.g. 4, or 6-msr, text, longer, released")
     table.add_argument("--profile", **profile)
     table.add_argument("--no-run", action="store_true", help="only read the ledger")
     table.set_defaults(run=_table)

@@ -227,3 +227,16 @@ def test_every_table_has_a_make_target():
     makefile = Path(__file__).resolve().parents[2] / "Makefile"
     (line,) = [line for line in makefile.read_text().splitlines() if line.startswith("C2P_TABLES")]
     assert set(line.split("=", 1)[1].split()) == set(c2p.TABLES)
+
+
+@pytest.mark.parametrize("profile", c2p.PROFILES)
+def test_longer_rows_differ_from_table_1_in_the_length_of_fine_tuning_only(profile):
+    usual, longer = c2p.TABLES["1"].rows(profile), c2p.TABLES["longer"].rows(profile)
+    for name in ("as-pptr-scratch", "as-pptr-strl", "as-pptr-videomae", "as-pptr-c2p"):
+        for a, b in zip(usual[name], longer[f"{name}-long"], strict=True):
+            assert b.training.epochs == 3 * a.training.epochs == 3 * b.evaluate_every
+            late, last = (
+                t.optimiser.rate_at(int(t.epochs * 50 * 0.99), 50, t.epochs) for t in (a.training, b.training)
+            )
+            assert late == pytest.approx(last, rel=0.3)  # the schedule is stretched with it
+            assert replace(b, training=a.training, evaluate_every=a.evaluate_every) == a

@@ -158,7 +158,8 @@ def _printed(paper: str, place: Mapping[str, Any]) -> dict[str, ReportedCell]:
 
 
 def rows(paper: str, table: str | None = None, task: Task | None = None) -> tuple[Row, ...]:
-    """All rows of a paper, or of one of its tables (``Switches``: paper and released code), or of a task, in order."""
+    """All rows of a paper, or of one of its tables (``Switches``: paper and released code,
+    ``Longer``: three times the fine-tuning), or of a task, in order."""
     every = tuple(row(name) for name in _document()["rows"])
     found = tuple(
         line

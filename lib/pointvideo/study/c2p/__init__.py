@@ -30,5 +30,6 @@ TABLES = {
     "6-msr": PaperTable("C2P, Table 6's protocol on MSR-Action3D", recognition.table6, "msr_action3d"),
     "7": PaperTable("C2P, Table 7: the time window", action.table7, "hoi4d_action"),
     "8": PaperTable("C2P, Table 8: one prediction head or several", action.table8, "hoi4d_action"),
+    "longer": PaperTable("C2P, Table 1 with three times the fine-tuning", action.longer, "hoi4d_action"),
     "released": PaperTable("C2P, paper against released code", action.released, "hoi4d_action"),
 }

@@ -16,7 +16,7 @@ from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...tasks.action_segmentation import HOI4D_ACTION, SegmentActions
 from .methods import Pretrain, pretraining
-from .profiles import check_backbone, enough_updates, of_profile, small_training
+from .profiles import check_backbone, enough_updates, of_profile, small_training, three_times
 
 
 def camera(points: int) -> Camera:
@@ -200,17 +200,27 @@ def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: in
 
 
 def finetune(
-    profile: str, backbone: str = "pptr", method: str = "scratch", seed: int = 0, label_percent: int = 100
+    profile: str,
+    backbone: str = "pptr",
+    method: str = "scratch",
+    seed: int = 0,
+    label_percent: int = 100,
+    *,
+    longer: bool = False,
 ) -> SegmentActions:
-    """Action segmentation from scratch or from the weights of a pre-training, else the same."""
+    """Action segmentation from scratch or from the weights of a pre-training, else the same.
+
+    longer: three times the epochs, scored after each third.
+    """
     chosen = sizes(profile)
+    training = enough_updates(chosen.finetune, label_percent)
     return SegmentActions(
         backbone=backbone_size(profile, backbone),
         data=clip_data(profile),
-        training=enough_updates(chosen.finetune, label_percent),
+        training=three_times(training) if longer else training,
         init=None if method == "scratch" else pretrain(profile, backbone, method, seed),
         label_percent=label_percent,
-        evaluate_every=chosen.evaluate_every,
+        evaluate_every=training.epochs if longer else chosen.evaluate_every,
         seed=seed,
     )
 
@@ -264,6 +274,17 @@ def table7(profile: str) -> Rows:
 def table8(profile: str) -> Rows:
     """Table 8: one prediction head for several frames, beside a head a frame."""
     return _variants(profile, ("c2p", "one-head", "window-5-far", "window-5-two-heads"))
+
+
+def longer(profile: str) -> Rows:
+    """Table 1's rows of PPTr with three times the fine-tuning, and two at the usual length to measure the gain by."""
+    methods = ("scratch", "strl", "videomae", "c2p")
+    return _variants(profile, ("scratch", "c2p")) | {
+        f"as-pptr-{method}-long": [
+            finetune(profile, "pptr", method, seed, longer=True) for seed in sizes(profile).seeds
+        ]
+        for method in methods
+    }
 
 
 def released(profile: str) -> Rows:

@@ -43,3 +43,11 @@ def enough_updates(training: Training, label_percent: int) -> Training:
     # a share that is none is refused by the recipe
     clips = math.ceil(training.clips_per_video * max(1.0, 50 / max(1, label_percent)))
     return replace(training, clips_per_video=clips)
+
+
+def three_times(training: Training) -> Training:
+    """Three times the epochs; steps of the schedule come three times as late, the warm-up stays as it is."""
+    optimiser = training.optimiser
+    if optimiser.schedule == "steps":
+        optimiser = replace(optimiser, milestones=tuple(3 * epoch for epoch in optimiser.milestones))
+    return replace(training, epochs=3 * training.epochs, optimiser=optimiser)
