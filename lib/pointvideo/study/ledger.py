@@ -6,6 +6,7 @@ profiles (one JSON file a record, in a folder of the repository) are read as wel
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ class Ledger:
     def __init__(self, root: Path | str, committed: Iterable[Path | str] = ()) -> None:
         self.root = Path(root)
         self.committed = tuple(Path(folder) for folder in committed)
+        self._known: dict[str, tuple[int, Record]] = {}  # file -> its time, what it held
 
     def run_directory(self, key: str) -> Path:
         """The run's own folder, made if missing: for check-points while it trains, the record when it is done."""
@@ -41,7 +43,7 @@ class Ledger:
     def get(self, key: str) -> Record | None:
         """The record of a finished run, or None."""
         path = self.find(key)
-        return None if path is None else _read(path)
+        return None if path is None else self._read(path)
 
     def find(self, key: str) -> Path | None:
         """The file with the run's record: our own run before a committed one; None where there is neither."""
@@ -57,9 +59,9 @@ class Ledger:
 
     def records(self) -> list[Record]:
         """Every record, one a key, the oldest first."""
-        found = {key: _read(path) for key, path in self._committed_files().items()}
+        found = {key: self._read(path) for key, path in self._committed_files().items()}
         for path in sorted((self.root / "runs").glob("*/record.json")):
-            record = _read(path)
+            record = self._read(path)
             found[record["key"]] = record
         return sorted(found.values(), key=lambda record: (record.get("finished", ""), record["key"]))
 
@@ -93,7 +95,15 @@ class Ledger:
         return [write_json(Path(folder) / f"{key}.json", record, indent=None) for key, record in records.items()]
 
     def _committed_files(self) -> dict[str, Path]:
-        return {path.stem: path for folder in self.committed for path in sorted(folder.glob("*.json"))}
+        listed = ((folder, name) for folder in self.committed if folder.is_dir() for name in sorted(os.listdir(folder)))
+        return {name[:-5]: folder / name for folder, name in listed if name.endswith(".json")}
+
+    def _read(self, path: Path) -> Record:
+        """What the file holds; parsed once as long as it does not change. The record is shared: not to be altered."""
+        name, modified = str(path), path.stat().st_mtime_ns
+        if name not in self._known or self._known[name][0] != modified:
+            self._known[name] = modified, _read(path)
+        return self._known[name][1]
 
 
 def write_json(path: Path, content: Any, indent: int | None = 1) -> Path:

@@ -11,6 +11,7 @@ import ast
 import copy
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +45,25 @@ def source_digest(*entries: str, package: Path = PACKAGE) -> dict[str, str]:
     it in a string counts, too: as its parsed content.
     Raises ValueError where an entry is no module of the package or a source file does not parse.
     """
+    return dict(_digests(entries, package, _tree_stamp(package)))
+
+
+def _tree_stamp(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Every source and data file below the folder and when it was changed: equal as long as nothing is."""
+    found, folders = [], [os.fspath(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    if entry.name != "__pycache__":
+                        folders.append(entry.path)
+                elif entry.name.endswith((".py", ".yaml", ".yml")):
+                    found.append((entry.path, entry.stat().st_mtime_ns))
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=64)
+def _digests(entries: tuple[str, ...], package: Path, tree: tuple[tuple[str, int], ...]) -> dict[str, str]:
     graph = _Graph(package)
     for entry in entries:
         if graph.file(entry) is None:
