@@ -28,7 +28,11 @@ def every_table():
 def test_every_table_has_recipes_of_known_rows(number, profile):
     table = c2p.TABLES[number]
     rows = table.rows(profile)
-    assert rows and len({len(recipes) for recipes in rows.values()}) == 1  # as many seeds everywhere
+    more = {"pptr-scratch-24", "pptr-c2p-24"} if number == "4" else set()  # where the table's first claim is decided
+    seeds = {name: len(recipes) for name, recipes in rows.items()}
+    usual = {count for name, count in seeds.items() if name not in more}
+    assert usual == {len(c2p.action.sizes(profile).seeds)}
+    assert len({seeds[name] for name in more}) <= 1 and all(seeds[name] >= max(usual) for name in more)
     for name, recipes in rows.items():
         assert row(name).id == name  # the report knows it
         assert [recipe.seed for recipe in recipes] == list(range(len(recipes)))
