@@ -8,6 +8,7 @@ import pytest
 
 from pointvideo import cli, reproduce
 from pointvideo.study import c2p, runner
+from pointvideo.study.keys import recipe_key
 from pointvideo.study.ledger import Ledger
 from tests.study.dots import finetune, make_store, pretrain
 
@@ -36,7 +37,6 @@ def world(tmp_path, monkeypatch):
 def test_collect_runs_what_is_missing_once(tmp_path, rows, world, monkeypatch):
     world("recorded")
     ledger = Ledger(tmp_path / "cache")
-    assert reproduce.collect(rows, ledger, run_missing=False) == {name: [] for name in rows}
     records = reproduce.collect(rows, ledger)
     assert [len(several) for several in records.values()] == [2, 2] and len(ledger.records()) == 6
     monkeypatch.setattr(runner, "fit", None)
@@ -52,7 +52,8 @@ def test_committed_records_are_read_without_their_data(tmp_path, rows, world):
     ledger.export([record["key"] for several in records.values() for record in several], tmp_path / "committed")
     world("simulated")
     elsewhere = Ledger(tmp_path / "elsewhere", [tmp_path / "committed"])
-    assert reproduce.collect(rows, elsewhere, run_missing=False) == {name: [] for name in rows}
+    keys = [recipe_key(recipe, reproduce.fingerprint_of) for recipes in rows.values() for recipe in recipes]
+    assert not any(map(elsewhere.get, keys))  # other data, other runs
     found = reproduce.evidence(rows, elsewhere)
     assert found == records
     assert not any("moved" in line.note for line in reproduce.table_of("tiny", rows, found).rows)
@@ -121,6 +122,22 @@ def test_a_table_is_written_with_its_records(tmp_path, rows, world, monkeypatch,
     assert again.source == source and again.to_markdown() == table.to_markdown()
     with pytest.raises(ValueError, match="table: got '9', expected one of 1, 2"):
         reproduce.table_of_evidence("9", ledger=committed)
+
+
+def test_a_table_without_running_keeps_rows_of_earlier_code(tmp_path, rows, world, monkeypatch):
+    world("recorded")
+    monkeypatch.setattr(reproduce, "project_root", lambda: tmp_path / "project")
+    cache = Ledger(tmp_path / "cache")
+    monkeypatch.setattr(reproduce, "default_ledger", lambda: cache)
+    tiny = {name: recipes[:1] for name, recipes in rows.items()}
+    monkeypatch.setitem(c2p.TABLES, "4", c2p.TABLES["4"]._replace(rows=lambda profile: tiny))
+    (record,) = reproduce.collect({"pptr-scratch-24": tiny["pptr-scratch-24"]}, cache)["pptr-scratch-24"]
+    elsewhere = Ledger(tmp_path / "elsewhere")
+    elsewhere.put(record | {"key": "e" * 16, "commit": "abcdef123456"})
+    monkeypatch.setattr(reproduce, "default_ledger", lambda: elsewhere)
+    monkeypatch.setattr(runner, "fit", None)  # nothing may be trained
+    text = reproduce.make_table("4", "laptop", run_missing=False).to_markdown()
+    assert "code has moved on since abcdef1" in text and "not run" in text
 
 
 def test_tables_without_a_record_say_so(tmp_path):

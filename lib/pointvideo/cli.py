@@ -91,7 +91,7 @@ def add_study_commands(subparsers) -> None:
     table.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
     table.add_argument("number", metavar="NUMBER", help="its number, e.g. 4, or 6-msr, text, longer, released")
     table.add_argument("--profile", **profile)
-    table.add_argument("--no-run", action="store_true", help="only read the ledger")
+    table.add_argument("--no-run", action="store_true", help="only read the ledger, runs of earlier code too")
     table.set_defaults(run=_table)
     paper = subparsers.add_parser("paper", help="all tables of a paper")
     paper.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")

@@ -44,21 +44,10 @@ def rows_of(number: str, profile: str) -> Rows:
     return c2p.TABLES[number].rows(profile)
 
 
-def collect(
-    rows: Rows, ledger: Ledger | None = None, *, run_missing: bool = True, progress: bool = False
-) -> dict[str, list[Record]]:
-    """The records of each row, one a seed, on the data at hand; what is missing is run if ``run_missing``."""
+def collect(rows: Rows, ledger: Ledger | None = None, *, progress: bool = False) -> dict[str, list[Record]]:
+    """The records of each row, one a seed, on the data at hand; what is missing is run."""
     ledger = ledger or default_ledger()
-    records: dict[str, list[Record]] = {}
-    for name, recipes in rows.items():
-        records[name] = []
-        for recipe in recipes:
-            record = ledger.get(recipe_key(recipe, fingerprint_of))
-            if record is None and run_missing:
-                record = run(recipe, ledger, progress=progress)
-            if record is not None:
-                records[name].append(record)
-    return records
+    return {name: [run(recipe, ledger, progress=progress) for recipe in recipes] for name, recipes in rows.items()}
 
 
 def evidence(rows: Rows, ledger: Ledger | None = None, *, source: Source = "recorded") -> dict[str, list[Record]]:
@@ -99,11 +88,13 @@ def table_of_evidence(number: str, profile: str = "laptop", ledger: Ledger | Non
 def make_table(number: str, profile: str, *, run_missing: bool = True, progress: bool = False) -> Table:
     """Table ``number`` of C2P, written with its stamp where :func:`figures_folder` says.
 
-    Beyond quick, the records are exported beside it, to be committed: they are the evidence.
+    run_missing: train what the ledger does not have; else the table is made of :func:`best_evidence`, in which rows
+    of earlier code are marked. Beyond quick, the records are exported beside it, to be committed: they are the
+    evidence.
     """
     rows = rows_of(number, profile)
     ledger = default_ledger()
-    records = collect(rows, ledger, run_missing=run_missing, progress=progress)
+    records = collect(rows, ledger, progress=progress) if run_missing else best_evidence(rows, ledger)
     table = table_of(c2p.TABLES[number].title, rows, records)
     found = [record for several in records.values() for record in several]
     if found:
