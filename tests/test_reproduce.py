@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pointvideo import cli, reproduce
+from pointvideo.report.stamps import read_stamp
 from pointvideo.study import c2p, runner
 from pointvideo.study.keys import recipe_key
 from pointvideo.study.ledger import Ledger
@@ -112,7 +113,8 @@ def test_a_table_is_written_with_its_records(tmp_path, rows, world, monkeypatch,
     table = reproduce.make_table("4", "laptop")
     folder = reproduce.figures_folder("laptop", source)
     files = {path.name for path in folder.iterdir()}
-    assert {"c2p_table_4.csv", "c2p_table_4.md", "c2p_table_4.html", "records"} <= files
+    assert {"c2p_table_4.csv", "c2p_table_4.md", "c2p_table_4.html", "c2p_table_4.png", "records"} <= files
+    assert read_stamp(folder / "c2p_table_4.png").source == source
     assert len(list((folder / "records").glob("*.json"))) == 3  # both rows and the pre-training
     other = reproduce.figures_folder("laptop", "simulated" if source == "recorded" else "recorded")
     assert not list(other.glob("c2p_*")) and not (other / "records").exists()

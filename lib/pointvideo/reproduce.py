@@ -10,7 +10,7 @@ from .data.layout import cache_dir
 from .report.overview import HEADER, overview
 from .report.render import markdown_table
 from .report.speed import speed_section
-from .report.stamps import save_table, stamp_from_records
+from .report.stamps import Stamp, save_figure, save_table, stamp_from_records
 from .report.tables import Table, build_table
 from .study import c2p
 from .study.files import write_text
@@ -89,8 +89,8 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
     """Table ``number`` of C2P, written with its stamp where :func:`figures_folder` says.
 
     run_missing: train what the ledger does not have; else the table is made of :func:`best_evidence`, in which rows
-    of earlier code are marked. Beyond quick, the records are exported beside it, to be committed: they are the
-    evidence.
+    of earlier code are marked. Beyond quick, its picture and the records are written beside it, to be committed: they
+    are the evidence.
     """
     rows = rows_of(number, profile)
     ledger = default_ledger()
@@ -102,6 +102,7 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
         for suffix in (".csv", ".md", ".html"):
             save_table(table, figures_folder(profile, stamp.source) / f"c2p_{table_name(number)}{suffix}", stamp)
         if profile != "quick":
+            _draw(table, figures_folder(profile, stamp.source) / f"c2p_{table_name(number)}.png", stamp)
             keys = {record["key"] for record in found}
             keys |= {
                 key
@@ -112,6 +113,23 @@ def make_table(number: str, profile: str, *, run_missing: bool = True, progress:
             }
             ledger.export(sorted(keys), figures_folder(profile, stamp.source) / "records")
     return table
+
+
+def _draw(table: Table, path: Path, stamp: Stamp) -> None:
+    """The table's rows as a picture; shares of the labels as a curve."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    from .report.figures.runs import draw_accuracies
+    from .report.figures.shares import draw_data_efficiency
+    from .report.figures.style import use_style
+
+    with matplotlib.rc_context():
+        use_style()
+        draw = draw_data_efficiency if all("-labels-" in line.row.id for line in table.rows) else draw_accuracies
+        figure = draw(table)
+        save_figure(figure, path, stamp)
+        pyplot.close(figure)
 
 
 END = "<!-- end of {} -->"
