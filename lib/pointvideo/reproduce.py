@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from .data.layout import cache_dir
+from .files import write_text
 from .report.overview import HEADER, overview
 from .report.render import markdown_table
 from .report.speed import speed_section
 from .report.stamps import Stamp, save_figure, save_table, stamp_from_records
 from .report.tables import Table, build_table
 from .study import c2p
-from .study.files import write_text
 from .study.keys import recipe_chain, recipe_key
 from .study.ledger import Ledger, Record, newest_of_recipe
 from .study.runner import default_ledger, fingerprint_of, project_root, run
