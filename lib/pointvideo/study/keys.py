@@ -57,8 +57,9 @@ def recipe_chain(recipe: Any) -> list[Any]:
 
 
 def entry_modules(recipe: Any) -> tuple[str, ...]:
-    """The modules that run the recipe: its `entry`, one dotted name or a tuple of them."""
-    return (recipe.entry,) if isinstance(recipe.entry, str) else tuple(recipe.entry)
+    """The modules that run the recipe: its `entry`, one dotted name or a tuple of them, else its class's own."""
+    entry = getattr(recipe, "entry", (type(recipe).__module__, "pointvideo.study.trainer"))
+    return (entry,) if isinstance(entry, str) else tuple(entry)
 
 
 def torch_version() -> str:

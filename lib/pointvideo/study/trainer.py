@@ -21,7 +21,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ..recipe import Job, Optimiser, stable_seed
+from ..recipe import Job, Optimiser, stable_seed, to_device
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -71,6 +71,11 @@ def fit(
         ValueError: the loss is not finite (naming epoch and step), or the checkpoint cannot be written.
     """
     fabric = fabric or make_fabric()
+    if hasattr(job, "solve"):
+        begin = time.perf_counter()
+        fabric.to_device(job.module)
+        curve = job.solve()
+        return Fitted(curve, time.perf_counter() - begin, 0.0, 0)
     training, per_epoch = job.training, job.steps_per_epoch
     # the job's loss calls the bare module, which Fabric has moved; the wrapper is not needed
     _, optimiser = fabric.setup(job.module, build_optimiser(job.module, training.optimiser))
@@ -127,7 +132,7 @@ def _batches(job: Job, epoch: int, device: torch.device, ahead: ThreadPoolExecut
         batch = following.result()
         if step + 1 < job.steps_per_epoch:
             following = ahead.submit(job.batch, epoch, step + 1)
-        yield tuple(tensor.pin_memory().to(device, non_blocking=True) for tensor in batch)
+        yield to_device(batch, device)
 
 
 def _write(path: Path, job: Job, optimiser: torch.optim.Optimizer, curve: list[dict], seconds: float) -> None:
