@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.simulate import hand_object
 from pointvideo.data.simulate.egocentric import HEAD_CAMERA, HeadNoise
 from pointvideo.data.simulate.grammar import SHORTEST, State, choices, draw_plan, draw_start, follow, targets
@@ -18,7 +18,7 @@ from pointvideo.data.simulate.objects import CATEGORIES
 from pointvideo.data.simulate.shapes import Shapes
 
 SMALL = {
-    "camera": Camera(width=80, height=60, focal=58.0, centre_u=39.5, centre_v=29.5, scale=0.001),
+    "camera": DepthCamera(width=80, height=60, focal=58.0, centre_u=39.5, centre_v=29.5, scale=0.001),
     "frames": 40,
     "points": 512,
     "subjects": 3,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.simulate import people
 from pointvideo.data.simulate.body import PARTS
 
-SMALL = Camera(width=80, height=60, focal=70.0, centre_u=40.0, centre_v=30.0)
+SMALL = DepthCamera(width=80, height=60, focal=70.0, centre_u=40.0, centre_v=30.0)
 WORLD = {
     "subjects": 2,
     "repeats": 1,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pointvideo.data import layout
-from pointvideo.data.layout import Camera, Sequence
+from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.store import Store, StoreError
 from pointvideo.data.writer import StoreWriter
 
@@ -56,7 +56,7 @@ def test_fingerprint_is_of_the_content(tmp_path):
     again = build_store(tmp_path / "two", dict(reversed(VIDEOS.items())))
     assert first.fingerprint != again.fingerprint, "labels, splits and pixels changed places"
     assert first.fingerprint == build_store(tmp_path / "three", VIDEOS, made_by="someone else", inputs=[1]).fingerprint
-    moved = Camera(width=320, height=240, focal=281.0, centre_u=160.0, centre_v=120.0)
+    moved = DepthCamera(width=320, height=240, focal=281.0, centre_u=160.0, centre_v=120.0)
     assert first.fingerprint != build_store(tmp_path / "four", VIDEOS, camera=moved).fingerprint
     assert first.fingerprint != build_store(tmp_path / "five", VIDEOS, classes=("bend", "wave")).fingerprint
 

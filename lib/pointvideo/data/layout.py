@@ -18,7 +18,7 @@ class StoreError(ValueError):
 
 
 @dataclass(frozen=True)
-class Camera:
+class DepthCamera:
     """A pinhole camera: image size and focal length in pixels, optical centre ``(centre_u, centre_v)``, and what one
     count of depth is in the store's unit (``scale``)."""
 
@@ -67,7 +67,7 @@ def describe(**entries) -> dict:
     return {"version": VERSION, **entries}
 
 
-def describe_camera(camera: Camera | None) -> dict | None:
+def describe_camera(camera: DepthCamera | None) -> dict | None:
     """A camera as store.json has it; None for a store of coordinates."""
     if camera is None:
         return None

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pointvideo.data.layout import VERSION, Camera, Sequence, StoreError, cache_dir, data_dir, one_line
+from pointvideo.data.layout import VERSION, DepthCamera, Sequence, StoreError, cache_dir, data_dir, one_line
 from pointvideo.data.writer import StoreWriter
 
-__all__ = ["Camera", "Sequence", "Store", "StoreError", "StoreWriter", "cache_dir", "data_dir"]
+__all__ = ["DepthCamera", "Sequence", "Store", "StoreError", "StoreWriter", "cache_dir", "data_dir"]
 
 
 class Store:
@@ -35,7 +35,7 @@ class Store:
         self.name: str = description["name"]
         self.source: str = description["source"]
         self.unit: str = description["unit"]
-        self.camera = None if description["camera"] is None else Camera(**description["camera"])
+        self.camera = None if description["camera"] is None else DepthCamera(**description["camera"])
         self.classes: tuple[str, ...] = tuple(description["classes"])
         self.sequences: tuple[Sequence, ...] = tuple(Sequence(**entry) for entry in description["sequences"])
         self.fields: dict[str, dict] = description["fields"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pointvideo.data.layout import VERSION, Camera, Sequence, StoreError, describe, describe_camera, one_line
+from pointvideo.data.layout import VERSION, DepthCamera, Sequence, StoreError, describe, describe_camera, one_line
 
 if TYPE_CHECKING:
     from pointvideo.data.store import Store
@@ -43,7 +43,7 @@ class StoreWriter:
         name: str,
         source: str,
         unit: str,
-        camera: Camera | None,
+        camera: DepthCamera | None,
         classes: tuple[str, ...] | list[str],
         fields: dict[str, dict],
         frame_fields: dict[str, dict] | None = None,

@@ -32,7 +32,7 @@ from ..recipe import Training, at_least, stable_seed
 from ..stream import ClipData, ClipStream, arguments
 from .candidates import candidates, take_frames
 from .probes import collapse_probe
-from .tubes import divide, hidden_points, visible_points
+from .tubes import divide, hidden_points, shown_points
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class VideoMAEJob:
         few = FrameBatch(apply(recipe.augment, few.xyz, augment_seed, centre), few.lengths)
         tubes = divide(few, recipe.patches, recipe.hidden_patches, stable_seed(seed, 2))
         points = hidden_points(few, tubes, recipe.frames, recipe.patch_points, stable_seed(seed, 3))
-        source, keep = visible_points(tubes)
+        source, keep = shown_points(tubes)
         seen = sample_indices(take_frames(few, source), recipe.data.points, stable_seed(seed, 4), keep)
         row = torch.arange(len(source))[:, None]
         view = self.stream.reader.gathered(

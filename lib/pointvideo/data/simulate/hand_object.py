@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from pointvideo.data.layout import Camera, Sequence, cache_dir
+from pointvideo.data.layout import DepthCamera, Sequence, cache_dir
 from pointvideo.data.store import Store, StoreWriter
 
 from .building import check_whole, open_built, source_digest
@@ -106,7 +106,7 @@ def record(
     frames: int = 150,
     points: int = 2048,
     subjects: int = 10,
-    camera: Camera = HEAD_CAMERA,
+    camera: DepthCamera = HEAD_CAMERA,
     noise: HeadNoise = HEAD_NOISE,
 ) -> Recording:
     """Film recording ``number`` (from 0): ``frames`` frames at 7.5 a second, ``points`` pixels each.
@@ -158,7 +158,7 @@ def make(
     frames: int = 150,
     points: int = 2048,
     subjects: int = 10,
-    camera: Camera = HEAD_CAMERA,
+    camera: DepthCamera = HEAD_CAMERA,
     noise: HeadNoise = HEAD_NOISE,
     progress: bool = True,
 ) -> Store:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pointvideo.data.layout import Camera, Sequence, cache_dir
+from pointvideo.data.layout import DepthCamera, Sequence, cache_dir
 from pointvideo.data.store import Store, StoreWriter
 
 from .body import PARTS, Clothing, Proportions, Solids, build_solids, draw_clothing, draw_proportions
@@ -29,7 +29,7 @@ from .style import Style, draw_style
 
 _AZIMUTHS = (0.0, 30.0, -30.0, 60.0, -60.0, 15.0, -15.0, 45.0, -45.0)  # degrees around the actor, 0 = in front
 _HEIGHTS = (1.0, 1.6, 0.8, 1.3)  # metres
-_OWN = ("actions", "body", "cast", "gestures", "motions", "people", "sensor", "skeleton", "style")
+_OWN = ("actions", "arm_motions", "body", "cast", "motions", "people", "sensor", "skeleton", "style")
 _PERSON, _HABIT, _ACCIDENT = 0, 1, 2  # purposes of random streams
 FIELDS = {
     "pixels": {"dtype": "uint16", "shape": [3], "unit": f"u, v in pixels; {UNIT}"},
@@ -84,7 +84,7 @@ def record(
     *,
     seed: int = 0,
     cameras: int = 2,
-    camera: Camera = KINECT,
+    camera: DepthCamera = KINECT,
     noise: Noise = KINECT_NOISE,
     left_handed: bool = False,
 ) -> tuple[int, list[dict[str, np.ndarray]]]:
@@ -122,7 +122,7 @@ def make(
     actions: Iterable[str] = ACTION_NAMES,
     fields: Iterable[str] = ("pixels", "rgb", "part"),
     left_handed: Iterable[int] = (),
-    camera: Camera = KINECT,
+    camera: DepthCamera = KINECT,
     noise: Noise = KINECT_NOISE,
     progress: bool = True,
 ) -> Store:
