@@ -79,7 +79,7 @@ def test_interrupted_writing_continues_and_gives_the_same_store(tmp_path):
 
 def test_parts_of_another_description_or_damaged_are_dropped(tmp_path):
     open_writer(tmp_path / "s").add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
-    part = tmp_path / "s.partial" / "a.npz"
+    part = tmp_path / "s.partial" / "a.part"
     part.write_bytes(part.read_bytes()[:100])
     assert not open_writer(tmp_path / "s").done("a")
     open_writer(tmp_path / "s").add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
@@ -112,7 +112,7 @@ def test_full_disk_is_one_line_and_leaves_the_old_store(tmp_path, monkeypatch, m
             writer.finish()
     assert "No space left on device" in str(caught.value) and "sequences kept: 1" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert sorted(os.listdir(tmp_path / "s.partial")) == ["a.npz", "writer.json"]
+    assert sorted(os.listdir(tmp_path / "s.partial")) == ["a.part", "writer.json"]
     assert Store.open(tmp_path / "s").fingerprint == old.fingerprint
     assert open_writer(tmp_path / "s", unit="metre").finish().unit == "metre"
 
@@ -319,7 +319,7 @@ def test_writer_refuses_frame_values_that_do_not_fit(tmp_path, values, message):
     writer = open_writer(tmp_path / "s", frame_fields=ACTION)
     with pytest.raises(StoreError, match=message):
         writer.add(Sequence("a", 0, 1, "train", 2), draw_frames([3, 4]), frame_values=values)
-    assert not writer.done("a") and not list((tmp_path / "s.partial").glob("*.npz"))
+    assert not writer.done("a") and not list((tmp_path / "s.partial").glob("*.part"))
 
 
 @pytest.mark.parametrize(

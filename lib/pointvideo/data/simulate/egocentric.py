@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 
-from pointvideo.data.layout import DepthCamera
-from pointvideo.kernels.cpu import njit, parallel_for
-
+from ...kernels.cpu import njit, parallel_for
+from ..layout import DepthCamera
 from .body import Solids
 from .cast import cast
 from .semantics import NO_LABEL, NOISE

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 
-from pointvideo.data.layout import DepthCamera
-from pointvideo.kernels.cpu import njit
-
+from ...kernels.cpu import njit
+from ..layout import DepthCamera
 from .body import BOX, CAPSULE, Solids
 from .cast import cast
 from .skeleton import Frames
