@@ -19,9 +19,10 @@ from torch import Tensor
 from ..data import resolve
 from ..data.layout import cache_dir
 from ..data.store import Store
+from ..recipe import Job
 from .keys import identity, key_of, recipe_dict
 from .ledger import Ledger, Record
-from .trainer import CHECKPOINT, fit, make_fabric, read_tensors, write_tensors
+from .trainer import CHECKPOINT, Fitted, fit, make_fabric, read_tensors, write_tensors
 
 WEIGHTS = "weights.safetensors"
 VERSIONS = ("numpy", "numba", "lightning-fabric", "safetensors")
@@ -78,15 +79,9 @@ def pretrained_weights(recipe, ledger: Ledger | None = None, *, progress: bool =
 def _train(recipe, key: str, ledger: Ledger, progress: bool) -> Record:
     store = store_of(recipe.dataset)
     fabric = make_fabric()
-    torch.manual_seed(recipe.seed)
-    if recipe.init is None:
-        job = recipe.job(store)
-    else:
-        weights = pretrained_weights(recipe.init, ledger, progress=progress)
-        torch.manual_seed(recipe.seed)
-        job = recipe.job(store, weights)
+    weights = None if recipe.init is None else pretrained_weights(recipe.init, ledger, progress=progress)
     folder = ledger.run_directory(key)
-    fitted = fit(job, folder, fabric=fabric, progress=progress, title=recipe.title)
+    job, fitted, result = trained(recipe, store, weights, folder, fabric=fabric, progress=progress, title=recipe.title)
     if getattr(recipe, "pretraining", False):  # its backbone is what others start from
         write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key})
     about = identity(recipe, fingerprint_of)
@@ -107,11 +102,29 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool) -> Record:
         "seconds": fitted.seconds,
         "timing": {"seconds_per_step": fitted.seconds_per_step, "steps": fitted.steps}
         | ({"view_seconds": job.view_seconds} if hasattr(job, "view_seconds") else {}),
-        "result": job.result() | {"curve": fitted.curve},
+        "result": result,
     }
     ledger.put(record)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return ledger.get(key)
+
+
+def trained(
+    recipe, store: Store, weights: dict[str, Tensor] | None, folder: Path | None = None, **options
+) -> tuple[Job, Fitted, dict]:
+    """A run itself: what the keys of all recipes rest on. The job, how it went, and what the record keeps of it.
+
+    Args:
+        recipe: what to train.
+        store: its data.
+        weights: of what it starts from; None without.
+        folder: of the checkpoint.
+        options: of :func:`~pointvideo.study.trainer.fit`.
+    """
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(store) if weights is None else recipe.job(store, weights)
+    fitted = fit(job, folder, **options)
+    return job, fitted, job.result() | {"curve": fitted.curve}
 
 
 def _device_name(device: torch.device) -> str:
