@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pointvideo import cli
-from pointvideo.data.layout import Camera, Sequence
+from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.store import StoreWriter
 
 COORDINATES = {"xyz": {"dtype": "float32", "shape": [3], "unit": "m"}, "rgb": {"dtype": "uint8", "shape": [3]}}
@@ -16,7 +16,7 @@ ACTION = {"action": {"dtype": "uint8", "shape": []}, "centre": {"dtype": "float3
 
 def make_store(path, *, camera: bool, frame_fields: bool):
     options = {
-        "camera": Camera(160, 120, 100.0, 80.0, 60.0, scale=0.001) if camera else None,
+        "camera": DepthCamera(160, 120, 100.0, 80.0, 60.0, scale=0.001) if camera else None,
         "fields": PIXELS if camera else COORDINATES,
         "frame_fields": ACTION if frame_fields else {},
     }

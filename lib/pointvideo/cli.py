@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 
 def add_data_commands(subparsers) -> None:
-    """``pointvideo data prepare`` and ``pointvideo data info``."""
-    data = subparsers.add_parser("data", help="recorded data sets: prepare, info")
+    """``pointvideo data prepare``, ``pointvideo data import`` and ``pointvideo data info``."""
+    data = subparsers.add_parser("data", help="data sets: prepare, import, info")
     verbs = data.add_subparsers(metavar="COMMAND", required=True)
     prepare = verbs.add_parser(
         "prepare",
@@ -18,59 +18,68 @@ def add_data_commands(subparsers) -> None:
     )
     prepare.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
     prepare.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
-    prepare.add_argument(
-        "--store", metavar="DIR", help="folder of the store (default: stores/SET in POINTVIDEO_CACHE, else in build)"
-    )
-    prepare.add_argument("--quiet", action="store_true", help="no progress bar")
+    prepare.add_argument("--partial", action="store_true", help="even if less than half of the release is there")
     prepare.set_defaults(run=_prepare)
+    own = verbs.add_parser(
+        "import",
+        help="turn a set of your own into a store",
+        description="Turn a set of your own in the plain layout (docs/data.md) into a store, which is then a data set "
+        "like any other, by its name. Interrupted, the same command continues.",
+    )
+    own.add_argument("source", metavar="DIR", help="folder with a folder a sequence")
+    own.add_argument("--name", required=True, help="what the set is to be called")
+    own.add_argument("--unit", required=True, help="of its coordinates: metre, centimetre, millimetre or depth count")
+    own.set_defaults(run=_import)
+    for verb in (prepare, own):
+        verb.add_argument(
+            "--store", metavar="DIR", help="folder of the store (default: stores/recorded/NAME in POINTVIDEO_CACHE)"
+        )
+        verb.add_argument(
+            "--replace", action="store_true", help="replace a store of the set even if it has sequences that are gone"
+        )
+        verb.add_argument("--quiet", action="store_true", help="no progress bar")
     info = verbs.add_parser("info", help="what a data set holds", description="What a data set holds.")
     info.add_argument("name", metavar="NAME", help="a data set's name, or the folder of a store")
+    info.add_argument("--verify", action="store_true", help="read all of it and compare it with its digests")
     info.set_defaults(run=_info)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
     from pointvideo.data.prepare import prepare, summary
 
-    store = prepare(arguments.name, arguments.source, path=arguments.store, progress=not arguments.quiet)
+    store = prepare(
+        arguments.name,
+        arguments.source,
+        path=arguments.store,
+        partial=arguments.partial,
+        replace=arguments.replace,
+        verify=True,
+        progress=not arguments.quiet,
+    )
+    print(summary(store))
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from pointvideo.data.plain import import_folder
+    from pointvideo.data.prepare import summary
+
+    store = import_folder(
+        arguments.source,
+        arguments.name,
+        arguments.unit,
+        path=arguments.store,
+        replace=arguments.replace,
+        progress=not arguments.quiet,
+    )
     print(summary(store))
     return 0
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    import os
+    from pointvideo.data.info import describe
 
-    from pointvideo.data import resolve
-    from pointvideo.data.store import Store
-
-    is_folder = os.sep in arguments.name or os.path.isdir(arguments.name)
-    store = Store.open(arguments.name) if is_folder else resolve(arguments.name)
-    splits: dict[str, int] = {}
-    for sequence in store.sequences:
-        splits[sequence.split] = splits.get(sequence.split, 0) + 1
-    counts = store.frame_counts
-    camera = store.camera
-    lines = {
-        "name": f"{store.name} ({store.source})",
-        "store": store.path,
-        "fingerprint": store.fingerprint,
-        "sequences": f"{len(store.sequences)} ({', '.join(f'{split} {n}' for split, n in sorted(splits.items()))})",
-        "frames": f"{counts.sum()} ({counts.min()} to {counts.max()} a sequence)",
-        "points": f"{store.frame_offsets[-1]} ({store.frame_offsets[-1] / counts.sum():.0f} a frame)",
-        "classes": f"{len(store.classes)}: {', '.join(store.classes)}",
-        "subjects": len({sequence.subject for sequence in store.sequences}),
-        "camera": "none, points are coordinates"
-        if camera is None
-        else f"{camera.width} x {camera.height} pixels, focal length {camera.focal:g} pixels, "
-        f"centre {camera.centre_u:g}, {camera.centre_v:g}",
-        "unit": store.unit,
-        "fields": ", ".join(f"{name} {field['dtype']} {field['shape']}" for name, field in store.fields.items()),
-        "of frames": ", ".join(f"{name} {f['dtype']} {f['shape']}" for name, f in store.frame_fields.items()) or "none",
-        "rejected": len(store.rejected),
-    }
-    for name, value in lines.items():
-        print(f"{name + ':':13}{value}")
-    for entry in store.rejected:
-        print(f"  {entry['file']}: {entry['reason']}")
+    print("\n".join(describe(arguments.name, arguments.verify)))
     return 0
 
 
