@@ -97,13 +97,13 @@ def add_study_commands(subparsers) -> None:
     plan.add_argument("--table", metavar="NUMBER", help="only this table's runs, e.g. 4 (default: every table's)")
     plan.set_defaults(run=_plan)
     table = subparsers.add_parser("table", help="a table of a paper: run what is missing, print it, write it")
-    table.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
+    table.add_argument("paper", metavar="PAPER", help="its name")
     table.add_argument("number", metavar="NUMBER", help="its number, e.g. 4, or 6-msr, text, longer, released")
     table.add_argument("--profile", **profile)
     table.add_argument("--no-run", action="store_true", help="only read the ledger, runs of earlier code too")
     table.set_defaults(run=_table)
     paper = subparsers.add_parser("paper", help="all tables of a paper")
-    paper.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
+    paper.add_argument("paper", metavar="PAPER", help="its name")
     paper.add_argument("--profile", **profile)
     paper.set_defaults(run=_paper)
     readme = subparsers.add_parser("readme", help="write the committed results into the README")
@@ -114,41 +114,45 @@ def add_study_commands(subparsers) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from pointvideo.reproduce import rows_of
-    from pointvideo.study import c2p
-    from pointvideo.study.plan import plan, render
-    from pointvideo.study.runner import default_ledger, fingerprint_of
+    from . import papers
+    from .study.plan import plan, render
+    from .study.runner import default_ledger, fingerprint_of
 
-    numbers = [arguments.table] if arguments.table else c2p.TABLES
-    recipes = [recipe for number in numbers for rows in rows_of(number, arguments.profile).values() for recipe in rows]
+    recipes = []
+    for paper in map(papers.get, papers.names()):
+        numbers = [arguments.table] if arguments.table else paper.experiments
+        recipes += [recipe for number in numbers for recipe in paper.experiment(number).recipes(arguments.profile)]
     print(render(plan(recipes, default_ledger(), fingerprint_of)))
     return 0
 
 
 def _table(arguments: argparse.Namespace) -> int:
-    from pointvideo.reproduce import make_table
+    from . import papers
+    from .report.evidence import evidence, run_experiment, write
 
-    table = make_table(
-        arguments.number, arguments.profile, run_missing=not arguments.no_run, progress=sys.stderr.isatty()
-    )
-    print(table.to_markdown())
+    wanted = papers.get(arguments.paper), arguments.number, arguments.profile
+    found = evidence(*wanted) if arguments.no_run else run_experiment(*wanted, progress=sys.stderr.isatty())
+    write(found)
+    print(found.table.to_markdown())
     return 0
 
 
 def _paper(arguments: argparse.Namespace) -> int:
-    from pointvideo.study import c2p
+    from . import papers
 
-    for number in c2p.TABLES:
-        _table(argparse.Namespace(number=number, profile=arguments.profile, no_run=False))
+    for number in papers.get(arguments.paper).experiments:
+        _table(argparse.Namespace(paper=arguments.paper, number=number, profile=arguments.profile, no_run=False))
     return 0
 
 
 def _readme(arguments: argparse.Namespace) -> int:
-    from pointvideo.reproduce import write_readme
-    from pointvideo.study.runner import project_root
+    from . import papers
+    from .report.readme import write_readme
+    from .study.runner import project_root
 
     path = project_root() / "README.md"
-    print(f"{path.name}: {'written' if write_readme(path) else 'up to date'}")
+    changed = write_readme(path, [papers.get(name) for name in papers.names()])
+    print(f"{path.name}: {'written' if changed else 'up to date'}")
     return 0
 
 
