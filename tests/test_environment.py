@@ -13,8 +13,6 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pointvideo.study import c2p
-
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PEERS = ("open3d", "fpsample")  # not in the environment that the tests run in
@@ -85,17 +83,8 @@ def test_every_make_target_has_help_and_is_phony():
     targets = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
     helped = set(re.findall(r"^([a-z][a-z0-9-]*):.*## \S", MAKEFILE, re.MULTILINE))
     phony = set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE).group(1).replace("\\", "").split())
-    assert targets == helped == phony - {"table-c2p-N", "$(C2P_TABLES:%=table-c2p-%)"}
+    assert targets == helped == phony
     assert {"help", "reproduce", "test", "test-fast", "plan", "which", "burn", "bench", "lint"} <= targets
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_every_table_of_the_paper_has_a_target():
-    for number in c2p.TABLES:
-        shown = subprocess.run(["make", "-n", "-C", ROOT, f"table-c2p-{number}"], capture_output=True, text=True)
-        assert f"pointvideo table c2p {number} --profile" in shown.stdout, number
-    refused = subprocess.run(["make", "-C", ROOT, "table-c2p-N"], capture_output=True, text=True)
-    assert refused.returncode != 0 and "put a table's number for N: 1 2 3" in refused.stderr
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
