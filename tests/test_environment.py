@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import distribution, requires
 from pathlib import Path
@@ -15,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PEERS = ("open3d", "fpsample")  # not in the environment that the tests run in
+PEERS = ("open3d", "fpsample", "tensorboardx")  # not in the environment that the tests run in
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -62,6 +63,36 @@ def test_what_the_dependencies_need_is_pinned_too():
             if requirement.marker is None or requirement.marker.evaluate(default_environment() | {"extra": ""}):
                 pending.append(canonicalize_name(requirement.name))
     assert len(seen) > 50
+
+
+def test_the_kernels_need_five_packages_alone():
+    """With every other package of the project hidden, they import and compute."""
+    names = {canonicalize_name(requirement.name) for requirement in direct()}
+    assert {Requirement(text).name for text in PROJECT["dependencies"]} == {
+        "torch",
+        "numpy",
+        "scipy",
+        "numba",
+        "jaxtyping",
+    }
+    hidden = {"yaml" if name == "pyyaml" else name.replace("-", "_") for name in names}
+    hidden -= {"torch", "numpy", "scipy", "numba", "jaxtyping", "triton"}  # torch looks for triton itself
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({sorted(hidden)!r}))  # None: not to be found
+import torch
+from pointvideo.kernels import ball_query, sample_farthest_points
+xyz = torch.rand(2, 64, 3)
+assert ball_query(xyz, xyz[:, :4], 0.5, 8).shape == (2, 4, 8) and sample_farthest_points(xyz, 4).shape == (2, 4)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_the_project_loads_no_library():
+    code = (
+        "import sys; import pointvideo; sys.exit(', '.join({'torch', 'numpy', 'numba'} & sys.modules.keys()) or None)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_conda_uses_the_same_files():

@@ -263,6 +263,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"pointvideo: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("pointvideo"):
+            raise
+        print(f"pointvideo: error: needs {error.name}: pip install 'pointvideo[study]'", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("pointvideo: interrupted; the same command continues", file=sys.stderr)
         return 130
