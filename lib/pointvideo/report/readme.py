@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..study.experiments import Paper
-from ..study.files import write_text
+from ..files import write_text
 from ..study.runner import project_root
 from .evidence import committed_ledger, evidence
 from .overview import HEADER, overview
