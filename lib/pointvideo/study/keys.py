@@ -18,7 +18,7 @@ Fingerprint = str | Callable[[str], str]
 
 _HOUSE = __package__.rpartition(".")[0]
 # What every run goes through, whatever its recipe.
-ROOTS = (f"{__package__}.runner:trained", f"{__package__}.runner:make_fabric")
+ROOTS = (f"{__package__}.runner:trained", f"{__package__}.device:make_fabric")
 # Where its data come from. How a store came to be is not in the key: the store's fingerprint says what is in it.
 VALUES = (f"{_HOUSE}.data.store:Store",)
 # What only carries a run's state to the disk and back, as it is.
