@@ -21,13 +21,13 @@ from ..data import resolve
 from ..data.layout import cache_dir
 from ..data.store import Store
 from ..files import Damaged, clear_leftovers, locked, set_aside
+from ..recipe import Job
 from .device import device_name, make_fabric
-from .keys import identity, key_of, recipe_dict
+from .keys import identity, is_recipe, key_of, recipe_dict
 from .ledger import Ledger, Record
 from .logs import log_curve, make_logger
 from .tensors import read_tensors, write_tensors
-from .trainer import CHECKPOINT, fit
-from .weights import Weights
+from .trainer import CHECKPOINT, Fitted, fit
 
 WEIGHTS = "weights.safetensors"
 LOCK = "lock"
@@ -82,7 +82,7 @@ def run(recipe, ledger: Ledger | None = None, *, progress: bool = False, log: st
     _tidy(ledger.folder_of(key))
     log_curve(log, ledger.root / "logs" / key, record["result"]["curve"])
     start = getattr(recipe, "init", None)
-    if start is not None and not isinstance(start, Weights) and ledger.own(key) is not None:
+    if is_recipe(start) and ledger.own(key) is not None:
         run(start, ledger, progress=progress, log=log)  # its record may have been damaged
     return record
 
@@ -146,23 +146,17 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) ->
     store = store_of(recipe.dataset)
     fabric = make_fabric()
     about = identity(recipe, fingerprint_of)
-    facts = {"versions": _versions(), "commit": commit(), "device": device_name(fabric.device)}
+    versions, code, device = _versions(), commit(), device_name(fabric.device)  # before, so that they cannot end a run
     logger = make_logger(log, ledger.root / "logs" / key)
-    torch.manual_seed(recipe.seed)
-    if recipe.init is None:
-        job = recipe.job(store)
-    else:
-        weights = _start(recipe, ledger, progress, log)
-        torch.manual_seed(recipe.seed)
-        job = recipe.job(store, weights)
+    weights, origin = _start(recipe, ledger, progress, log)
     folder = ledger.run_directory(key)
-    fitted = fit(job, folder, fabric=fabric, progress=progress, title=recipe.title, logger=logger)
-    result = job.result()
-    pretraining = getattr(recipe, "pretraining", False)  # its backbone is what others start from
-    kept = {"key": key, "holds": "backbone" if pretraining else "module"}
-    if not pretraining:
-        kept["classes"] = list(result.get("classes", store.classes))
-    write_tensors(folder / WEIGHTS, (job.module.backbone if pretraining else job.module).state_dict(), kept)
+    options = {"fabric": fabric, "progress": progress, "title": recipe.title, "logger": logger}
+    job, fitted, result = trained(recipe, store, weights, folder, **options)
+    if getattr(recipe, "pretraining", False):  # its backbone is what others start from
+        write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key, "holds": "backbone"})
+    else:
+        note = {"key": key, "holds": "module", "classes": list(result.get("classes", store.classes))}
+        write_tensors(folder / WEIGHTS, job.module.state_dict(), note)
     record = {
         "key": key,
         "recipe": recipe_dict(recipe),
@@ -172,29 +166,50 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) ->
         "sources": about["sources"],
         "torch": about["torch"],
         "seed": recipe.seed,
-        "device": facts["device"],
+        "device": device,
         "threads": torch.get_num_threads(),
-        "versions": facts["versions"],
-        "commit": facts["commit"],
+        "versions": versions,
+        "commit": code,
         "seconds": fitted.seconds,
         "cpu_seconds": fitted.cpu_seconds,
         "timing": {"seconds_per_step": fitted.seconds_per_step, "steps": fitted.steps}
         | ({"view_seconds": job.view_seconds} if hasattr(job, "view_seconds") else {}),
-        "result": result | {"curve": fitted.curve},
-    }
+        "result": result,
+    } | origin
     ledger.put(record)  # last: what has a record is finished
     (folder / CHECKPOINT).unlink(missing_ok=True)
     if logger is not None:
         logger.finalize("success")
 
 
-def _start(recipe, ledger: Ledger, progress: bool, log: str | None) -> dict[str, Tensor]:
-    """The weights of the recipe's ``init``."""
-    if not isinstance(recipe.init, Weights):
-        return pretrained_weights(recipe.init, ledger, progress=progress, log=log)
+def trained(
+    recipe, store: Store, weights: dict[str, Tensor] | None, folder: Path | None = None, **options
+) -> tuple[Job, Fitted, dict]:
+    """A run itself: what the keys of all recipes rest on. The job, how it went, and what the record keeps of it.
+
+    Args:
+        recipe: what to train.
+        store: its data.
+        weights: of what it starts from; None without.
+        folder: of the checkpoint.
+        options: of :func:`~pointvideo.study.trainer.fit`.
+    """
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(store) if weights is None else recipe.job(store, weights)
+    fitted = fit(job, folder, **options)
+    return job, fitted, job.result() | {"curve": fitted.curve}
+
+
+def _start(recipe, ledger: Ledger, progress: bool, log: str | None) -> tuple[dict[str, Tensor] | None, dict]:
+    """The weights of the recipe's ``init``, and what the record says of them where they come from a file."""
+    if recipe.init is None:
+        return None, {}
+    if is_recipe(recipe.init):
+        return pretrained_weights(recipe.init, ledger, progress=progress, log=log), {}
+    torch.manual_seed(recipe.seed)  # for what the file does not have
     backbone = recipe.backbone.build()
-    recipe.init.load_into(backbone)
-    return backbone.state_dict()
+    report = recipe.init.load_into(backbone)
+    return backbone.state_dict(), {"weights": {"file": Path(recipe.init.file).name} | report._asdict()}
 
 
 def _versions() -> dict[str, str]:
