@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..files import Damaged, set_aside
-from ..recipe import Job, Optimiser, stable_seed
+from ..recipe import Job, Optimiser, stable_seed, to_device
 from .device import make_fabric
 from .logs import log_epoch
 from .tensors import one_line, read_tensors, write_tensors
@@ -73,6 +73,13 @@ def fit(
         ValueError: the loss or a weight is not finite (naming epoch and step), or the checkpoint cannot be written.
     """
     fabric = fabric or make_fabric()
+    if hasattr(job, "solve"):
+        begin, begin_cpu = time.perf_counter(), time.process_time()
+        fabric.to_device(job.module)
+        curve = job.solve()
+        for entry in curve:
+            log_epoch(logger, entry)
+        return Fitted(curve, time.perf_counter() - begin, time.process_time() - begin_cpu, 0.0, 0)
     name, training, per_epoch = title or "training", job.training, job.steps_per_epoch
     # the job's loss calls the bare module, which Fabric has moved; the wrapper is not needed
     _, optimiser = fabric.setup(job.module, build_optimiser(job.module, training.optimiser))
@@ -183,7 +190,7 @@ def _batches(job: Job, epoch: int, device: torch.device, ahead: ThreadPoolExecut
         batch = following.result()
         if step + 1 < job.steps_per_epoch:
             following = ahead.submit(job.batch, epoch, step + 1)
-        yield tuple(tensor.pin_memory().to(device, non_blocking=True) for tensor in batch)
+        yield to_device(batch, device)
 
 
 def _write(
