@@ -155,7 +155,7 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) ->
     if getattr(recipe, "pretraining", False):  # its backbone is what others start from
         write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key, "holds": "backbone"})
     else:
-        note = {"key": key, "holds": "module", "classes": list(result.get("classes", store.classes))}
+        note = {"key": key, "holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
         write_tensors(folder / WEIGHTS, job.module.state_dict(), note)
     record = {
         "key": key,

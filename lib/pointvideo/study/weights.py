@@ -44,7 +44,7 @@ class Weights:
         sha256: of the file; computed when left out, so that it is needed only where the file is not at hand.
     """
 
-    file: str = field(compare=False)
+    file: str = field(default="", compare=False)
     sha256: str = ""
     authors: bool = False  # set by the prefix of ``file``
 
