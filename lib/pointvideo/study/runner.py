@@ -6,9 +6,11 @@ folder; where only its committed record is at hand and the weights are needed, i
 
 from __future__ import annotations
 
+import logging
 import platform
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,8 +21,9 @@ from torch import Tensor
 
 from ..data import resolve
 from ..data.layout import cache_dir
+from ..data.locks import lock_file, locked
 from ..data.store import Store
-from ..files import Damaged, clear_leftovers, locked, set_aside
+from ..files import Damaged, clear_leftovers, set_aside
 from ..recipe import Job
 from .device import device_name, make_fabric
 from .keys import identity, is_recipe, key_of, recipe_dict
@@ -30,10 +33,10 @@ from .tensors import read_tensors, write_tensors
 from .trainer import CHECKPOINT, Fitted, fit
 
 WEIGHTS = "weights.safetensors"
-LOCK = "lock"
 # What a record names; a package may be installed under its other name.
 VERSIONS = (("numpy",), ("numba",), ("lightning-fabric", "lightning"), ("safetensors",))
 Made = TypeVar("Made")
+logger = logging.getLogger(__name__)
 
 
 def project_root() -> Path:
@@ -120,26 +123,25 @@ def kept_weights(ledger: Ledger, key: str) -> dict[str, Tensor] | None:
 def _once(recipe, key: str, ledger: Ledger, found: Callable[[], Made | None], progress: bool, log: str | None) -> Made:
     """What ``found`` finds, after a training if it finds nothing; of several processes one trains, the others wait."""
     folder = ledger.run_directory(key)
-    with locked(folder / LOCK, f"{recipe.title}: another process trains it, waiting for that one"):
-        result = found()
-        if result is None:
-            clear_leftovers(folder)
-            _train(recipe, key, ledger, progress, log)
-            result = found()
-    return result
+    for wait in (False, True):
+        with locked(folder, wait=wait) as free:
+            if free:
+                result = found()
+                if result is None:
+                    clear_leftovers(folder)
+                    _train(recipe, key, ledger, progress, log)
+                    result = found()
+                return result
+        logger.warning("%s: another process trains it, waiting for that one", recipe.title)
 
 
 def _tidy(folder: Path) -> None:
     """Remove what a run left that was killed after its record was written."""
-    if not any(path.name in (LOCK, CHECKPOINT) or path.name.startswith(".") for path in folder.glob("*")):
-        return
-    try:
-        with locked(folder / LOCK, None) as free:
+    if lock_file(folder).exists() or (folder / CHECKPOINT).exists() or any(folder.glob(".*")):
+        with suppress(OSError, ValueError), locked(folder, wait=False) as free:  # a cache may be read-only
             if free:
                 clear_leftovers(folder)
                 (folder / CHECKPOINT).unlink(missing_ok=True)
-    except (OSError, ValueError):  # a cache that can only be read
-        pass
 
 
 def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) -> None:
@@ -147,10 +149,10 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) ->
     fabric = make_fabric()
     about = identity(recipe, fingerprint_of)
     versions, code, device = _versions(), commit(), device_name(fabric.device)  # before, so that they cannot end a run
-    logger = make_logger(log, ledger.root / "logs" / key)
+    curves = make_logger(log, ledger.root / "logs" / key)
     weights, origin = _start(recipe, ledger, progress, log)
     folder = ledger.run_directory(key)
-    options = {"fabric": fabric, "progress": progress, "title": recipe.title, "logger": logger}
+    options = {"fabric": fabric, "progress": progress, "title": recipe.title, "logger": curves}
     job, fitted, result = trained(recipe, store, weights, folder, **options)
     if getattr(recipe, "pretraining", False):  # its backbone is what others start from
         write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key, "holds": "backbone"})
@@ -178,8 +180,8 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) ->
     } | origin
     ledger.put(record)  # last: what has a record is finished
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    if logger is not None:
-        logger.finalize("success")
+    if curves is not None:
+        curves.finalize("success")
 
 
 def trained(
