@@ -176,9 +176,10 @@ def test_after_step_follows_every_update(store):
 
 
 def test_scratch_does_not_rest_on_the_pretext():
+    from pointvideo.study.keys import entry_modules
     from pointvideo.study.sources import source_digest
 
-    scratch, pretext = (source_digest(*kind().entry) for kind in (finetune, pretrain))
+    scratch, pretext = (source_digest(*entry_modules(kind())) for kind in (finetune, pretrain))
     assert "pointvideo.losses.c2p" in pretext and "pointvideo.losses.c2p" not in scratch
     assert "pointvideo.pretexts.views" in pretext and "pointvideo.pretexts.views" not in scratch
     assert {"pointvideo.study.trainer", "pointvideo.backbones.pptr", "pointvideo.kernels.tube_max"} <= set(scratch)
