@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..backbones import BackboneSize, Clip, PPTrActionSegmentationSize
 from ..backbones.contract import call
@@ -58,12 +58,16 @@ class SegmentActionsJob(Finetuning):
 
     shown = ("accuracy", "edit")
 
-    def __init__(self, recipe: SegmentActions, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
         self.classes = label_names(store, "action", store.frame_fields)
         self.test = recipe.data.clips(store, "test")
-        self.module = FrameClassifier(recipe.backbone, len(self.classes))
+        self.module = self.network()
         start_from(recipe, self.module.backbone, pretrained)
+
+    def network(self) -> nn.Module:
+        """What gives the logits of every frame."""
+        return FrameClassifier(self.recipe.backbone, len(self.classes))
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:
         """The label of every frame (batch, frames), then the clips (batch, frames, points, 3), augmented."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..backbones import BackboneSize, Clip, PPTrSize
 from ..backbones.contract import call
@@ -68,12 +68,16 @@ class FinetuneJob(Finetuning):
 
     shown = ("accuracy", "clip_accuracy")
 
-    def __init__(self, recipe: Finetune, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store)
         self.test = spread(recipe.data.clips(store, "test"), recipe.evaluate_clips)
         self.labels = torch.from_numpy(np.asarray(store.labels, dtype=np.int64))
-        self.module = Classifier(recipe.backbone, len(store.classes))
+        self.module = self.network()
         start_from(recipe, self.module.backbone, pretrained)
+
+    def network(self) -> nn.Module:
+        """What gives the logits of a clip."""
+        return Classifier(self.recipe.backbone, len(self.store.classes))
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:
         """Labels, then the clips (batch, frames, points, 3), scaled and normalised."""
