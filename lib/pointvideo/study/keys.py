@@ -20,7 +20,7 @@ Fingerprint = str | Callable[[str], str]
 # came to be is not among it: results depend on its content, which is in the key by the store's fingerprint.
 ROOTS = (
     f"{__package__}.runner:trained",
-    f"{__package__}.runner:make_fabric",
+    f"{__package__}.device:make_fabric",
     f"{__package__.rpartition('.')[0]}.data.store:Store",
 )
 BEFORE = "before"
