@@ -76,13 +76,18 @@ class Listing:
 def walk(folder: Path, expected: str) -> list[Path]:
     """Every file in ``folder`` and below whose name does not begin with a dot, sorted by name, then by folder.
 
-    ``expected`` says in an error what the folder should hold.
+    Folders that are links are followed, each folder once. ``expected`` says in an error what the folder should hold.
     """
     if not folder.is_dir():
         found = "not a folder" if folder.exists() else "no such folder"
         raise StoreError(f"{folder}: {found}, expected the folder with {expected}")
     try:
-        entries = [Path(place) / name for place, _, names in os.walk(folder, onerror=_raise) for name in names]
+        entries, seen = [], {os.path.realpath(folder)}
+        for place, below, names in os.walk(folder, onerror=_raise, followlinks=True):
+            below[:] = [name for name in below if os.path.realpath(os.path.join(place, name)) not in seen]
+            below.sort(key=lambda name, place=place: os.path.islink(os.path.join(place, name)))
+            seen.update(os.path.realpath(os.path.join(place, name)) for name in below)
+            entries += [Path(place) / name for name in names]
     except OSError as error:
         raise StoreError(f"{folder}: cannot be listed ({error.strerror or one_line(error)})") from error
     return sorted((e for e in entries if not e.name.startswith(".")), key=lambda file: (file.name, str(file)))
