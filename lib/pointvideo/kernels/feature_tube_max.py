@@ -58,7 +58,8 @@ def _backward_specification(features, xyz, weight, source, argument, gradient):
     to_features, to_xyz = (to_table @ weight[:, :-1]).view_as(inputs).split([features.shape[2], 3], dim=2)
     to_time = (gradient * (step - window // 2)).sum(dim=(0, 1))
     to_weight = torch.cat([to_table.T @ inputs.flatten(0, 1), to_time[:, None]], dim=1)
-    return to_features.contiguous(), to_xyz.contiguous(), to_weight
+    # copies, also where a split is whole: a custom operator's results must not share memory
+    return *(part.clone(memory_format=torch.contiguous_format) for part in (to_features, to_xyz)), to_weight
 
 
 @njit
