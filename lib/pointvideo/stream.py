@@ -19,6 +19,7 @@ from .kernels.farthest_points import NEAR_ORIGIN
 from .recipe import Training, stable_seed
 from .values import Checked, Count, Not, Positive
 
+
 @dataclass(frozen=True)
 class ClipData(Checked):
     """Which clips of which data set, and in which unit."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,7 +24,9 @@ from ..stream import ClipData
 from ..values import Count, Percent, Whole
 from .downstream import Downstream, Finetuning, label_names
 from .frame_classifier import FrameClassifier
+from .scoring.action_segmentation import ACTION_SEGMENTATION
 from .segmental import score
+from .task import Task
 
 # the loaders of HOI4D and C2P: one factor for all axes about the scene's centre, half of the clips mirrored
 HOI4D_AUGMENT = Augment(0.8, 1.2, per_axis=False, around="centre", mirror="x")
@@ -34,6 +36,8 @@ HOI4D_ACTION = ClipData("hoi4d_action", frames=150, divisor=1.0)
 @dataclass(frozen=True)
 class SegmentActions(Downstream):
     """Recipe of a fine-tuning for action segmentation; ``init=None`` trains from scratch."""
+
+    task: ClassVar[Task] = ACTION_SEGMENTATION
 
     backbone: BackboneSize = PPTrActionSegmentationSize()
     data: ClipData = HOI4D_ACTION

@@ -8,7 +8,7 @@ papers report the best.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,11 +24,15 @@ from ..stream import ClipData
 from ..values import Count, Percent, Whole
 from .classifier import Classifier
 from .downstream import Downstream, Finetuning
+from .scoring.recognition import RECOGNITION
+from .task import Task
 
 
 @dataclass(frozen=True)
 class Finetune(Downstream):
     """Recipe of a fine-tuning for recognition; ``init=None`` trains from scratch."""
+
+    task: ClassVar[Task] = RECOGNITION
 
     backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()

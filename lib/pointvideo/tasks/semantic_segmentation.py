@@ -7,7 +7,7 @@ differ in. Counts of points are kept for every test sequence, so that an IoU has
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ from .downstream import Downstream, Finetuning
 from .intersection import Counts, class_ious, count, mean_iou
 from .point_classifier import PointClassifier
 from .scenes import Samples, scenes_of
+from .scoring.semantic_segmentation import SEMANTIC_SEGMENTATION
+from .task import Task
 
 # the loaders of HOI4D (turn up to 9 degrees) and Synthia (any turn), scale and turn about the scene's centre
 HOI4D_AUGMENT = Augment(0.8, 1.2, per_axis=False, around="centre", turn_degrees=9.0)
@@ -36,6 +38,8 @@ SYNTHIA4D = ClipData("synthia4d", frames=3, step=-1, points=16384, divisor=1.0, 
 @dataclass(frozen=True)
 class SegmentPoints(Downstream):
     """Recipe of a fine-tuning for semantic segmentation; ``init=None`` trains from scratch."""
+
+    task: ClassVar[Task] = SEMANTIC_SEGMENTATION
 
     # a network of its own, whose size has ``classes``; any other backbone's tokens are carried to the points
     backbone: BackboneSize = BallSegmentationSize()
