@@ -191,13 +191,14 @@ def _read(layout: Layout, arrays: dict, row: Row) -> H5Sequence:
         raise
     except Exception as error:  # as above: damaged blocks, compression that is not installed
         raise StoreError(f"{where}: cannot be read ({one_line(error)})") from error
+    xyz = finite_float32(where, "pcd", xyz, "frame")
     if not xyz.any():
         raise StoreError(f"{where}: pcd is all zero, expected coordinates")
     which = "center of frame 0" if counted == 1 else "center"
     centre = finite_float32(where, which, centre, "frame" if counted > 1 else "")
     return H5Sequence(
         name=row.name,
-        xyz=finite_float32(where, "pcd", xyz, "frame"),
+        xyz=xyz,
         centre=np.concatenate([centre, np.repeat(centre[-1:], layout.frames - counted, axis=0)]),
         labels=None if labels is None else _checked_labels(layout, where, labels),
     )
