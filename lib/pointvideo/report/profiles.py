@@ -18,18 +18,19 @@ def training_words(training: Training) -> str:
 
 
 def compare_profiles(
-    columns: Mapping[str, Sequence[Any]],
+    columns: Mapping[str, Mapping[str, Sequence[Any]]],
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Header and lines of a table: one column a profile.
 
-    columns: heading -> the fine-tunings of an experiment. Sizes are those of the first one that starts from a
-    pre-training. ``ValueError`` where none does.
+    columns: heading -> the rows of an experiment, row's name -> its fine-tunings, one a seed. Sizes are those of the
+    first row that starts from a pre-training. ``ValueError`` where none does.
     """
     found: dict[str, list[str]] = {}
-    for heading, every in columns.items():
+    for heading, rows in columns.items():
+        every = [recipe for recipes in rows.values() for recipe in recipes]
         recipe = next((recipe for recipe in every if recipe.init is not None), None)
         if recipe is None:
-            raise ValueError(f"{heading}: none of {len(every)} recipes starts from a pre-training")
+            raise ValueError(f"{heading}: no row of {', '.join(rows)} starts from a pre-training")
         for name, words in _lines(recipe, every).items():
             found.setdefault(name, []).append(words)
     return ("", *columns), [(name, *words) for name, words in found.items()]
