@@ -22,7 +22,9 @@ from ..recipe import Training, stable_seed
 from ..stream import ClipData, ClipStream, arguments
 from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
 from .frame_classifier import FrameClassifier
+from .scoring.action_segmentation import ACTION_SEGMENTATION
 from .segmental import score
+from .task import Task
 
 # the loaders of HOI4D and C2P: one factor for all axes about the scene's centre, half of the clips mirrored
 HOI4D_AUGMENT = Augment(0.8, 1.2, per_axis=False, around="centre", mirror="x")
@@ -34,6 +36,7 @@ class SegmentActions:
     """Recipe of a fine-tuning for action segmentation; ``init=None`` trains from scratch."""
 
     entry: ClassVar[tuple[str, ...]] = ("pointvideo.tasks.action_segmentation", "pointvideo.study.trainer")
+    task: ClassVar[Task] = ACTION_SEGMENTATION
 
     backbone: P4ActionSegmentationSize | PPTrActionSegmentationSize = PPTrActionSegmentationSize()
     data: ClipData = HOI4D_ACTION

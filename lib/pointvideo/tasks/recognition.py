@@ -22,6 +22,8 @@ from ..recipe import Training, at_least, stable_seed
 from ..stream import ClipData, ClipStream, arguments
 from .classifier import Classifier
 from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
+from .scoring.recognition import RECOGNITION
+from .task import Task
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Finetune:
     """Recipe of a fine-tuning for recognition; ``init=None`` trains from scratch."""
 
     entry: ClassVar[tuple[str, ...]] = ("pointvideo.tasks.recognition", "pointvideo.study.trainer")
+    task: ClassVar[Task] = RECOGNITION
 
     backbone: P4TransformerSize | PPTrSize = PPTrSize()
     data: ClipData = ClipData()

@@ -23,6 +23,8 @@ from ..stream import ClipData, ClipStream, arguments
 from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
 from .intersection import Counts, class_ious, count, mean_iou
 from .scenes import SCENES
+from .scoring.semantic_segmentation import SEMANTIC_SEGMENTATION
+from .task import Task
 
 # the loaders of HOI4D (turn up to 9 degrees) and Synthia (any turn), scale and turn about the scene's centre
 HOI4D_AUGMENT = Augment(0.8, 1.2, per_axis=False, around="centre", turn_degrees=9.0)
@@ -36,6 +38,7 @@ class SegmentPoints:
     """Recipe of a fine-tuning for semantic segmentation; ``init=None`` trains from scratch."""
 
     entry: ClassVar[tuple[str, ...]] = ("pointvideo.tasks.semantic_segmentation", "pointvideo.study.trainer")
+    task: ClassVar[Task] = SEMANTIC_SEGMENTATION
 
     backbone: P4SegmentationSize | BallSegmentationSize | RunSegmentationSize = BallSegmentationSize()
     data: ClipData = HOI4D_SEMANTIC

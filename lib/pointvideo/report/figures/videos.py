@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from pointvideo.report.figures.clouds import bounds, draw_cloud, draw_depth
-from pointvideo.report.figures.style import PAGE, PART_COLOURS, panels
+from .clouds import bounds, draw_cloud, draw_depth
+from .style import PAGE, PART_COLOURS, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-    from pointvideo.data.layout import Camera
+    from ...data.layout import Camera
 
 FAINT = "#d4d4d4"  # points that are only there for orientation
 STILL = "#bdbdbd"
