@@ -16,8 +16,9 @@ import torch
 from benchmarks.plain import make_plain
 from benchmarks.timing import interleave
 from pointvideo.papers.c2p import recognition
+from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import store_of
-from pointvideo.study.trainer import build_optimiser, make_fabric
+from pointvideo.study.trainer import build_optimiser
 
 
 def stepper(job, model, batch):

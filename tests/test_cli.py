@@ -12,7 +12,7 @@ import pytest
 
 import pointvideo
 from pointvideo import cli
-from pointvideo.data.layout import Camera, Sequence
+from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.store import StoreWriter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ ACTION = {"action": {"dtype": "uint8", "shape": []}, "centre": {"dtype": "float3
 
 def make_store(path, *, camera: bool, frame_fields: bool):
     options = {
-        "camera": Camera(160, 120, 100.0, 80.0, 60.0, scale=0.001) if camera else None,
+        "camera": DepthCamera(160, 120, 100.0, 80.0, 60.0, scale=0.001) if camera else None,
         "fields": PIXELS if camera else COORDINATES,
         "frame_fields": ACTION if frame_fields else {},
     }

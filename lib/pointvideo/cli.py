@@ -25,8 +25,8 @@ EXAMPLES = """examples:
 
 
 def add_data_commands(subparsers) -> None:
-    """``pointvideo data prepare`` and ``pointvideo data info``."""
-    data = subparsers.add_parser("data", help="recorded data sets: prepare, info")
+    """``pointvideo data prepare``, ``pointvideo data import`` and ``pointvideo data info``."""
+    data = subparsers.add_parser("data", help="data sets: prepare, import, info")
     verbs = data.add_subparsers(metavar="COMMAND", required=True)
     prepare = verbs.add_parser(
         "prepare",
@@ -35,59 +35,68 @@ def add_data_commands(subparsers) -> None:
     )
     prepare.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
     prepare.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
-    prepare.add_argument(
-        "--store", metavar="DIR", help="folder of the store (default: stores/SET in POINTVIDEO_CACHE, else in build)"
-    )
-    prepare.add_argument("--quiet", action="store_true", help="no progress bar")
+    prepare.add_argument("--partial", action="store_true", help="even if less than half of the release is there")
     prepare.set_defaults(run=_prepare)
+    own = verbs.add_parser(
+        "import",
+        help="turn a set of your own into a store",
+        description="Turn a set of your own in the plain layout (docs/data.md) into a store, which is then a data set "
+        "like any other, by its name. Interrupted, the same command continues.",
+    )
+    own.add_argument("source", metavar="DIR", help="folder with a folder a sequence")
+    own.add_argument("--name", required=True, help="what the set is to be called")
+    own.add_argument("--unit", required=True, help="of its coordinates: metre, centimetre, millimetre or depth count")
+    own.set_defaults(run=_import)
+    for verb in (prepare, own):
+        verb.add_argument(
+            "--store", metavar="DIR", help="folder of the store (default: stores/recorded/NAME in POINTVIDEO_CACHE)"
+        )
+        verb.add_argument(
+            "--replace", action="store_true", help="replace a store of the set even if it has sequences that are gone"
+        )
+        verb.add_argument("--quiet", action="store_true", help="no progress bar")
     info = verbs.add_parser("info", help="what a data set holds", description="What a data set holds.")
     info.add_argument("name", metavar="NAME", help="a data set's name, or the folder of a store")
+    info.add_argument("--verify", action="store_true", help="read all of it and compare it with its digests")
     info.set_defaults(run=_info)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
     from pointvideo.data.prepare import prepare, summary
 
-    store = prepare(arguments.name, arguments.source, path=arguments.store, progress=not arguments.quiet)
+    store = prepare(
+        arguments.name,
+        arguments.source,
+        path=arguments.store,
+        partial=arguments.partial,
+        replace=arguments.replace,
+        verify=True,
+        progress=not arguments.quiet,
+    )
+    print(summary(store))
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from pointvideo.data.plain import import_folder
+    from pointvideo.data.prepare import summary
+
+    store = import_folder(
+        arguments.source,
+        arguments.name,
+        arguments.unit,
+        path=arguments.store,
+        replace=arguments.replace,
+        progress=not arguments.quiet,
+    )
     print(summary(store))
     return 0
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    import os
+    from pointvideo.data.info import describe
 
-    from pointvideo.data import resolve
-    from pointvideo.data.store import Store
-
-    is_folder = os.sep in arguments.name or os.path.isdir(arguments.name)
-    store = Store.open(arguments.name) if is_folder else resolve(arguments.name)
-    splits: dict[str, int] = {}
-    for sequence in store.sequences:
-        splits[sequence.split] = splits.get(sequence.split, 0) + 1
-    counts = store.frame_counts
-    camera = store.camera
-    lines = {
-        "name": f"{store.name} ({store.source})",
-        "store": store.path,
-        "fingerprint": store.fingerprint,
-        "sequences": f"{len(store.sequences)} ({', '.join(f'{split} {n}' for split, n in sorted(splits.items()))})",
-        "frames": f"{counts.sum()} ({counts.min()} to {counts.max()} a sequence)",
-        "points": f"{store.frame_offsets[-1]} ({store.frame_offsets[-1] / counts.sum():.0f} a frame)",
-        "classes": f"{len(store.classes)}: {', '.join(store.classes)}",
-        "subjects": len({sequence.subject for sequence in store.sequences}),
-        "camera": "none, points are coordinates"
-        if camera is None
-        else f"{camera.width} x {camera.height} pixels, focal length {camera.focal:g} pixels, "
-        f"centre {camera.centre_u:g}, {camera.centre_v:g}",
-        "unit": store.unit,
-        "fields": ", ".join(f"{name} {field['dtype']} {field['shape']}" for name, field in store.fields.items()),
-        "of frames": ", ".join(f"{name} {f['dtype']} {f['shape']}" for name, f in store.frame_fields.items()) or "none",
-        "rejected": len(store.rejected),
-    }
-    for name, value in lines.items():
-        print(f"{name + ':':13}{value}")
-    for entry in store.rejected:
-        print(f"  {entry['file']}: {entry['reason']}")
+    print("\n".join(describe(arguments.name, arguments.verify)))
     return 0
 
 
@@ -109,6 +118,10 @@ def add_paper_commands(subparsers) -> None:
     table.set_defaults(run=_table)
     run.set_defaults(run=_run)
     whole.set_defaults(run=_paper)
+    for command in (run, whole):
+        command.add_argument(
+            "--log", choices=("csv", "tensorboard"), help="write curves below logs in the cache as well"
+        )
     for command in (plan, table, run, whole):
         command.add_argument(
             "--profile",
@@ -194,9 +207,8 @@ def _table(arguments: argparse.Namespace) -> int:
         if found.source is not None:
             break
     print(found.table.to_markdown())
-    lacks = f"; train the rest: pointvideo run {paper.name} {arguments.number} --profile {profile}" * bool(
-        found.missing
-    )
+    command = f"pointvideo run {paper.name} {arguments.number} --profile {profile}"
+    lacks = f"; train the rest: {command}" if found.missing else ""
     print(f"Profile {profile}: {found.planned - len(found.missing)} of {found.planned} runs{lacks}")
     return 0
 
@@ -205,7 +217,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from .report.evidence import run_experiment, write
 
     wanted = papers.get(arguments.paper), arguments.number, arguments.profile
-    found = run_experiment(*wanted, progress=sys.stderr.isatty())
+    found = run_experiment(*wanted, progress=sys.stderr.isatty(), log=arguments.log)
     write(found)
     print(found.table.to_markdown())
     return 0
@@ -213,7 +225,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _paper(arguments: argparse.Namespace) -> int:
     for number in papers.get(arguments.paper).experiments:
-        _run(argparse.Namespace(paper=arguments.paper, number=number, profile=arguments.profile))
+        _run(argparse.Namespace(**vars(arguments) | {"number": number}))
     return 0
 
 

@@ -7,22 +7,15 @@ met its data: it draws batches as a pure function of (seed, epoch, step), so a k
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-
-def at_least(owner: object, minimum: float, *names: str) -> None:
-    """Refuse fields below ``minimum``, or of another type than it, in one line that names the field."""
-    for name in names:
-        value = getattr(owner, name)
-        whole = isinstance(minimum, int)
-        fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not fits or not math.isfinite(value) or value < minimum:
-            kind = "an integer" if whole else "a finite number"
-            raise ValueError(f"{type(owner).__name__}.{name}: got {value!r}, expected {kind} of at least {minimum}")
+from .values import Checked, Count, NotNegative, Positive, Whole, Within
 
 
 def stable_seed(*words: int) -> int:
@@ -32,25 +25,18 @@ def stable_seed(*words: int) -> int:
 
 
 @dataclass(frozen=True)
-class Optimiser:
+class Optimiser(Checked):
     """Optimiser and schedule; the defaults are the authors' SGD with a warm-up and steps."""
 
     name: Literal["sgd", "adamw"] = "sgd"
-    rate: float = 0.01  # peak learning rate
-    weight_decay: float = 1e-4
-    momentum: float = 0.9  # SGD only
-    warmup_epochs: float = 10
+    rate: NotNegative = 0.01  # peak learning rate
+    weight_decay: NotNegative = 1e-4
+    momentum: Annotated[float, Within(low=0, below=1)] = 0.9  # SGD only
+    warmup_epochs: NotNegative = 10
     schedule: Literal["steps", "cosine"] = "steps"
-    milestones: tuple[int, ...] = (20, 30)  # epochs, "steps" only
-    gamma: float = 0.1  # factor at each milestone, "steps" only
-    clip_norm: float | None = None  # largest gradient norm; the authors do not clip
-
-    def __post_init__(self):
-        at_least(self, 0.0, "rate", "weight_decay", "momentum", "warmup_epochs", "gamma")
-        if self.name not in ("sgd", "adamw"):
-            raise ValueError(f"Optimiser.name: got {self.name!r}, expected 'sgd' or 'adamw'")
-        if self.schedule not in ("steps", "cosine"):
-            raise ValueError(f"Optimiser.schedule: got {self.schedule!r}, expected 'steps' or 'cosine'")
+    milestones: tuple[Whole, ...] = (20, 30)  # epochs, "steps" only
+    gamma: NotNegative = 0.1  # factor at each milestone, "steps" only
+    clip_norm: Positive | None = None  # largest gradient norm; the authors do not clip
 
     def rate_at(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         """Learning rate of update ``step`` (0-based), after the authors' schedule or a cosine to zero."""
@@ -68,18 +54,43 @@ class Optimiser:
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Checked):
     """How long and how fast."""
 
-    epochs: int = 50
-    batch: int = 24  # clips
-    clips_per_video: int | None = None  # drawn anew each epoch; None takes every sub-clip once, as the authors do
+    epochs: Count = 50
+    batch: Count = 24  # clips
+    clips_per_video: Count | None = None  # drawn anew each epoch; None takes every sub-clip once, as the authors do
     optimiser: Optimiser = Optimiser()
 
-    def __post_init__(self):
-        at_least(self, 1, "epochs", "batch")
-        if self.clips_per_video is not None:
-            at_least(self, 1, "clips_per_video")
+
+class Recipe(Checked, ABC):
+    """Base of every recipe. A subclass is a frozen dataclass with the fields ``data``, ``training``, ``seed`` and
+    ``init``, of which the last is None, the recipe whose weights it starts from, or weights from a file.
+
+    ``outside_key`` names what only talks about a run: a change of it leaves finished runs as they are.
+    """
+
+    outside_key: ClassVar[tuple[str, ...]] = (*Checked.outside_key, "kind", "title", "task")
+    pretraining: ClassVar[bool] = False  # whether others start from the backbone that it leaves
+
+    @property
+    def kind(self) -> str:
+        """What records call it."""
+        return type(self).__name__
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set that it runs on."""
+        return self.data.dataset
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return f"{self.kind}, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
+
+    @abstractmethod
+    def job(self, store: Any, pretrained: dict[str, Tensor] | None = None) -> Job:
+        """This recipe on data, from the weights of its ``init``."""
 
 
 class Job(Protocol):
@@ -90,17 +101,47 @@ class Job(Protocol):
     steps_per_epoch: int
     seed: int
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
-        """Tensors of one step, on the CPU; a pure function of the arguments."""
+    def batch(self, epoch: int, step: int) -> tuple:
+        """Tensors and clips of one step, on the CPU; a pure function of the arguments."""
 
-    def loss(self, *batch: Tensor) -> dict[str, Tensor]:
+    def loss(self, *batch: Any) -> dict[str, Tensor]:
         """Scalars to log, among them "loss", which is minimised."""
 
     # A job may have after_step(), which the trainer calls behind every update (a teacher that follows its student);
-    # state() and load_state() for what a resumed run needs besides the weights.
+    # state() and load_state() for what a resumed run needs besides the weights; solve(), which the trainer calls in the
+    # place of all epochs where a solution is computed, not approached by updates, and which gives the curve.
 
     def epoch_end(self, epoch: int) -> dict:
         """Further numbers for the curve (an evaluation, a collapse probe)."""
 
     def result(self) -> dict:
         """What the record keeps besides the curve."""
+
+
+def to_device(batch: tuple, device: torch.device) -> tuple:
+    """A batch, tensors and clips, where it is needed; through pinned memory to a GPU, without waiting for it."""
+    if device.type == "cpu":
+        return batch
+    return tuple(values.pin_memory().to(device, non_blocking=True) for values in batch)
+
+
+def start_from(
+    recipe: Recipe, network: nn.Module, weights: dict[str, Tensor] | None, fresh: tuple[str, ...] = ()
+) -> None:
+    """Load the weights of the recipe's ``init`` into ``network``; entries that begin with one of ``fresh`` stay.
+
+    Raises:
+        ValueError: weights without an ``init`` or an ``init`` without weights; entries missing or unknown.
+    """
+    if (recipe.init is None) != (weights is None):
+        raise ValueError("pretrained: expected the weights of the recipe's init, and none without one")
+    if weights is None:
+        return
+    kept = {name: value for name, value in weights.items() if not (fresh and name.startswith(fresh))}
+    missing, unknown = network.load_state_dict(kept, strict=False)
+    missing = [name for name in missing if not (fresh and name.startswith(fresh))]
+    if missing or unknown:
+        raise ValueError(
+            f"pretrained: {len(missing)} entries are missing and {len(unknown)} unknown, the first is "
+            f"{(missing + unknown)[0]}; expected the weights of {type(network).__name__}"
+        )

@@ -4,45 +4,43 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .backbones.contract import Clip
 from .data.augment import Augment, apply
 from .data.clips import NORMALISE, Clips, ClipSampler, FrameBatch, enumerate_split, gather_xyz, sample_indices
 from .data.store import Store
-from .recipe import Training, at_least, stable_seed
+from .kernels import sample_farthest_points
+from .kernels.farthest_points import NEAR_ORIGIN
+from .recipe import Training, stable_seed
+from .values import Checked, Count, Not, Positive
 
 
 @dataclass(frozen=True)
-class ClipData:
+class ClipData(Checked):
     """Which clips of which data set, and in which unit."""
 
     dataset: str = "msr_action3d"
-    frames: int = 24  # frames of a clip
-    step: int = 1  # frames from one to the next; negative: a frame and those before it, the video's first one repeated
-    points: int = 2048  # points drawn from each frame
+    frames: Count = 24  # frames of a clip
+    # frames from one to the next; negative: a frame and those before it, the video's first one repeated
+    step: Annotated[int, Not(0)] = 1
+    points: Count = 2048  # points drawn from each frame
     short: Literal["drop", "pad"] = "drop"  # videos shorter than a clip vanish (the authors) or are padded
-    hop: int = 1  # frames from one clip's start to the next one's
-    divisor: float = NORMALISE  # coordinates are divided by it: 300 depth counts on MSR-Action3D, 1 for metres
-    # point fields that go with the coordinates: "rgb", scaled to 0-1; "primitive", labels of a "…+primitives-N" set
+    hop: Count = 1  # frames from one clip's start to the next one's
+    divisor: Positive = NORMALISE  # coordinates are divided by it: 300 depth counts on MSR-Action3D, 1 for metres
+    # point fields of the store that go with the coordinates: measured ones (rgb, scaled to 0-1; normals) enter the
+    # network side by side in this order, labels ("primitive" of a "…+primitives-N" set) by their name
     features: tuple[str, ...] = ()
-    videos: int | None = None  # at most so many videos of each split, for a quick look; None takes all
+    videos: Count | None = None  # at most so many videos of each split, for a quick look; None takes all
 
     def __post_init__(self):
-        at_least(self, 1, "frames", "points", "hop")
-        if not isinstance(self.step, int) or self.step == 0:
-            raise ValueError(f"ClipData.step: got {self.step!r}, expected an integer other than 0")
-        if self.videos is not None:
-            at_least(self, 1, "videos")
-        if self.short not in ("drop", "pad"):
-            raise ValueError(f"ClipData.short: got {self.short!r}, expected 'drop' or 'pad'")
-        if not (math.isfinite(self.divisor) and self.divisor > 0):
-            raise ValueError(f"ClipData.divisor: got {self.divisor!r}, expected a number above 0")
-        if unknown := [name for name in self.features if name not in ("rgb", "primitive")]:
-            raise ValueError(f"ClipData.features: got {unknown[0]!r}, expected 'rgb' or 'primitive'")
+        super().__post_init__()
+        if len(set(self.features)) != len(self.features):
+            raise ValueError(f"ClipData.features: got {self.features!r}, expected every field once")
 
     def clips(self, store: Store, split: str, *, hop: int | None = None) -> Clips:
         """The clips of a split, every ``hop`` frames if given; ValueError where no video is long enough."""
@@ -62,20 +60,18 @@ class ClipData:
         return found
 
 
-def arguments(clip: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, Tensor]]:
-    """A clip as a network takes it: coordinates, and by name its points' features or primitive labels if there are."""
-    xyz, *more = clip
-    return xyz, {"features" if values.is_floating_point() else "primitive": values for values in more}
-
-
 class ClipReader:
     """Clips of a store as a network wants them: drawn to a number of points, augmented, in the recipe's unit."""
 
     def __init__(self, store: Store, data: ClipData):
-        if missing := [name for name in data.features if name not in store.fields]:
-            raise ValueError(f"{store.name}: no point field {missing[0]!r}, it has {', '.join(store.fields)}")
+        known = [name for name in store.fields if name not in ("xyz", "pixels")]
+        if missing := [name for name in data.features if name not in known]:
+            raise ValueError(
+                f"{store.name}: no point field {missing[0]!r} for ClipData.features, it has {', '.join(known) or 'none'}"
+            )
         self.store, self.data = store, data
         self.sampler = ClipSampler(store, data.frames, data.step)
+        self._seen = False
 
     def load(self, sequence: np.ndarray, start: np.ndarray) -> FrameBatch:
         """Whole frames, in the store's unit."""
@@ -90,8 +86,8 @@ class ClipReader:
         augment: Augment | None = None,
         augment_seed: int | None = None,
         centre: Float[Tensor, "batch 3"] | None = None,
-    ) -> tuple[Tensor, ...]:
-        """(xyz, …) and what ``ClipData.features`` asks for, each (batch, frames, ``ClipData.points``, …).
+    ) -> Clip:
+        """Coordinates and what ``ClipData.features`` asks for, each (batch, frames, ``ClipData.points``, …).
 
         Args:
             frames: from :meth:`load`.
@@ -112,24 +108,48 @@ class ClipReader:
         augment: Augment | None,
         augment_seed: int,
         centre: Float[Tensor, "batch 3"] | None = None,
-    ) -> tuple[Tensor, ...]:
+    ) -> Clip:
         """:meth:`view` of points that are already chosen, ``index`` (batch, frames, points)."""
-        xyz = apply(augment, gather_xyz(frames, index), augment_seed, centre) / self.data.divisor
-        return xyz, *(self._values(name, frames, index) for name in self.data.features)
+        xyz = self._in_unit(apply(augment, gather_xyz(frames, index), augment_seed, centre))
+        return Clip(xyz, {name: self._values(name, frames, index) for name in self.data.features})
 
     def _values(self, name: str, frames: FrameBatch, index: Tensor) -> Tensor:
+        """Colours in bytes from 0 to 1, measured values as they are, anything else as labels."""
         values = self.sampler.take(name, frames, index)
-        return values.float() / 255 if name == "rgb" else values.long()
+        if name == "rgb" and not values.is_floating_point():
+            return values.float() / 255
+        return values.float() if values.is_floating_point() else values.long()
+
+    def _in_unit(self, xyz: Tensor) -> Tensor:
+        """Coordinates over the divisor; the reader's first ones must be such that farthest points can be told apart.
+
+        Raises:
+            ValueError: a frame of different points of which only one would ever be chosen.
+        """
+        scaled = xyz / self.data.divisor
+        if not self._seen and len(scaled):
+            frames = scaled[0]
+            chosen = sample_farthest_points(frames, min(8, frames.shape[1]))
+            several = (frames != frames[:, :1]).flatten(1).any(dim=1)
+            if bool((several & (chosen == chosen[:, :1]).all(dim=1)).any()):
+                far = float(xyz[0].norm(dim=-1).median())
+                raise ValueError(
+                    f"{self.store.name}: coordinates are in {self.store.unit}, of about {far:.3g}, and divided by "
+                    f"{self.data.divisor:g} lie so near the origin that farthest point sampling takes one point of a "
+                    f"frame for all; expected a ClipData.divisor well below {far / NEAR_ORIGIN**0.5:.2g} (1 for metres)"
+                )
+            self._seen = True
+        return scaled
 
     def clip(
         self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None = None, augment_seed: int = 0
-    ) -> tuple[Tensor, ...]:
+    ) -> Clip:
         """What :meth:`view` gives of the clips that begin at ``start`` of ``sequence``, without whole frames if it can
         do without."""
         if self.data.features:
             return self.view(self.load(sequence, start), seed, augment=augment, augment_seed=augment_seed)
         xyz = self.sampler.sample(sequence, start, self.data.points, seed)
-        return (apply(augment, xyz, augment_seed) / self.data.divisor,)
+        return Clip(self._in_unit(apply(augment, xyz, augment_seed)))
 
 
 class ClipStream:

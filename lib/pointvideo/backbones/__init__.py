@@ -6,6 +6,17 @@ from .action_segmentation import (
     PPTrActionSegmentation,
     PPTrActionSegmentationSize,
 )
+from .contract import (
+    AttentionMap,
+    Backbone,
+    BackboneSize,
+    Clip,
+    attention_maps,
+    clip_features,
+    frame_features,
+    stages_of,
+    tokens_of,
+)
 from .p4_segmentation import P4Segmentation, P4SegmentationSize
 from .p4dconv import P4DConv
 from .p4dtransconv import P4DTransConv
@@ -16,13 +27,13 @@ from .pyramid import PointPyramid, PyramidSize
 from .sizes import TransformerSize, TubeSize
 from .tokens import Tokens, pool_clip, pool_tokens
 
-# what a pre-training may train
-BackboneSize = P4TransformerSize | PPTrSize | P4SegmentationSize | BallSegmentationSize | RunSegmentationSize
-
 __all__ = [
+    "AttentionMap",
+    "Backbone",
     "BackboneSize",
     "BallSegmentation",
     "BallSegmentationSize",
+    "Clip",
     "P4ActionSegmentation",
     "P4ActionSegmentationSize",
     "P4DConv",
@@ -42,6 +53,11 @@ __all__ = [
     "Tokens",
     "TransformerSize",
     "TubeSize",
+    "attention_maps",
+    "clip_features",
+    "frame_features",
     "pool_clip",
     "pool_tokens",
+    "stages_of",
+    "tokens_of",
 ]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from .p4transformer import P4Transformer, P4TransformerSize, check_time_unit
+from ..values import Positive
+from .p4transformer import P4Transformer, P4TransformerSize
 from .pptr import PPTr, PPTrSize
 from .sizes import TransformerSize, TubeSize
 from .tokens import Tokens, pool_tokens
@@ -54,8 +55,7 @@ class P4ActionSegmentation(P4Transformer):
     """P4Transformer with one token a frame, without its head.
 
     Tubes and positional embedding are P4Transformer's; the maximum over a frame's tokens stands before the
-    transformer, which therefore sees frames only. ``frame_features`` is inherited: "tube" gives the maxima themselves
-    (C2P's teacher), "full" the transformer's output (its student).
+    transformer, which therefore sees frames only.
 
     Source: Fan et al., P4Transformer, CVPR 2021; as the baseline of HOI4D (Liu et al., CVPR 2022) has it.
     """
@@ -72,11 +72,9 @@ class PPTrActionSegmentationSize(PPTrSize):
 
     tube: TubeSize = EVERY_FRAME
     transformer: TransformerSize = TRANSFORMER
-    time_unit: float = 1.0  # as P4Transformer's
+    time_unit: Positive = 1.0  # as P4Transformer's
 
-    def __post_init__(self):
-        super().__post_init__()
-        check_time_unit(self)
+    has_clock = True
 
     def build(self) -> PPTrActionSegmentation:
         """A freshly initialised backbone."""

@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..values import Checked, Count
 from .pyramid import PointPyramid, PyramidSize
 from .sizes import TransformerSize
-from .tokens import Tokens, pool_tokens
+from .tokens import Tokens
 from .transformer import Transformer
 
 
 @dataclass(frozen=True)
-class P4SegmentationSize:
+class P4SegmentationSize(Checked):
     """Sizes; the defaults are the authors' for Synthia4D (14.8 M parameters), :meth:`hoi4d` gives HOI4D's."""
 
     pyramid: PyramidSize = PyramidSize()
     transformer: TransformerSize = TransformerSize(width=1024, depth=2, heads=4, head_width=256, hidden=1024)
-    classes: int = 12
+    classes: Count = 12
 
     name = "P4Transformer segmentation"
+    stages = ("tube", "full")  # the four point 4D convolutions (C2P's teacher), and the transformer as well
 
     def __post_init__(self):
-        if self.classes < 1:
-            raise ValueError(f"P4SegmentationSize.classes: got {self.classes}, expected at least 1")
+        super().__post_init__()
         if self.transformer.width != self.pyramid.encoder[-1][-1]:
             raise ValueError(
                 f"P4SegmentationSize.transformer: got width {self.transformer.width}, expected "
@@ -52,7 +53,7 @@ class P4Segmentation(nn.Module):
     def __init__(self, size: P4SegmentationSize):
         super().__init__()
         self.size = size
-        self.width = size.transformer.width
+        self.width, self.hidden, self.stages = size.transformer.width, size.transformer.hidden, size.stages
         self.pyramid = PointPyramid(size.pyramid)
         self.transformer = Transformer(*size.transformer.arguments())
         self.head = nn.Sequential(nn.Linear(self.pyramid.point_width, size.classes))
@@ -77,26 +78,15 @@ class P4Segmentation(nn.Module):
     def tokens(
         self,
         xyz: Float[Tensor, "batch frames points 3"],
+        stage: str = "full",
         features: Float[Tensor, "batch frames points inputs"] | None = None,
     ) -> Tokens:
-        """The coarsest level behind the transformer, (batch, frames, anchors, width); arguments as in forward."""
-        return self.transform(self.pyramid.encode(xyz, features)[-1])
-
-    def frame_features(
-        self,
-        xyz: Float[Tensor, "batch frames points 3"],
-        depth: str = "full",
-        features: Float[Tensor, "batch frames points inputs"] | None = None,
-    ) -> Float[Tensor, "batch frames width"]:
-        """One vector a frame.
+        """The coarsest level, (batch, frames, anchors, width); the decoder takes no part.
 
         Args:
             xyz: clips.
-            depth: "tube" stops after the four point 4D convolutions (C2P's teacher), "full" adds the transformer. The
-                decoder takes no part.
+            stage: where to stop.
             features: of the points, as in :meth:`forward`.
         """
-        if depth not in ("tube", "full"):
-            raise ValueError(f"depth: got {depth!r}, expected 'tube' or 'full' for P4Transformer segmentation")
-        tokens = self.tokens(xyz, features) if depth == "full" else self.pyramid.encode(xyz, features)[-1]
-        return pool_tokens(tokens.features)
+        coarsest = self.pyramid.encode(xyz, features)[-1]
+        return coarsest if stage == "tube" else self.transform(coarsest)

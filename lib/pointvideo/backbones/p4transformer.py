@@ -8,36 +8,30 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..values import Checked, Positive
 from .p4dconv import P4DConv
 from .sizes import TransformerSize, TubeSize
-from .tokens import Tokens, pool_tokens
+from .tokens import Tokens
 from .transformer import Transformer
 
 
 @dataclass(frozen=True)
-class P4TransformerSize:
+class P4TransformerSize(Checked):
     """Sizes; the defaults are the authors' for MSR-Action3D (44.1 M parameters with the head)."""
 
     tube: TubeSize = TubeSize()
     transformer: TransformerSize = TransformerSize(width=1024, depth=5, heads=8, head_width=128, hidden=2048)
     embedding_relu: bool = False
     # output frames in one unit of the positional embedding's t; 1 as released, where 150 frames drown coordinates
-    time_unit: float = 1.0
+    time_unit: Positive = 1.0
 
     name = "P4Transformer"
-
-    def __post_init__(self):
-        check_time_unit(self)
+    stages = ("tube", "full")  # the point 4D convolution alone (C2P's teacher), and all
+    has_clock = True  # in the positional embedding
 
     def build(self) -> P4Transformer:
         """A freshly initialised backbone."""
         return P4Transformer(self)
-
-
-def check_time_unit(size) -> None:
-    """Refuse a size whose ``time_unit`` is not above 0."""
-    if not size.time_unit > 0:
-        raise ValueError(f"{type(size).__name__}.time_unit: got {size.time_unit!r}, expected a number above 0")
 
 
 class P4Transformer(nn.Module):
@@ -53,7 +47,7 @@ class P4Transformer(nn.Module):
     def __init__(self, size: P4TransformerSize):
         super().__init__()
         self.size = size
-        self.width = size.transformer.width
+        self.width, self.hidden, self.stages = size.transformer.width, size.transformer.hidden, size.stages
         self.tube = P4DConv(0, (self.width,), temporal_pool="max", **size.tube.arguments())
         self.position = nn.Linear(4, self.width)
         self.transformer = Transformer(*size.transformer.arguments())
@@ -72,20 +66,9 @@ class P4Transformer(nn.Module):
         mixed = self.transformer(features.flatten(1, 2))
         return Tokens(tokens.xyz, mixed.view_as(features))
 
-    def forward(self, xyz: Float[Tensor, "batch frames points 3"]) -> Tokens:
+    def tokens(self, xyz: Float[Tensor, "batch frames points 3"], stage: str = "full") -> Tokens:
         """Tokens of a clip, (batch, output frames, anchors, width)."""
-        return self.transform(self.embed(xyz))
-
-    def frame_features(
-        self, xyz: Float[Tensor, "batch frames points 3"], depth: str = "full"
-    ) -> Float[Tensor, "batch times width"]:
-        """One vector a frame.
-
-        Args:
-            xyz: clips.
-            depth: "tube" stops after the point 4D convolution (C2P's teacher), "full" runs the whole backbone.
-        """
-        if depth not in ("tube", "full"):
-            raise ValueError(f"depth: got {depth!r}, expected 'tube' or 'full' for P4Transformer")
         tokens = self.embed(xyz)
-        return pool_tokens((tokens if depth == "tube" else self.transform(tokens)).features)
+        return tokens if stage == "tube" else self.transform(tokens)
+
+    forward = tokens

@@ -12,40 +12,38 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from ..values import Checked, Count
 from .p4dconv import P4DConv
 from .primitives import (
     Grouping,
     anchor_labels,
     attend_within,
-    check_grouping,
     check_primitive,
     fill_absent,
     group_means,
     pool_groups,
 )
 from .sizes import TransformerSize, TubeSize
-from .tokens import Tokens, pool_tokens
+from .tokens import Tokens
 from .transformer import Transformer
 
 
 @dataclass(frozen=True)
-class PPTrSize:
+class PPTrSize(Checked):
     """Sizes; the defaults are the authors' for MSR-Action3D (128.1 M parameters with the head)."""
 
     tube: TubeSize = TubeSize()
     transformer: TransformerSize = TransformerSize(width=2048, depth=5, heads=8, head_width=128, hidden=1024)
-    primitives: int = 8  # per frame; grouped by order, they must divide the anchors of a frame
+    primitives: Count = 8  # per frame; grouped by order, they must divide the anchors of a frame
     # True pools a frame's primitives into one vector before the second transformer, as C2P's copy of PPTr does on
     # MSR-Action3D; False keeps them apart, as the PPTr repository does.
     pool_primitives: bool = True
     grouping: Grouping = "order"  # as released; "fitted" needs labels of the points (paper: 4 a frame on MSR-Action3D)
 
     name = "PPTr"
-
-    def __post_init__(self):
-        if not (isinstance(self.primitives, int) and self.primitives > 0):
-            raise ValueError(f"PPTrSize.primitives: got {self.primitives!r}, expected an integer of at least 1")
-        check_grouping("PPTrSize", self.grouping)
+    # the point 4D convolution alone (C2P's teacher as the paper describes it), the first transformer as well (as
+    # released), and all
+    stages = ("tube", "primitives", "full")
 
     def build(self) -> PPTr:
         """A freshly initialised backbone."""
@@ -62,7 +60,7 @@ class PPTr(nn.Module):
     def __init__(self, size: PPTrSize):
         super().__init__()
         self.size = size
-        self.width = size.transformer.width
+        self.width, self.hidden, self.stages = size.transformer.width, size.transformer.hidden, size.stages
         self.tube = P4DConv(0, (self.width,), temporal_pool="max", **size.tube.arguments())
         self.transformer1 = Transformer(*size.transformer.arguments())
         self.transformer2 = Transformer(*size.transformer.arguments())
@@ -106,49 +104,26 @@ class PPTr(nn.Module):
     def tokens(
         self,
         xyz: Float[Tensor, "batch frames points 3"],
-        depth: str = "full",
+        stage: str = "full",
         primitive: Int64[Tensor, "batch frames points"] | None = None,
     ) -> Tokens:
-        """Tokens at the depths of :meth:`frame_features`."""
-        if depth not in ("tube", "primitives", "full"):
-            raise ValueError(f"depth: got {depth!r}, expected 'tube', 'primitives' or 'full' for PPTr")
-        check_primitive(self.size.grouping, primitive, xyz, self.size.primitives)
-        tokens, present = self.embed(xyz), None
-        if depth != "tube" and primitive is None:
-            tokens = self.embed_primitives(tokens)
-        elif depth != "tube":
-            label = anchor_labels(self.tube, xyz, tokens.xyz, primitive)
-            tokens, present = self.embed_fitted(tokens, label)
-        return self.transform(tokens, present) if depth == "full" else tokens
-
-    def forward(
-        self,
-        xyz: Float[Tensor, "batch frames points 3"],
-        primitive: Int64[Tensor, "batch frames points"] | None = None,
-    ) -> Tokens:
-        """Tokens of a clip: one a frame with ``pool_primitives``, else one a primitive.
+        """Tokens of a clip: in the end one a frame with ``pool_primitives``, else one a primitive.
 
         Args:
             xyz: clips.
+            stage: where to stop.
             primitive: with the grouping "fitted", which of its frame's primitives each point is of, from 0.
 
         Raises:
             ValueError: labels missing, not expected, of another shape or out of range.
         """
-        return self.tokens(xyz, primitive=primitive)
+        check_primitive(self.size.grouping, primitive, xyz, self.size.primitives)
+        tokens, present = self.embed(xyz), None
+        if stage != "tube" and primitive is None:
+            tokens = self.embed_primitives(tokens)
+        elif stage != "tube":
+            label = anchor_labels(self.tube, xyz, tokens.xyz, primitive)
+            tokens, present = self.embed_fitted(tokens, label)
+        return self.transform(tokens, present) if stage == "full" else tokens
 
-    def frame_features(
-        self,
-        xyz: Float[Tensor, "batch frames points 3"],
-        depth: str = "full",
-        primitive: Int64[Tensor, "batch frames points"] | None = None,
-    ) -> Float[Tensor, "batch times width"]:
-        """One vector a frame.
-
-        Args:
-            xyz: clips.
-            depth: "tube" stops after the point 4D convolution (C2P's teacher as the paper describes it),
-                "primitives" after the first transformer (the teacher as released), "full" runs everything.
-            primitive: as in :meth:`forward`.
-        """
-        return pool_tokens(self.tokens(xyz, depth, primitive).features)
+    forward = tokens

@@ -19,36 +19,43 @@ from torch import Tensor, nn
 
 from ..kernels import ball_query, sample_farthest_points
 from ..kernels.interpolate import grouped
+from ..values import Checked, Count, Positive
 from .p4dtransconv import P4DTransConv
-from .primitives import Grouping, attend_within, check_grouping, check_primitive, fill_absent, group_means, pool_groups
+from .primitives import Grouping, attend_within, check_primitive, fill_absent, group_means, pool_groups
 from .pyramid import PointPyramid, PyramidSize
 from .sizes import TransformerSize
-from .tokens import Tokens, pool_tokens
+from .tokens import Tokens
 from .transformer import Transformer
 
 WIDE = PyramidSize(decoder=((256, 256), (256, 256), (256, 256), (512, 1024)))
+# the pyramid alone, point 4D convolutions (C2P's teacher as the paper describes it, section 3.2); the first transformer
+# as well (as released); and all. As released, C2P's pre-training on HOI4D seeks its balls among decoder features; ours
+# are of coordinates
+STAGES = ("tube", "primitives", "full")
 ATTENTION = TransformerSize(width=1024, depth=2, heads=4, head_width=256, hidden=1024)
 
 
 @dataclass(frozen=True)
-class BallSegmentationSize:
+class BallSegmentationSize(Checked):
     """Sizes; the defaults are the authors' for HOI4D (32.4 M parameters)."""
 
     pyramid: PyramidSize = replace(WIDE, features="coordinates")
     transformer: TransformerSize = ATTENTION  # of each of the two
-    primitives: int = 64  # balls per frame
-    radius: float = 0.9  # of a ball, in the coordinates' unit
-    members: int = 64  # points per ball
-    merge: tuple[int, ...] = (1024, 1024)  # layers that join a point's and its primitives' features
-    head: tuple[int, ...] = (1024, 128)  # linear maps before the output, no activation between them
-    classes: int = 49
+    primitives: Count = 64  # balls per frame
+    radius: Positive = 0.9  # of a ball, in the coordinates' unit
+    members: Count = 64  # points per ball
+    merge: tuple[Count, ...] = (1024, 1024)  # layers that join a point's and its primitives' features
+    head: tuple[Count, ...] = (1024, 128)  # linear maps before the output, no activation between them
+    classes: Count = 49
 
     name = "PPTr segmentation, balls"
+    stages = STAGES
 
     def __post_init__(self):
-        _check_size(self, ("primitives", "members", "classes"))
-        if not self.radius > 0:
-            raise ValueError(f"BallSegmentationSize.radius: got {self.radius!r}, expected a number above 0")
+        super().__post_init__()
+        _check_size(self)
+        if not self.merge:
+            raise ValueError("BallSegmentationSize.merge: got (), expected the width of at least one layer")
 
     def build(self) -> BallSegmentation:
         """A freshly initialised network."""
@@ -56,21 +63,22 @@ class BallSegmentationSize:
 
 
 @dataclass(frozen=True)
-class RunSegmentationSize:
+class RunSegmentationSize(Checked):
     """Sizes; the defaults are the authors' for Synthia4D (31.4 M parameters), :meth:`long` gives those with memory."""
 
     pyramid: PyramidSize = WIDE
     transformer: TransformerSize = ATTENTION  # of each of the two
-    primitives: int = 200  # per frame; grouped by order, they must divide its points (16000: runs of 80)
-    head: tuple[int, ...] = (1024, 128)  # linear maps before the output, no activation between them
-    classes: int = 12
+    primitives: Count = 200  # per frame; grouped by order, they must divide its points (16000: runs of 80)
+    head: tuple[Count, ...] = (1024, 128)  # linear maps before the output, no activation between them
+    classes: Count = 12
     grouping: Grouping = "order"  # runs, as released; "fitted" needs labels of the points
 
     name = "PPTr segmentation, runs"
+    stages = STAGES
 
     def __post_init__(self):
-        _check_size(self, ("primitives", "classes"))
-        check_grouping("RunSegmentationSize", self.grouping)
+        super().__post_init__()
+        _check_size(self)
 
     @classmethod
     def long(cls) -> RunSegmentationSize:
@@ -82,14 +90,10 @@ class RunSegmentationSize:
         return RunSegmentation(self)
 
 
-def _check_size(size, counts: tuple[str, ...]) -> None:
-    kind = type(size).__name__
-    for name in counts:
-        if getattr(size, name) < 1:
-            raise ValueError(f"{kind}.{name}: got {getattr(size, name)}, expected at least 1")
+def _check_size(size: BallSegmentationSize | RunSegmentationSize) -> None:
     if size.transformer.width != size.pyramid.decoder[-1][-1]:
         raise ValueError(
-            f"{kind}.transformer: got width {size.transformer.width}, expected {size.pyramid.decoder[-1][-1]}, the "
+            f"{type(size).__name__}.transformer: got width {size.transformer.width}, expected {size.pyramid.decoder[-1][-1]}, the "
             "width of the pyramid's points"
         )
 
@@ -103,7 +107,7 @@ class PrimitiveSegmentation(nn.Module, ABC):
     def __init__(self, size: BallSegmentationSize | RunSegmentationSize, head_inputs: int):
         super().__init__()
         self.size = size
-        self.width = size.transformer.width
+        self.width, self.hidden, self.stages = size.transformer.width, size.transformer.hidden, size.stages
         self.grouping: Grouping = getattr(size, "grouping", "order")  # balls are never fitted
         self.pyramid = PointPyramid(size.pyramid)
         self.transformer1 = Transformer(*size.transformer.arguments())
@@ -180,46 +184,28 @@ class PrimitiveSegmentation(nn.Module, ABC):
     def tokens(
         self,
         xyz: Float[Tensor, "batch frames points 3"],
+        stage: str = "full",
         features: Float[Tensor, "batch frames points inputs"] | None = None,
         primitive: Int64[Tensor, "batch frames points"] | None = None,
-        depth: str = "full",
     ) -> Tokens:
-        """Primitives behind the second transformer, (batch, frames, primitives, width), or as ``depth`` says.
+        """Primitives behind the second transformer, (batch, frames, primitives, width), or as ``stage`` says.
 
-        Arguments as in :meth:`frame_features`.
+        Args:
+            xyz: clips.
+            stage: where to stop; the tokens of "tube" are the points.
+            features: of the points, as in :meth:`embed_points`.
+            primitive: labels of the points, where the network groups by them.
         """
-        if depth not in ("tube", "primitives", "full"):
-            raise ValueError(f"depth: got {depth!r}, expected 'tube', 'primitives' or 'full' for PPTr segmentation")
         check_primitive(self.grouping, primitive, xyz, self.size.primitives)
         points = self.embed_points(xyz, features)
-        if depth == "tube":
+        if stage == "tube":
             return points
         present = None
         if primitive is None:
             _, tokens = self.embed_primitives(points)
         else:
             _, tokens, present = self.embed_fitted(points, primitive)
-        return self.transform(tokens, present=present) if depth == "full" else tokens
-
-    def frame_features(
-        self,
-        xyz: Float[Tensor, "batch frames points 3"],
-        depth: str = "full",
-        features: Float[Tensor, "batch frames points inputs"] | None = None,
-        primitive: Int64[Tensor, "batch frames points"] | None = None,
-    ) -> Float[Tensor, "batch frames width"]:
-        """One vector a frame.
-
-        Args:
-            xyz: clips.
-            depth: "tube" is the maximum over the pyramid's points, point 4D convolutions alone (C2P's teacher as the
-                paper describes it, section 3.2); "primitives" stops after the first transformer (the teacher as
-                released), "full" adds the second. As released, C2P's pre-training on HOI4D seeks its balls among
-                decoder features; ours are of coordinates.
-            features: of the points, as in :meth:`embed_points`.
-            primitive: labels of the points, where the network groups by them.
-        """
-        return pool_tokens(self.tokens(xyz, features, primitive, depth).features)
+        return self.transform(tokens, present=present) if stage == "full" else tokens
 
 
 class BallSegmentation(PrimitiveSegmentation):

@@ -5,7 +5,7 @@ Labels say which primitive a point is of (:mod:`pointvideo.data.primitives` make
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -16,15 +16,8 @@ from .p4dconv import P4DConv
 from .transformer import Transformer
 
 Grouping = Literal["order", "fitted"]
-GROUPINGS = get_args(Grouping)
 WHOLE = 256
 """Up to so many points a cloud, all pairs are computed and masked; above, groups are cut out and padded."""
-
-
-def check_grouping(kind: str, grouping: str) -> None:
-    """A ValueError that names the size class ``kind``, unless the grouping is one of the known ones."""
-    if grouping not in GROUPINGS:
-        raise ValueError(f"{kind}.grouping: got {grouping!r}, expected one of {', '.join(GROUPINGS)}")
 
 
 def check_primitive(grouping: Grouping, primitive: Tensor | None, xyz: Tensor, count: int) -> None:

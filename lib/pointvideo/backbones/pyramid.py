@@ -4,43 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Annotated, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..values import Checked, Count, Odd, Positive, Within
 from .p4dconv import P4DConv
 from .p4dtransconv import P4DTransConv
 from .tokens import Tokens
 
-FEATURES = ("given", "coordinates")
-
 
 @dataclass(frozen=True)
-class PyramidSize:
+class PyramidSize(Checked):
     """Sizes; the defaults are those of P4Transformer for Synthia4D (16384 points a frame become 128)."""
 
-    inputs: int = 3  # channels of the points' features
-    features: str = "given"  # "given" to forward (colours, Synthia4D), or "coordinates": the raw ones again (HOI4D)
-    radius: float = 0.9  # of the first level's balls, in the coordinates' unit; doubled at each further level
-    neighbours: int = 32  # per ball and frame
-    encoder: tuple[tuple[int, ...], ...] = ((32, 64, 128), (128, 128, 256), (256, 256, 512), (512, 512, 1024))
-    strides: tuple[int, ...] = (4, 4, 4, 2)  # points per anchor
-    temporal_kernels: tuple[int, ...] = (1, 1, 3, 1)  # frames; the clip keeps its length
-    decoder: tuple[tuple[int, ...], ...] = ((256, 256), (256, 256), (128, 128), (128, 128))  # coarse to fine
+    inputs: Count = 3  # channels of the points' features
+    features: Literal["given", "coordinates"] = "given"  # "given" to forward (colours, Synthia4D), or "coordinates": the raw ones again (HOI4D)
+    radius: Positive = 0.9  # of the first level's balls, in the coordinates' unit; doubled at each further level
+    neighbours: Count = 32  # per ball and frame
+    encoder: tuple[tuple[Count, ...], ...] = ((32, 64, 128), (128, 128, 256), (256, 256, 512), (512, 512, 1024))
+    strides: tuple[Count, ...] = (4, 4, 4, 2)  # points per anchor
+    temporal_kernels: tuple[Annotated[int, Within(low=1), Odd()], ...] = (1, 1, 3, 1)  # frames; the clip keeps its length
+    decoder: tuple[tuple[Count, ...], ...] = ((256, 256), (256, 256), (128, 128), (128, 128))  # coarse to fine
 
     def __post_init__(self):
-        if self.features not in FEATURES:
-            raise ValueError(f"PyramidSize.features: got {self.features!r}, expected one of {', '.join(FEATURES)}")
+        super().__post_init__()
         if self.features == "coordinates" and self.inputs != 3:
             raise ValueError(f"PyramidSize.inputs: got {self.inputs}, expected 3 where the features are coordinates")
-        if self.inputs < 1:
-            raise ValueError(f"PyramidSize.inputs: got {self.inputs}, expected at least 1 channel")
-        if not self.radius > 0:
-            raise ValueError(f"PyramidSize.radius: got {self.radius!r}, expected a number above 0")
-        if min(self.neighbours, *self.strides) < 1:
-            raise ValueError(
-                f"PyramidSize: got {self.neighbours} neighbours and strides {self.strides}, expected at least 1 of each"
-            )
         for name in ("strides", "temporal_kernels", "decoder"):
             if len(getattr(self, name)) != len(self.encoder):
                 raise ValueError(
@@ -48,8 +39,8 @@ class PyramidSize:
                     "encoder"
                 )
         for name in ("encoder", "decoder"):
-            if not all(widths and min(widths) > 0 for widths in getattr(self, name)):
-                raise ValueError(f"PyramidSize.{name}: got {getattr(self, name)}, expected widths of at least 1")
+            if not (getattr(self, name) and all(getattr(self, name))):
+                raise ValueError(f"PyramidSize.{name}: got {getattr(self, name)}, expected widths for each level")
 
     @property
     def stride(self) -> int:

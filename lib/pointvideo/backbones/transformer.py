@@ -6,6 +6,7 @@ projection is followed by a GELU.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -29,12 +30,27 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         batch, count, _ = tokens.shape
-        qkv = self.to_qkv(self.norm(tokens)).view(batch, count, 3, self.heads, -1)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, head_width)
+        query, key, value = self.query_key_value(tokens)
         mask = None if mask is None else mask[:, None]  # the same for every head
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         mixed = mixed.transpose(1, 2).reshape(batch, count, -1)
         return mixed if self.to_out is None else F.gelu(self.to_out(mixed))
+
+    def query_key_value(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Each (batch, heads, tokens, head_width)."""
+        batch, count, _ = tokens.shape
+        qkv = self.to_qkv(self.norm(tokens)).view(batch, count, 3, self.heads, -1)
+        return tuple(qkv.permute(2, 0, 3, 1, 4))
+
+    def weights(
+        self,
+        tokens: Float[Tensor, "batch tokens width"],
+        mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
+    ) -> Float[Tensor, "batch heads tokens tokens"]:
+        """The softmax that :meth:`forward` mixes by, row for row."""
+        query, key, _ = self.query_key_value(tokens)
+        score = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
+        return (score if mask is None else score.masked_fill(~mask[:, None], -torch.inf)).softmax(dim=-1)
 
 
 class FeedForward(nn.Module):

@@ -22,20 +22,21 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..values import Checked, NotNegative, Positive
 from .contrastive import info_nce
 
 
 @dataclass(frozen=True)
-class C2PLoss:
+class C2PLoss(Checked):
     """The objective's switches; the defaults are the paper's text.
 
     ``C2PLoss.as_released()`` and ``C2PLoss.as_released_msr()`` are what the authors' scripts compute.
     """
 
     offsets: tuple[int, ...] = (-1, 1)  # frames predicted besides the same one: a window of 3 (section 4.1)
-    geometry_weight: float = 0.5  # appendix C
-    time_weight: float = 0.5  # shared evenly among the offsets: 0.25 each for two (appendix C)
-    temperature: float = 0.07  # appendix C
+    geometry_weight: NotNegative = 0.5  # appendix C
+    time_weight: NotNegative = 0.5  # shared evenly among the offsets: 0.25 each for two (appendix C)
+    temperature: Positive = 0.07  # appendix C
     negatives: Literal["outside_window", "other_frames"] = "outside_window"  # eq. 1 and 2; released: other_frames
     positive_in_denominator: bool = False  # as eq. 1 and 2 are printed; released: True
     predictor_norm: Literal["layer", "batch"] = "layer"  # section 4.1; released: batch, over one clip's frames
@@ -44,20 +45,9 @@ class C2PLoss:
     predictors: Literal["each", "one", "sides"] = "each"
 
     def __post_init__(self):
+        super().__post_init__()
         if len(set(self.offsets)) != len(self.offsets) or 0 in self.offsets:
             raise ValueError(f"C2PLoss.offsets: got {self.offsets}, expected different frame offsets other than 0")
-        if not self.temperature > 0:
-            raise ValueError(f"C2PLoss.temperature: got {self.temperature!r}, expected a number above 0")
-        if self.geometry_weight < 0 or self.time_weight < 0:
-            raise ValueError(
-                f"C2PLoss weights: got {self.geometry_weight} and {self.time_weight}, expected numbers of at least 0"
-            )
-        if self.negatives not in ("outside_window", "other_frames"):
-            raise ValueError(f"C2PLoss.negatives: got {self.negatives!r}, expected 'outside_window' or 'other_frames'")
-        if self.predictors not in ("each", "one", "sides"):
-            raise ValueError(f"C2PLoss.predictors: got {self.predictors!r}, expected 'each', 'one' or 'sides'")
-        if self.predictor_norm not in ("layer", "batch"):
-            raise ValueError(f"C2PLoss.predictor_norm: got {self.predictor_norm!r}, expected 'layer' or 'batch'")
 
     @classmethod
     def as_released(cls) -> C2PLoss:

@@ -12,32 +12,30 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ..backbones import BackboneSize, P4SegmentationSize, P4TransformerSize, PPTrActionSegmentationSize, PPTrSize
+from ..backbones import BackboneSize, Clip, PPTrSize, frame_features, stages_of
 from ..data.augment import Augment
 from ..data.clips import FrameBatch
 from ..data.layout import set_of
 from ..data.store import Store
 from ..losses.c2p import C2PLoss, build_predictors, c2p_loss
-from ..recipe import Training, at_least, stable_seed
-from ..stream import ClipData, ClipStream, arguments
-from .probes import collapse_probe
+from ..recipe import Training, stable_seed
+from ..stream import ClipData
+from ..values import Count, Whole, chosen
+from .job import PretextJob, Pretraining
 from .views import Camera, Trajectory, partial_view, random_view
-
-CLOCKED = (P4TransformerSize, PPTrActionSegmentationSize)  # with the frame number in their positional embedding
-VIEWS = ("complete", "partial", "random")
 
 
 @dataclass(frozen=True)
-class C2PPretrain:
+class C2PPretrain(Pretraining):
     """Recipe of a C2P pre-training; the method's defaults are the paper's text, the data's MSR-Action3D's."""
 
-    entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.c2p", "pointvideo.study.trainer")
-    pretraining: ClassVar[bool] = True
+    outside_key: ClassVar[tuple[str, ...]] = (*Pretraining.outside_key, "as_released")
+    method: ClassVar[str] = "C2P"
 
     backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()
@@ -45,57 +43,37 @@ class C2PPretrain:
     loss: C2PLoss = C2PLoss()
     trajectory: Trajectory = Trajectory()
     camera: Camera = Camera()
-    # where the teacher stops: "tube" after the point 4D convolution (section 3.2), "primitives" after PPTr's first
-    # transformer (as released), "full" is the symmetric ablation (section 4.6)
-    teacher: Literal["tube", "primitives", "full"] = "tube"
+    # where the teacher stops, a stage of the backbone: "tube" after the point 4D convolution (section 3.2), "primitives"
+    # after PPTr's first transformer (as released), "full" is the symmetric ablation (section 4.6)
+    teacher: str = "tube"
     # what each side sees (section 4.6, Table 5): the clip as recorded, what the moving camera sees of it, or as many
     # points drawn at random; two partial sides share their camera
     student_sees: Literal["complete", "partial", "random"] = "partial"
     teacher_sees: Literal["complete", "partial"] = "complete"
     clock: bool = True  # False hides the frame number from both sides while pre-training; the paper is silent
-    predictor_hidden: int = 4096  # released: 4096 at width 2048
+    predictor_hidden: Count = 4096  # released: 4096 at width 2048
     augment: Augment = Augment()
     scale: Literal["partial", "both", "none"] = "partial"  # which clip is augmented; released: the student's
-    seed: int = 0
-    init: None = None
+    seed: Whole = 0
+    init: Any = None
 
     def __post_init__(self):
-        at_least(self, 1, "predictor_hidden")
-        at_least(self, 0, "seed")
-        if not self.clock and not isinstance(self.backbone, CLOCKED):
+        super().__post_init__()
+        chosen(self, "teacher", stages_of(self.backbone), f", where {self.backbone.name} can stop")
+        if not self.clock and not getattr(self.backbone, "has_clock", False):
             raise ValueError(f"C2PPretrain.clock: got False, expected True: {self.backbone.name} has no clock")
-        for name, known in (
-            ("teacher", ("tube", "primitives", "full")),
-            ("scale", ("partial", "both", "none")),
-            ("student_sees", VIEWS),
-            ("teacher_sees", VIEWS[:2]),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(f"C2PPretrain.{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
 
     @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    @property
-    def dataset(self) -> str:
-        return self.data.dataset
-
-    @property
-    def title(self) -> str:
-        return f"C2P pre-training, {self.backbone.name}, {self.data.frames} frames{self._variant}, seed {self.seed}"
-
-    @property
-    def _variant(self) -> str:
-        plain = C2PPretrain(backbone=self.backbone)
+    def variant(self) -> str:
+        plain = C2PPretrain(backbone=self.backbone, teacher=self.teacher)
         words = [f"{self.teacher_sees} to {self.student_sees}"] * (
             (self.teacher_sees, self.student_sees) != (plain.teacher_sees, plain.student_sees)
         )
-        words += [f"teacher {self.teacher}"] * (self.teacher != plain.teacher)
+        words += [f"teacher {self.teacher}"] * (self.teacher != "tube")
         words += ["no clock"] * (not self.clock)
         words += ["other loss"] * (self.loss != plain.loss)
         words += ["released views"] * (self.trajectory.pattern == "released")
-        return "".join(f", {word}" for word in words)
+        return ", ".join(words)
 
     def as_released(self) -> C2PPretrain:
         """The same recipe with every switch where the authors' code for this task has it.
@@ -103,14 +81,14 @@ class C2PPretrain:
         PPTr's teacher contains its first transformer there; on MSR-Action3D the loss has no backward predictor. Their
         view generator is public for MSR-Action3D alone; elsewhere its pattern is taken over.
         """
-        teacher = "tube" if isinstance(self.backbone, P4TransformerSize | P4SegmentationSize) else "primitives"
+        teacher = "primitives" if "primitives" in stages_of(self.backbone) else "tube"
         loss = C2PLoss.as_released_msr() if set_of(self.dataset) == "msr_action3d" else C2PLoss.as_released()
         trajectory = replace(self.trajectory, pattern="released")
         return replace(self, loss=loss, trajectory=trajectory, teacher=teacher)
 
-    def job(self, store: Store) -> C2PJob:
+    def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> C2PJob:
         """This recipe on data."""
-        return C2PJob(self, store)
+        return C2PJob(self, store, C2P(self), pretrained)
 
 
 class C2P(nn.Module):
@@ -128,33 +106,20 @@ class C2P(nn.Module):
             self.backbone.clock = False
         self.predictors = build_predictors(recipe.loss, self.backbone.width, recipe.predictor_hidden)
 
-    def forward(self, complete: tuple[Tensor, ...], partial: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Frame features (batch, times, width) of the teacher and the student, each of (xyz,) or (xyz, features)."""
+    def forward(self, complete: Clip, partial: Clip) -> tuple[Tensor, Tensor]:
+        """Frame features (batch, times, width) of the teacher and the student."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.recipe.loss.stop_gradient):
             teacher = frame_features(self.backbone, complete, self.recipe.teacher)
-        return teacher, frame_features(self.backbone, partial, "full")
+        return teacher, frame_features(self.backbone, partial)
 
 
-def frame_features(backbone: nn.Module, clip: tuple[Tensor, ...], depth: str = "full") -> Tensor:
-    """``backbone.frame_features`` of a clip, (xyz,) or (xyz, features): (batch, times, width)."""
-    xyz, more = arguments(clip)
-    return backbone.frame_features(xyz, depth, **more)
-
-
-class C2PJob:
+class C2PJob(PretextJob):
     """A pre-training on data; see :class:`pointvideo.recipe.Job`."""
 
-    def __init__(self, recipe: C2PPretrain, store: Store):
-        self.recipe, self.training, self.seed = recipe, recipe.training, recipe.seed
-        self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed)
-        self.steps_per_epoch = self.stream.steps_per_epoch
-        self.module = C2P(recipe)
-        self.view_seconds = 0.0
-        self._student: Tensor | None = None
+    view_seconds = 0.0
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
-        """The teacher's clips, then the student's: (batch, frames, points, 3) each, with features where the data have
-        them."""
+    def batch(self, epoch: int, step: int) -> tuple[Clip, Clip]:
+        """The teacher's clips, then the student's."""
         sequence, start, seed = self.stream.draw(epoch, step)
         recipe, reader = self.recipe, self.stream.reader
         frames = reader.load(sequence, start)
@@ -179,7 +144,7 @@ class C2PJob:
             augment=recipe.augment if recipe.scale == "both" else None,
             augment_seed=stable_seed(seed, 4),
         )
-        return complete + partial
+        return complete, partial
 
     def visible(self, frames: FrameBatch, seed: int) -> Tensor:
         """What the moving camera sees, (batch, frames, most_points)."""
@@ -188,22 +153,9 @@ class C2PJob:
         spherical = trajectory.pattern != "released"
         return partial_view(frames, path, self.recipe.camera, spherical=spherical, radius=trajectory.radius)
 
-    def loss(self, *clips: Tensor) -> dict[str, Tensor]:
+    def loss(self, complete: Clip, partial: Clip) -> dict[str, Tensor]:
         """Total, geometry and time terms."""
-        half = len(clips) // 2
-        teacher, student = self.module(clips[:half], clips[half:])
+        teacher, student = self.module(complete, partial)
         parts = c2p_loss(teacher, student, self.module.predictors, self.recipe.loss)
-        self._student = student.detach()
+        self.features = student.detach()
         return {"loss": parts.total, "geometry": parts.geometry.detach(), "time": parts.time.detach()}
-
-    def epoch_end(self, epoch: int) -> dict:
-        """The collapse probe on the last batch's student features."""
-        return collapse_probe(self._student)
-
-    def result(self) -> dict:
-        """Sizes of what was trained."""
-        return {
-            "parameters": sum(p.numel() for p in self.module.backbone.parameters()),
-            "train_videos": len(self.stream.videos),
-            "clips_per_epoch": self.stream.clips_per_epoch,
-        }

@@ -14,72 +14,49 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..backbones import BackboneSize, PPTrSize
+from ..backbones import BackboneSize, Clip, PPTrSize, frame_features
 from ..data.clips import FrameBatch, sample_indices
 from ..data.store import Store
 from ..losses.strl import ema_momentum, ema_update, strl_loss
-from ..recipe import Training, at_least, stable_seed
-from ..stream import ClipData, ClipStream, arguments
+from ..recipe import Training, stable_seed
+from ..stream import ClipData
+from ..values import Count, Whole, Within
 from .candidates import candidates
-from .probes import collapse_probe
+from .job import PretextJob, Pretraining
 from .strl_views import SpatialViews, other_starts, stretched
 
 
 @dataclass(frozen=True)
-class STRLPretrain:
+class STRLPretrain(Pretraining):
     """Recipe of an STRL pre-training."""
 
-    entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.strl", "pointvideo.study.trainer")
-    pretraining: ClassVar[bool] = True
+    method: ClassVar[str] = "STRL"
 
     backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()  # of each of the two clips
     training: Training = Training(epochs=100)
     views: SpatialViews = SpatialViews()
     # most frames between the two clips' starts, None for anywhere in the video; the source takes adjacent frames
-    offset: int | None = None
-    shortest: float = 0.5  # a video with one start only gives two runs of at least this share of it, stretched
+    offset: Count | None = None
+    shortest: Annotated[float, Within(above=0, high=1)] = 0.5  # a video with one start only gives two runs of at least this share of it, stretched
     # of the target network at the start (BYOL); rises to 1 along half a cosine. A pre-training of a few hundred updates
     # wants less, 0.95: the target must have time to follow
-    momentum: float = 0.996
-    hidden: int = 4096  # of projector and predictor (BYOL)
-    projection: int = 256  # outputs of both (BYOL)
+    momentum: Annotated[float, Within(above=0, high=1)] = 0.996
+    hidden: Count = 4096  # of projector and predictor (BYOL)
+    projection: Count = 256  # outputs of both (BYOL)
     norm: Literal["batch", "layer"] = "batch"  # in both; "layer" for batches of a few clips
-    seed: int = 0
-    init: None = None
+    seed: Whole = 0
+    init: Any = None
 
-    def __post_init__(self):
-        at_least(self, 1, "hidden", "projection")
-        at_least(self, 0, "seed")
-        if self.offset is not None:
-            at_least(self, 1, "offset")
-        for name in ("momentum", "shortest"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"STRLPretrain.{name}: got {getattr(self, name)!r}, expected above 0 to 1")
-        if self.norm not in ("batch", "layer"):
-            raise ValueError(f"STRLPretrain.norm: got {self.norm!r}, expected 'batch' or 'layer'")
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    @property
-    def dataset(self) -> str:
-        return self.data.dataset
-
-    @property
-    def title(self) -> str:
-        return f"STRL pre-training, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
-
-    def job(self, store: Store) -> STRLJob:
+    def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> STRLJob:
         """This recipe on data."""
-        return STRLJob(self, store)
+        return STRLJob(self, store, STRL(self), pretrained)
 
 
 def _perceptron(inputs: int, hidden: int, outputs: int, norm: str) -> nn.Sequential:
@@ -107,12 +84,8 @@ class STRL(nn.Module):
         ).requires_grad_(False)
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))  # survives a resume with the weights
 
-    def forward(self, clip: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
-        """Online clip features (clips, width), predictions and target projections (clips, projection).
-
-        Args:
-            clip: (xyz,) or (xyz, features), each (clips, frames, points, …).
-        """
+    def forward(self, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
+        """Online clip features (clips, width), predictions and target projections (clips, projection)."""
         pooled = _clip_features(self.backbone, clip)
         prediction = self.predictor(self.projector(pooled))
         with torch.no_grad():
@@ -127,27 +100,22 @@ class STRL(nn.Module):
         self.updates += 1
 
 
-def _clip_features(backbone: nn.Module, clip: tuple[Tensor, ...]) -> Tensor:
+def _clip_features(backbone: nn.Module, clip: Clip) -> Tensor:
     """The maximum over all tokens of all frames, (clips, width)."""
-    xyz, more = arguments(clip)
-    return backbone.frame_features(xyz, "full", **more).amax(dim=1)
+    return frame_features(backbone, clip).amax(dim=1)
 
 
-class STRLJob:
+class STRLJob(PretextJob):
     """A pre-training on data; see :class:`pointvideo.recipe.Job`."""
 
-    def __init__(self, recipe: STRLPretrain, store: Store):
-        self.recipe, self.training, self.seed = recipe, recipe.training, recipe.seed
-        self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed)
-        self.steps_per_epoch = self.stream.steps_per_epoch
-        self.counts = np.asarray(store.frame_counts)
-        self.module = STRL(recipe)
-        self._features: Tensor | None = None
+    def __init__(self, recipe: STRLPretrain, store: Store, module: STRL, pretrained: dict[str, Tensor] | None = None):
+        super().__init__(recipe, store, module, pretrained)
+        module.target["backbone"].load_state_dict(module.backbone.state_dict())
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
-        """The first and then the second clip of each video: (2 · batch, frames, points, 3) and maybe features."""
+    def batch(self, epoch: int, step: int) -> tuple[Clip]:
+        """The first and then the second clip of each video: (2 · batch, frames, points, 3)."""
         sequence, start, seed = self.stream.draw(epoch, step)
-        data, counts = self.recipe.data, self.counts[sequence]
+        data, counts = self.recipe.data, self.stream.store.frame_counts[sequence]
         span = data.step * (data.frames - 1) + 1
         starts = (start, other_starts(counts - span, start, self.recipe.offset, stable_seed(seed, 0)))
         views = []
@@ -157,9 +125,9 @@ class STRLJob:
                 inside = np.minimum(-(-counts // data.step), data.frames)  # frames that are not padding
                 frames = stretched(frames, single, inside, self.recipe.shortest, stable_seed(seed, 1, number))
             views.append(self._view(frames, stable_seed(seed, 2, number)))
-        return tuple(torch.cat(pair) for pair in zip(*views, strict=True))
+        return (Clip.cat(views),)
 
-    def _view(self, frames: FrameBatch, seed: int) -> tuple[Tensor, ...]:
+    def _view(self, frames: FrameBatch, seed: int) -> Clip:
         data, views = self.recipe.data, self.recipe.views
         few, place = candidates(frames, data.points, stable_seed(seed, 0))
         keep, box = views.cut(few, stable_seed(seed, 1))
@@ -167,24 +135,12 @@ class STRLJob:
         view = self.stream.reader.gathered(frames, index, None, 0)
         return views.move(view, box / data.divisor, stable_seed(seed, 3))
 
-    def loss(self, *clip: Tensor) -> dict[str, Tensor]:
+    def loss(self, clip: Clip) -> dict[str, Tensor]:
         """Both directions' regression, 0 to 8."""
         pooled, prediction, projection = self.module(clip)
-        self._features = pooled.detach()
+        self.features = pooled.detach()
         return {"loss": strl_loss(prediction.float().chunk(2), projection.float().chunk(2))}
 
     def after_step(self) -> None:
         """The target network follows."""
         self.module.follow(self.training.epochs * self.steps_per_epoch, self.recipe.momentum)
-
-    def epoch_end(self, epoch: int) -> dict:
-        """The collapse probe on the last batch's clip features."""
-        return collapse_probe(self._features)
-
-    def result(self) -> dict:
-        """Sizes of what was trained."""
-        return {
-            "parameters": sum(p.numel() for p in self.module.backbone.parameters()),
-            "train_videos": len(self.stream.videos),
-            "clips_per_epoch": self.stream.clips_per_epoch,
-        }

@@ -5,17 +5,20 @@ Huang et al., ICCV 2021, section 3.2. The kinds of augmentation are theirs.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..backbones.contract import Clip
 from ..data.clips import FrameBatch
+from ..values import Checked, NotNegative, Positive, Share, Within
 from .candidates import take_frames
 
+PartOfSide = Annotated[float, Within(above=0, high=1)]
 TRIES = 10  # boxes tried until one leaves enough points, as released
 
 
@@ -59,25 +62,25 @@ def stretched(frames: FrameBatch, which: np.ndarray, inside: np.ndarray, shortes
 
 
 @dataclass(frozen=True)
-class SpatialViews:
+class SpatialViews(Checked):
     """What is drawn for each clip. Shares of a length mean the clip's bounding box, over all its frames.
 
     The defaults are milder than the source's ranges (:meth:`as_released`), which are made for scans of rooms: of a
     person or a hand that acts, a crop takes away what the clip is about.
     """
 
-    crop: float = 0.0  # probability that only a box of the clip is seen
-    crop_sides: tuple[float, float] = (0.6, 1.0)  # the box's side along x; y and z by the aspect ratio (released: 1.1)
-    crop_aspect: tuple[float, float] = (0.75, 1.33)
-    cut_out: float = 0.0  # probability that a box is missing
-    cut_out_sides: tuple[float, float] = (0.3, 0.6)
-    least: float = 0.25  # share of every frame's points that crop and cut-out leave; released: a number of points
-    scale: tuple[float, float] = (0.9, 1.1)
-    turn_degrees: float = 10.0  # largest angle about the vertical axis (y)
-    tilt_degrees: float = 3.0  # about each horizontal axis
-    shift: float = 0.05  # largest translation
-    jitter: float = 0.01  # standard deviation, in half the box's longest side; cut at five times it
-    drop_out: float = 0.5  # largest share of the points that are replaced by copies of others
+    crop: Share = 0.0  # probability that only a box of the clip is seen
+    crop_sides: tuple[PartOfSide, PartOfSide] = (0.6, 1.0)  # the box's side along x; y and z by the aspect ratio (released: 1.1)
+    crop_aspect: tuple[Positive, Positive] = (0.75, 1.33)
+    cut_out: Share = 0.0  # probability that a box is missing
+    cut_out_sides: tuple[PartOfSide, PartOfSide] = (0.3, 0.6)
+    least: Share = 0.25  # share of every frame's points that crop and cut-out leave; released: a number of points
+    scale: tuple[Positive, Positive] = (0.9, 1.1)
+    turn_degrees: NotNegative = 10.0  # largest angle about the vertical axis (y)
+    tilt_degrees: NotNegative = 3.0  # about each horizontal axis
+    shift: NotNegative = 0.05  # largest translation
+    jitter: NotNegative = 0.01  # standard deviation, in half the box's longest side; cut at five times it
+    drop_out: Annotated[float, Within(low=0, below=1)] = 0.5  # largest share of the points that are replaced by copies of others
 
     @classmethod
     def as_released(cls) -> SpatialViews:
@@ -87,17 +90,11 @@ class SpatialViews:
         )
 
     def __post_init__(self):
-        for name in ("crop", "cut_out", "least", "drop_out"):
-            value = getattr(self, name)
-            if not (0 <= value <= 1) or (name == "drop_out" and value == 1):
-                raise ValueError(f"SpatialViews.{name}: got {value!r}, expected a share from 0 to 1")
-        for name, most in (("crop_sides", 1), ("cut_out_sides", 1), ("crop_aspect", math.inf), ("scale", math.inf)):
+        super().__post_init__()
+        for name in ("crop_sides", "cut_out_sides", "crop_aspect", "scale"):
             low, high = getattr(self, name)
-            if not (0 < low <= high <= most and math.isfinite(high)):
-                raise ValueError(f"SpatialViews.{name}: got {(low, high)}, expected 0 < low <= high <= {most:g}")
-        for name in ("turn_degrees", "tilt_degrees", "shift", "jitter"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise ValueError(f"SpatialViews.{name}: got {getattr(self, name)!r}, expected a number of at least 0")
+            if low > high:
+                raise ValueError(f"SpatialViews.{name}: got {(low, high)}, expected the lower number first")
 
     def cut(
         self, frames: FrameBatch, seed: int
@@ -140,32 +137,32 @@ class SpatialViews:
                 return left
         return keep
 
-    def move(self, view: tuple[Tensor, ...], box: Float[Tensor, "clips 2 3"], seed: int) -> tuple[Tensor, ...]:
+    def move(self, view: Clip, box: Float[Tensor, "clips 2 3"], seed: int) -> Clip:
         """Points of a view after drop-out, scaling and turning about the box's centre, translation and jitter.
 
         Args:
-            view: coordinates (clips, frames, points, 3), and maybe features, which go with them.
+            view: clips; their fields go with the points.
             box: corners in the unit of the coordinates.
             seed: of the draws.
         """
-        xyz = view[0]
+        xyz = view.xyz
         clips, _, points, _ = xyz.shape
         random = _random(seed)
         stay = np.ceil(points * (1 - self.drop_out * random.random(clips))).astype(np.int64)
         copies = [random.permutation(points)[np.arange(points) % count] for count in stay]
         index = torch.from_numpy(np.stack(copies))
         row = torch.arange(clips)[:, None]
-        view = tuple(values.transpose(1, 2)[row, index].transpose(1, 2) for values in view)
+        view = view.map(lambda values: values.transpose(1, 2)[row, index].transpose(1, 2))
         matrix = _rotations(random, clips, self.tilt_degrees, self.turn_degrees)
         matrix *= random.uniform(*self.scale, clips)[:, None, None]
         extent = box[:, 1] - box[:, 0]
         shift = extent * torch.from_numpy(random.uniform(-self.shift, self.shift, (clips, 3))).to(box)
         centre = box.mean(dim=1)
-        turned = torch.einsum("bfpi,boi->bfpo", view[0] - centre[:, None, None], torch.from_numpy(matrix).to(xyz))
+        turned = torch.einsum("bfpi,boi->bfpo", view.xyz - centre[:, None, None], torch.from_numpy(matrix).to(xyz))
         generator = torch.Generator().manual_seed(int(random.integers(1 << 62)))
         noise = torch.randn(xyz.shape, generator=generator).clamp_(-5, 5)
         noise *= (self.jitter * extent.amax(dim=-1) / 2)[:, None, None, None]
-        return (turned + (centre + shift)[:, None, None] + noise, *view[1:])
+        return Clip(turned + (centre + shift)[:, None, None] + noise, view.fields)
 
 
 def _rotations(random: np.random.Generator, clips: int, tilt: float, turn: float) -> np.ndarray:

@@ -16,51 +16,49 @@ overlapping patch; reconstruction of a few frames of a clip.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..backbones import BackboneSize, PPTrSize, Tokens, TransformerSize, pool_tokens
+from ..backbones import BackboneSize, Clip, PPTrSize, Tokens, TransformerSize, pool_tokens, tokens_of
 from ..backbones.transformer import Transformer
 from ..data.augment import Augment, apply
 from ..data.clips import FrameBatch, sample_indices
 from ..data.store import Store
 from ..losses.videomae import patch_chamfer
-from ..recipe import Training, at_least, stable_seed
-from ..stream import ClipData, ClipStream, arguments
+from ..recipe import Training, stable_seed
+from ..stream import ClipData
+from ..values import Count, Whole, Within
 from .candidates import candidates, take_frames
-from .probes import collapse_probe
-from .tubes import divide, hidden_points, visible_points
+from .job import PretextJob, Pretraining
+from .tube_masks import divide, hidden_points, shown_points
 
 
 @dataclass(frozen=True)
-class VideoMAEPretrain:
+class VideoMAEPretrain(Pretraining):
     """Recipe of a VideoMAE pre-training."""
 
-    entry: ClassVar[tuple[str, ...]] = ("pointvideo.pretexts.videomae", "pointvideo.study.trainer")
-    pretraining: ClassVar[bool] = True
+    method: ClassVar[str] = "VideoMAE"
 
     backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()
     training: Training = Training(epochs=100)
-    patches: int = 64  # a clip; Point-MAE has 64 in a cloud of 1024 points
+    patches: Annotated[int, Within(low=2)] = 64  # a clip; Point-MAE has 64 in a cloud of 1024 points
     # share of the patches that is hidden, VideoMAE's; Point-MAE's is 0.6
-    hidden: float = 0.9
-    patch_points: int = 32  # points predicted of each hidden patch in each frame, as in Point-MAE
-    frames: int = 4  # frames of a clip whose hidden patches are predicted
+    hidden: Annotated[float, Within(above=0, below=1)] = 0.9
+    patch_points: Count = 32  # points predicted of each hidden patch in each frame, as in Point-MAE
+    frames: Count = 4  # frames of a clip whose hidden patches are predicted
     # VideoMAE: half the encoder's width and four blocks
     decoder: TransformerSize = TransformerSize(width=384, depth=4, heads=6, head_width=64, hidden=1536)
     augment: Augment | None = Augment()  # little, as masked autoencoders need no more
-    seed: int = 0
-    init: None = None
+    seed: Whole = 0
+    init: Any = None
 
     def __post_init__(self):
-        at_least(self, 2, "patches")
-        at_least(self, 1, "patch_points", "frames")
-        at_least(self, 0, "seed")
-        if not 0 < self.hidden < 1 or not 0 < self.hidden_patches < self.patches:
+        super().__post_init__()
+        if not 0 < self.hidden_patches < self.patches:
             raise ValueError(
                 f"VideoMAEPretrain.hidden: got {self.hidden!r}, expected a share of the {self.patches} patches that "
                 "hides at least one and leaves at least one"
@@ -75,21 +73,9 @@ class VideoMAEPretrain:
         """Patches of a clip that are hidden."""
         return round(self.hidden * self.patches)
 
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    @property
-    def dataset(self) -> str:
-        return self.data.dataset
-
-    @property
-    def title(self) -> str:
-        return f"VideoMAE pre-training, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
-
-    def job(self, store: Store) -> VideoMAEJob:
+    def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> VideoMAEJob:
         """This recipe on data."""
-        return VideoMAEJob(self, store)
+        return VideoMAEJob(self, store, VideoMAE(self), pretrained)
 
 
 class Position(nn.Module):
@@ -130,13 +116,9 @@ class VideoMAE(nn.Module):
         self.decoder = Transformer(*recipe.decoder.arguments())
         self.predict = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 3 * recipe.patch_points))
 
-    def encode(self, clip: tuple[Tensor, ...]) -> Tokens:
-        """The backbone's tokens of the visible points, (xyz,) or (xyz, features).
-
-        A segmentation network gives class logits when it is called; its tokens have a method of their own.
-        """
-        xyz, more = arguments(clip)
-        return getattr(self.backbone, "tokens", self.backbone)(xyz, **more)
+    def encode(self, clip: Clip) -> Tokens:
+        """The backbone's tokens of the visible points."""
+        return tokens_of(self.backbone, clip)
 
     def decode(
         self, tokens: Tokens, anchors: Float[Tensor, "batch hidden 3"], times: Float[Tensor, "batch sampled"]
@@ -161,21 +143,14 @@ class VideoMAE(nn.Module):
         return self.predict(mixed).view(batch, sampled, hidden, -1, 3)
 
 
-class VideoMAEJob:
+class VideoMAEJob(PretextJob):
     """A pre-training on data; see :class:`pointvideo.recipe.Job`."""
 
-    def __init__(self, recipe: VideoMAEPretrain, store: Store):
-        self.recipe, self.training, self.seed = recipe, recipe.training, recipe.seed
-        self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed)
-        self.steps_per_epoch = self.stream.steps_per_epoch
-        self.module = VideoMAE(recipe)
-        self._features: Tensor | None = None
-
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+    def batch(self, epoch: int, step: int) -> tuple[Tensor | Clip, ...]:
         """Truth, which of it is there, hidden anchors, times, (centre, size) of each clip, then the visible clip.
 
         Shapes: (batch, sampled, hidden, points, 3), (batch, sampled, hidden), (batch, hidden, 3), (batch, sampled),
-        (batch, 4), (batch, frames, points, 3) and maybe features.
+        (batch, 4), (batch, frames, points, 3).
         """
         sequence, start, seed = self.stream.draw(epoch, step)
         recipe = self.recipe
@@ -185,7 +160,7 @@ class VideoMAEJob:
         few = FrameBatch(apply(recipe.augment, few.xyz, augment_seed, centre), few.lengths)
         tubes = divide(few, recipe.patches, recipe.hidden_patches, stable_seed(seed, 2))
         points = hidden_points(few, tubes, recipe.frames, recipe.patch_points, stable_seed(seed, 3))
-        source, keep = visible_points(tubes)
+        source, keep = shown_points(tubes)
         seen = sample_indices(take_frames(few, source), recipe.data.points, stable_seed(seed, 4), keep)
         row = torch.arange(len(source))[:, None]
         view = self.stream.reader.gathered(
@@ -193,30 +168,18 @@ class VideoMAEJob:
         )
         times = (points.frames.float() + 0.5) / recipe.data.frames
         anchors, frame = (values / recipe.data.divisor for values in (tubes.hidden_anchors, tubes.frame))
-        return points.xyz, points.present, anchors, times, frame, *view
+        return points.xyz, points.present, anchors, times, frame, view
 
     def loss(
-        self, truth: Tensor, present: Tensor, anchors: Tensor, times: Tensor, frame: Tensor, *view: Tensor
+        self, truth: Tensor, present: Tensor, anchors: Tensor, times: Tensor, frame: Tensor, view: Clip
     ) -> dict[str, Tensor]:
         """Chamfer distance in squared patch sizes."""
         tokens = self.module.encode(view)
-        self._features = pool_tokens(tokens.features).detach()
+        self.features = pool_tokens(tokens.features).detach()
         centre, size = frame[:, None, :3], frame[:, None, 3:]
         placed = Tokens((tokens.xyz - centre[:, None]) / size[:, None], tokens.features)
         prediction = self.module.decode(placed, (anchors - centre) / size, times)
         return {"loss": patch_chamfer(prediction, truth, present)}
-
-    def epoch_end(self, epoch: int) -> dict:
-        """The collapse probe on the last batch's frame features."""
-        return collapse_probe(self._features)
-
-    def result(self) -> dict:
-        """Sizes of what was trained."""
-        return {
-            "parameters": sum(p.numel() for p in self.module.backbone.parameters()),
-            "train_videos": len(self.stream.videos),
-            "clips_per_epoch": self.stream.clips_per_epoch,
-        }
 
 
 def _centre(frames: FrameBatch) -> Float[Tensor, "batch 3"]:

@@ -17,7 +17,7 @@ camera goes all the way round, 30° from frame to frame of a clip of twelve.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -26,42 +26,33 @@ from torch import Tensor
 
 from ..data.clips import FrameBatch
 from ..kernels import visible_points
+from ..values import Checked, Count, NotNegative, Positive, Within
 
 
 @dataclass(frozen=True)
-class Camera:
+class Camera(Checked):
     """The virtual camera; the released generator's constants (the paper prints none)."""
 
-    focal: float = 150.0  # pixels
-    width: int = 120  # pixels
-    height: int = 180  # pixels
-    tolerance: float = 1e-3  # raw depth units: with it, only the nearest point of a pixel survives
+    focal: Positive = 150.0  # pixels
+    width: Count = 120  # pixels
+    height: Count = 180  # pixels
+    tolerance: NotNegative = 1e-3  # raw depth units: with it, only the nearest point of a pixel survives
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Checked):
     """How the camera moves over a clip; the defaults are the paper's text (sections 3.1 and 4.1)."""
 
     sweep_degrees: float = 150.0  # horizontal change over the clip, either way round with equal probability
-    vertical_degrees: float = 5.0  # largest vertical drift
-    zoom: float = 0.1  # the radius drifts by up to this share; the paper gives no number
-    elevation_degrees: float = 0.0  # vertical angle about which the drift goes; positive: from where y is smaller
-    radius: float | None = None  # of the sphere, in the store's unit; None: the original camera's distance
+    vertical_degrees: Annotated[float, Within(low=0, below=90)] = 5.0  # largest vertical drift
+    zoom: Annotated[float, Within(low=0, below=1)] = 0.1  # the radius drifts by up to this share; the paper gives no number
+    elevation_degrees: Annotated[float, Within(above=-90, below=90)] = 0.0  # vertical angle about which the drift goes; positive: from where y is smaller
+    radius: Positive | None = None  # of the sphere, in the store's unit; None: the original camera's distance
     # "both_ends": the sweep ends with the last frame; "full_turn": one frame more would be the first again
     spread: Literal["both_ends", "full_turn"] = "both_ends"
     # "released": vertical angle one of three triangles (0, up, down), no zoom, and a direction in which the
     # vertical component is not scaled with the horizontal ones
     pattern: Literal["smooth", "released"] = "smooth"
-
-    def __post_init__(self):
-        if not 0 <= self.zoom < 1:
-            raise ValueError(f"Trajectory.zoom: got {self.zoom!r}, expected 0 to below 1")
-        if self.pattern not in ("smooth", "released"):
-            raise ValueError(f"Trajectory.pattern: got {self.pattern!r}, expected 'smooth' or 'released'")
-        if self.spread not in ("both_ends", "full_turn"):
-            raise ValueError(f"Trajectory.spread: got {self.spread!r}, expected 'both_ends' or 'full_turn'")
-        if self.radius is not None and not self.radius > 0:
-            raise ValueError(f"Trajectory.radius: got {self.radius!r}, expected a number above 0 or None")
 
     @classmethod
     def around(cls, radius: float, elevation_degrees: float = 0.0) -> Trajectory:

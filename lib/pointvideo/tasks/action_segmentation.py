@@ -15,12 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backbones import P4ActionSegmentationSize, PPTrActionSegmentationSize
+from ..backbones import BackboneSize, Clip, PPTrActionSegmentationSize
+from ..backbones.contract import call
 from ..data.augment import Augment
 from ..data.store import Store
-from ..recipe import Training, stable_seed
-from ..stream import ClipData, ClipStream, arguments
-from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
+from ..recipe import Training, stable_seed, start_from
+from ..stream import ClipData
+from ..values import Count, Percent, Whole
+from .downstream import Downstream, Finetuning, label_names
 from .frame_classifier import FrameClassifier
 from .scoring.action_segmentation import ACTION_SEGMENTATION
 from .segmental import score
@@ -32,35 +34,23 @@ HOI4D_ACTION = ClipData("hoi4d_action", frames=150, divisor=1.0)
 
 
 @dataclass(frozen=True)
-class SegmentActions:
+class SegmentActions(Downstream):
     """Recipe of a fine-tuning for action segmentation; ``init=None`` trains from scratch."""
 
-    entry: ClassVar[tuple[str, ...]] = ("pointvideo.tasks.action_segmentation", "pointvideo.study.trainer")
     task: ClassVar[Task] = ACTION_SEGMENTATION
 
-    backbone: P4ActionSegmentationSize | PPTrActionSegmentationSize = PPTrActionSegmentationSize()
+    backbone: BackboneSize = PPTrActionSegmentationSize()
     data: ClipData = HOI4D_ACTION
     training: Training = Training(epochs=50, batch=8)
-    init: Any = None  # the pre-training recipe whose backbone it starts from, or None for scratch
+    init: Any = None  # the pre-training recipe whose backbone it starts from, weights from a file, or None for scratch
     augment: Augment | None = HOI4D_AUGMENT
-    label_percent: int = 100  # share of the training sequences that keep their labels
-    evaluate_every: int = 1  # epochs; the last epoch is always evaluated
-    seed: int = 0
-
-    def __post_init__(self):
-        check_finetuning(self)
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    @property
-    def dataset(self) -> str:
-        return self.data.dataset
+    label_percent: Percent = 100  # share of the training sequences that keep their labels
+    evaluate_every: Count = 1  # epochs; the last epoch is always evaluated
+    seed: Whole = 0
 
     @property
     def title(self) -> str:
-        return f"action segmentation {start_words(self)}, {self.backbone.name}, seed {self.seed}"
+        return f"action segmentation {self.start}, {self.backbone.name}, seed {self.seed}"
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> SegmentActionsJob:
         """This recipe on data, from the weights of its ``init``."""
@@ -73,47 +63,32 @@ class SegmentActionsJob(Finetuning):
     shown = ("accuracy", "edit")
 
     def __init__(self, recipe: SegmentActions, store: Store, pretrained: dict[str, Tensor] | None):
-        super().__init__(recipe, store)
-        self.classes = store.names("action")
-        every = np.unique(recipe.data.clips(store, "train").sequence)
-        videos = labelled_videos(store, recipe.label_percent, recipe.seed, every)
-        self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed, videos)
-        self.steps_per_epoch = self.stream.steps_per_epoch
+        super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
+        self.classes = label_names(store, "action", store.frame_fields)
         self.test = recipe.data.clips(store, "test")
         self.module = FrameClassifier(recipe.backbone, len(self.classes))
-        self.start_from(self.module.backbone, pretrained)
+        start_from(recipe, self.module.backbone, pretrained)
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:
         """The label of every frame (batch, frames), then the clips (batch, frames, points, 3), augmented."""
         sequence, start, seed = self.stream.draw(epoch, step)
         seeds = stable_seed(seed, 0), stable_seed(seed, 3)
         clips = self.stream.reader.clip(sequence, start, seeds[0], self.recipe.augment, seeds[1])
-        return self.stream.sampler.frame_values("action", sequence, start).long(), *clips
+        return self.stream.sampler.frame_values("action", sequence, start).long(), clips
 
-    def loss(self, labels: Tensor, *clips: Tensor) -> dict[str, Tensor]:
+    def loss(self, labels: Tensor, clips: Clip) -> dict[str, Tensor]:
         """Cross entropy over all frames, and the share of right frames."""
-        xyz, more = arguments(clips)
-        logits = self.module(xyz, **more).flatten(0, 1)
+        logits = call(self.module, clips).flatten(0, 1)
         hits = (logits.detach().argmax(dim=1) == labels.flatten()).float().mean()
         return {"loss": torch.nn.functional.cross_entropy(logits, labels.flatten()), "train_accuracy": hits}
 
-    @torch.no_grad()
     def evaluate(self) -> dict:
         """Scores of the test sequences; their points are drawn anew but the same in every evaluation of a seed.
 
         ``released`` has edit and F1 as HOI4D's and C2P's code counts: the last segment ends one frame early.
         """
-        device = next(self.module.parameters()).device
-        self.module.eval()
-        guesses = []
-        for first in range(0, len(self.test), self.training.batch):
-            chosen = slice(first, first + self.training.batch)
-            place = (self.test.sequence[chosen], self.test.start[chosen])
-            seed = stable_seed(self.seed, 0x7E57, first)
-            xyz, more = arguments(tuple(values.to(device) for values in self.stream.reader.clip(*place, seed)))
-            guesses.append(self.module(xyz, **more).argmax(dim=-1).cpu().numpy())
-        self.module.train()
-        guesses = np.concatenate(guesses)
+        outputs = self.outputs(self.test_clip, self.training.batch)
+        guesses = np.concatenate([logits.argmax(dim=-1).cpu().numpy() for _, _, logits in outputs])
         truths = self.stream.sampler.frame_values("action", self.test.sequence, self.test.start).numpy()
         ours, released = (score(list(guesses), list(truths), last_frame_open=end) for end in (False, True))
         return {

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..backbones import pool_clip
+from ..backbones import BackboneSize, pool_clip
+from ..backbones.contract import hidden_width
 
 
 class Head(nn.Module):
@@ -27,16 +28,16 @@ class Classifier(nn.Module):
     """Clip logits: the maximum over all tokens, then :class:`Head`.
 
     Args:
-        size: a backbone's size; its feed-forward width is the head's as well.
+        size: a backbone's size.
         classes: outputs.
         dropout: before the last linear map (0.5 in P4Transformer's NTU recipe, else 0).
     """
 
-    def __init__(self, size, classes: int, dropout: float = 0.0):
+    def __init__(self, size: BackboneSize, classes: int, dropout: float = 0.0):
         super().__init__()
         self.backbone = size.build()
-        self.head = Head(self.backbone.width, size.transformer.hidden, classes, dropout)
+        self.head = Head(self.backbone.width, hidden_width(self.backbone), classes, dropout)
 
     def forward(self, xyz: Float[Tensor, "batch frames points 3"], **more: Tensor) -> Float[Tensor, "batch classes"]:
-        """Logits; ``more`` is what else the backbone takes (``primitive``)."""
-        return self.head(pool_clip(self.backbone(xyz, **more).features))
+        """Logits; ``more`` is what else the backbone takes (``features``, ``primitive``)."""
+        return self.head(pool_clip(self.backbone.tokens(xyz, **more).features))

@@ -5,34 +5,44 @@ Both the last epoch and the best epoch on the test set are kept: the papers repo
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
+from ..backbones import Clip
+from ..backbones.contract import call
+from ..data.clips import Clips
 from ..data.store import Store
-from ..recipe import at_least, stable_seed
+from ..recipe import Recipe, stable_seed
+from ..stream import ClipStream
 
 
-def check_finetuning(recipe: Any) -> None:
-    """Refuse a fine-tuning recipe with fields out of range, or that starts from another network than its own."""
-    kind = type(recipe).__name__
-    at_least(recipe, 1, "label_percent", "evaluate_every")
-    at_least(recipe, 0, "seed")
-    if recipe.label_percent > 100:
-        raise ValueError(f"{kind}.label_percent: got {recipe.label_percent}, expected 1 to 100")
-    if recipe.init is not None and recipe.init.backbone != recipe.backbone:
-        raise ValueError(
-            f"{kind}.init: it pre-trained {recipe.init.backbone}, expected this recipe's backbone {recipe.backbone}"
-        )
+class Downstream(Recipe):
+    """Base of a recipe that trains on labels: ``init`` has this recipe's backbone, or is weights from a file."""
 
+    outside_key: ClassVar[tuple[str, ...]] = (*Recipe.outside_key, "start")
 
-def start_words(recipe: Any) -> str:
-    """Words: "from scratch" or "after C2P", with the share of the labels where it is not all of them."""
-    start = "from scratch" if recipe.init is None else f"after {type(recipe.init).__name__.removesuffix('Pretrain')}"
-    variant = getattr(recipe.init, "_variant", "").removeprefix(", ")
-    labels = "" if recipe.label_percent == 100 else f", {recipe.label_percent} % of the labels"
-    return start + (f" ({variant})" if variant else "") + labels
+    def __post_init__(self):
+        super().__post_init__()
+        theirs = getattr(self.init, "backbone", self.backbone)
+        if theirs != self.backbone:
+            raise ValueError(
+                f"{self.kind}.init: it pre-trained {theirs}, expected this recipe's backbone {self.backbone}"
+            )
+
+    @property
+    def start(self) -> str:
+        """Words: "from scratch" or "after C2P", with the share of the labels where it is not all of them."""
+        method = type(self.init).__name__.removesuffix("Pretrain")
+        if not hasattr(self.init, "backbone"):
+            method = getattr(self.init, "title", method)  # weights from a file
+        variant = getattr(self.init, "variant", "")
+        start = "from scratch" if self.init is None else f"after {method}" + (f" ({variant})" if variant else "")
+        return start + ("" if self.label_percent == 100 else f", {self.label_percent} % of the labels")
 
 
 def labelled_videos(store: Store, percent: int, seed: int, videos: np.ndarray | None = None) -> np.ndarray:
@@ -59,34 +69,47 @@ def labelled_videos(store: Store, percent: int, seed: int, videos: np.ndarray | 
     return np.sort(np.concatenate(chosen))
 
 
-class Finetuning:
+def label_names(store: Store, field: str, fields: dict[str, dict]) -> tuple[str, ...]:
+    """What the labels 0, 1, … of a point field or frame field are called; numbers where the store has no names.
+
+    Args:
+        store: the data.
+        field: that holds the labels.
+        fields: the store's, among which it must be.
+
+    Raises:
+        ValueError: the store has no such labels.
+    """
+    if field not in fields or fields[field]["shape"] or "int" not in fields[field]["dtype"]:
+        known = ", ".join(fields) or "none"
+        raise ValueError(f"store {store.name}: no labels {field!r}, expected a field of integers; it has {known}")
+    names = fields[field].get("names")
+    return tuple(map(str, range(int(store.array(field).max()) + 1))) if names is None else tuple(names)
+
+
+class Finetuning(ABC):
     """The part of a job that all tasks share; see :class:`pointvideo.recipe.Job`.
 
-    A task sets ``module``, ``stream`` and ``metric`` and has ``evaluate()``, which gives the test set's scores.
+    A task sets ``module`` and ``test`` and has ``evaluate()``, which gives the test set's scores.
+
+    Args:
+        recipe: a :class:`Downstream`.
+        store: its data.
+        videos: positions of the training videos; those of the split "train" when left out.
     """
 
     metric = "accuracy"  # the score that decides which epoch is the best
     shown: tuple[str, ...] = ("accuracy",)  # scores that go into the curve
+    module: nn.Module
+    test: Clips
 
-    def __init__(self, recipe: Any, store: Store):
+    def __init__(self, recipe: Any, store: Store, videos: np.ndarray | None = None):
         self.recipe, self.store = recipe, store
         self.training, self.seed = recipe.training, recipe.seed
         self.scores: dict[int, dict] = {}
-
-    def start_from(self, network: nn.Module, pretrained: dict[str, Tensor] | None, fresh: tuple[str, ...] = ()) -> None:
-        """Load a pre-training's weights into ``network``; entries that begin with one of ``fresh`` stay as they are."""
-        if (self.recipe.init is None) != (pretrained is None):
-            raise ValueError("pretrained: expected the weights of the recipe's init, and none without one")
-        if pretrained is None:
-            return
-        kept = {name: value for name, value in pretrained.items() if not (fresh and name.startswith(fresh))}
-        missing, unknown = network.load_state_dict(kept, strict=False)
-        missing = [name for name in missing if not (fresh and name.startswith(fresh))]
-        if missing or unknown:
-            raise ValueError(
-                f"pretrained: {len(missing)} entries are missing and {len(unknown)} unknown, the first is "
-                f"{(missing + unknown)[0]}; expected the weights of {type(network).__name__}"
-            )
+        videos = labelled_videos(store, recipe.label_percent, recipe.seed, videos)
+        self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed, videos)
+        self.steps_per_epoch = self.stream.steps_per_epoch
 
     def epoch_end(self, epoch: int) -> dict:
         """Scores on the test set, on the epochs that are due."""
@@ -96,9 +119,30 @@ class Finetuning:
         self.scores[epoch] = score = self.evaluate()
         return {name: score[name] for name in self.shown}
 
+    @abstractmethod
     def evaluate(self) -> dict:
         """Scores of the test set, at least ``metric``."""
-        raise NotImplementedError
+
+    @torch.no_grad()
+    def outputs(self, samples: Callable[[slice, int], Any], size: int) -> Iterator[tuple[slice, Any, Tensor]]:
+        """The module's outputs on the test set in evaluation mode, ``size`` clips at a time.
+
+        Args:
+            samples: a batch out of positions in ``test`` and the seed of its points, which are the same in every
+                evaluation of a seed; a clip, or anything that has it as ``inputs``.
+            size: clips.
+        """
+        device = next(self.module.parameters()).device
+        self.module.eval()
+        for first in range(0, len(self.test), size):
+            chosen = slice(first, first + size)
+            batch = samples(chosen, stable_seed(self.seed, 0x7E57, first))
+            yield chosen, batch, call(self.module, getattr(batch, "inputs", batch).to(device))
+        self.module.train()
+
+    def test_clip(self, chosen: slice, seed: int) -> Clip:
+        """Test clips as the network takes them."""
+        return self.stream.reader.clip(self.test.sequence[chosen], self.test.start[chosen], seed)
 
     def state(self) -> dict:
         """What a resumed run needs besides the weights: the scores so far."""

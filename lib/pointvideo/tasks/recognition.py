@@ -14,51 +14,39 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backbones import P4TransformerSize, PPTrSize
+from ..backbones import BackboneSize, Clip, PPTrSize
+from ..backbones.contract import call
 from ..data.augment import Augment
 from ..data.clips import Clips, score_videos
 from ..data.store import Store
-from ..recipe import Training, at_least, stable_seed
-from ..stream import ClipData, ClipStream, arguments
+from ..recipe import Training, stable_seed, start_from
+from ..stream import ClipData
+from ..values import Count, Percent, Whole
 from .classifier import Classifier
-from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
+from .downstream import Downstream, Finetuning
 from .scoring.recognition import RECOGNITION
 from .task import Task
 
 
 @dataclass(frozen=True)
-class Finetune:
+class Finetune(Downstream):
     """Recipe of a fine-tuning for recognition; ``init=None`` trains from scratch."""
 
-    entry: ClassVar[tuple[str, ...]] = ("pointvideo.tasks.recognition", "pointvideo.study.trainer")
     task: ClassVar[Task] = RECOGNITION
 
-    backbone: P4TransformerSize | PPTrSize = PPTrSize()
+    backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()
     training: Training = Training()
-    init: Any = None  # the pre-training recipe whose backbone it starts from, or None for scratch
+    init: Any = None  # the pre-training recipe whose backbone it starts from, weights from a file, or None for scratch
     augment: Augment = Augment()
-    label_percent: int = 100  # share of the training videos that keep their labels, class by class
-    evaluate_every: int = 1  # epochs; the last epoch is always evaluated
-    evaluate_clips: int | None = None  # evenly spaced clips a test video; None takes every sub-clip, as the authors do
-    seed: int = 0
-
-    def __post_init__(self):
-        check_finetuning(self)
-        if self.evaluate_clips is not None:
-            at_least(self, 1, "evaluate_clips")
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    @property
-    def dataset(self) -> str:
-        return self.data.dataset
+    label_percent: Percent = 100  # share of the training videos that keep their labels, class by class
+    evaluate_every: Count = 1  # epochs; the last epoch is always evaluated
+    evaluate_clips: Count | None = None  # evenly spaced clips a test video; None takes every sub-clip, as the authors do
+    seed: Whole = 0
 
     @property
     def title(self) -> str:
-        return f"fine-tuning {start_words(self)}, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
+        return f"fine-tuning {self.start}, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> FinetuneJob:
         """This recipe on data, from the weights of its ``init``."""
@@ -86,43 +74,29 @@ class FinetuneJob(Finetuning):
 
     def __init__(self, recipe: Finetune, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store)
-        data = recipe.data
-        videos = labelled_videos(store, recipe.label_percent, recipe.seed)
-        self.stream = ClipStream(store, data, recipe.training, recipe.seed, videos)
-        self.steps_per_epoch = self.stream.steps_per_epoch
-        self.test = spread(data.clips(store, "test"), recipe.evaluate_clips)
+        self.test = spread(recipe.data.clips(store, "test"), recipe.evaluate_clips)
         self.labels = torch.from_numpy(np.asarray(store.labels, dtype=np.int64))
         self.module = Classifier(recipe.backbone, len(store.classes))
-        self.start_from(self.module.backbone, pretrained)
+        start_from(recipe, self.module.backbone, pretrained)
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:
         """Labels, then the clips (batch, frames, points, 3), scaled and normalised."""
         sequence, start, seed = self.stream.draw(epoch, step)
         seeds = stable_seed(seed, 0), stable_seed(seed, 3)
         clips = self.stream.reader.clip(sequence, start, seeds[0], self.recipe.augment, seeds[1])
-        return self.labels[sequence], *clips
+        return self.labels[sequence], clips
 
-    def loss(self, labels: Tensor, *clips: Tensor) -> dict[str, Tensor]:
+    def loss(self, labels: Tensor, clips: Clip) -> dict[str, Tensor]:
         """Cross entropy and clip accuracy of the batch."""
-        xyz, more = arguments(clips)
-        logits = self.module(xyz, **more)
+        logits = call(self.module, clips)
         hits = (logits.detach().argmax(dim=1) == labels).float().mean()
         return {"loss": torch.nn.functional.cross_entropy(logits, labels), "train_accuracy": hits}
 
-    @torch.no_grad()
     def evaluate(self) -> dict:
         """Scores of the test clips; their points are drawn anew but the same in every evaluation of a seed."""
-        device = next(self.module.parameters()).device
-        self.module.eval()
-        logits, size = [], 2 * self.training.batch
-        for first in range(0, len(self.test), size):
-            chosen = slice(first, first + size)
-            seed = stable_seed(self.seed, 0x7E57, first)
-            clips = self.stream.reader.clip(self.test.sequence[chosen], self.test.start[chosen], seed)
-            xyz, more = arguments(tuple(values.to(device) for values in clips))
-            logits.append(self.module(xyz, **more).float().cpu())
-        self.module.train()
-        return score_videos(torch.cat(logits), self.test, self.store.labels)
+        outputs = self.outputs(self.test_clip, 2 * self.training.batch)
+        logits = torch.cat([logits.float().cpu() for _, _, logits in outputs])
+        return score_videos(logits, self.test, self.store.labels)
 
     def result(self) -> dict:
         """Last-epoch and best-epoch scores."""

@@ -1,6 +1,6 @@
-"""How the two segmentation sets are cut into samples, which points count, and which classes are scored.
+"""How segmentation sets are cut into samples, which points count, and which classes are scored.
 
-HOI4D (spec of its baselines): a sample is a clip of whole frames; the loss is a plain mean over 49 labels, "no label"
+Any set with labelled points can be segmented; two have protocols of their own. HOI4D (spec of its baselines): a sample is a clip of whole frames; the loss is a plain mean over 49 labels, "no label"
 (0) and "noise" (1) among them; in the test neither can be predicted, but points so labelled still count as false finds;
 the mean goes over the classes that occur.
 
@@ -17,14 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..backbones import Clip
 from ..data.augment import Augment
 from ..data.clips import sample_indices
+from ..data.layout import set_of
 from ..data.store import Store
 from ..data.synthia4d import class_frequencies, class_weights
 from ..recipe import stable_seed
 from ..stream import ClipReader
+from .downstream import label_names
 
-HOI4D_UNSCORED = 2  # labels 0 and 1 are no classes
 SYNTHIA_CLASSES = 12
 CONTEXT = 1.0  # metres beyond the cut
 
@@ -36,22 +38,23 @@ class Samples:
     ``clip`` gives the position in the batch of clips that each sample comes from.
     """
 
-    inputs: tuple[Tensor, ...]
+    inputs: Clip
     labels: Tensor
     counted: Tensor
     clip: np.ndarray
 
 
-class HOI4DScenes:
-    """HOI4D semantic segmentation, and the simulated hand that stands in."""
+class Scenes:
+    """Any set whose points have the field "semantic": a sample is a clip, every point counts, every label is scored."""
 
     absent: float | None = None  # a class without a true point has no IoU
+    unscored = 0  # so many labels from 0 on are no classes: none can be predicted
 
     def __init__(self, store: Store, reader: ClipReader):
         self.reader = reader
-        names = store.names("semantic")
+        names = label_names(store, "semantic", store.fields)
         self.outputs = len(names)
-        self.classes = names[HOI4D_UNSCORED:]
+        self.classes = names[self.unscored :]
         self.weights: Tensor | None = None
 
     def samples(self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None) -> Samples:
@@ -64,22 +67,28 @@ class HOI4DScenes:
 
     def scored(self, logits: Tensor) -> Tensor:
         """The predicted class among the scored ones."""
-        return logits[..., HOI4D_UNSCORED:].argmax(dim=-1)
+        return logits[..., self.unscored :].argmax(dim=-1)
 
     def truth(self, labels: Tensor) -> Tensor:
         """Labels numbered as the scored classes are; -1 for none of them."""
-        return (labels - HOI4D_UNSCORED).clamp(min=-1)
+        return (labels - self.unscored).clamp(min=-1)
 
 
-class SynthiaScenes:
+class HOI4DScenes(Scenes):
+    """HOI4D semantic segmentation, and the simulated hand that stands in: "no label" and "noise" are no classes."""
+
+    unscored = 2
+
+
+class SynthiaScenes(Scenes):
     """Synthia 4D, and the simulated street that stands in."""
 
     absent: float | None = 0.0  # as printed: Bicycle 0.00
 
     def __init__(self, store: Store, reader: ClipReader):
-        self.reader = reader
+        super().__init__(store, reader)
         self.outputs = SYNTHIA_CLASSES
-        self.classes = store.names("semantic")[:SYNTHIA_CLASSES]
+        self.classes = self.classes[:SYNTHIA_CLASSES]  # void is the last label; it never counts
         self.weights = torch.from_numpy(class_weights(training_frequencies(store))).float()
 
     def samples(self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None) -> Samples:
@@ -100,19 +109,15 @@ class SynthiaScenes:
             inputs.append(reader.gathered(frames, index, augment, stable_seed(seed, 3, half), centre))
             labels.append(reader.sampler.take("semantic", frames, index).long())
             counted.append(strict.gather(2, index) & (labels[-1] < SYNTHIA_CLASSES))
-        clips = tuple(torch.cat(parts) for parts in zip(*inputs, strict=True))
-        return Samples(clips, torch.cat(labels), torch.cat(counted), np.tile(np.arange(len(sequence)), 2))
-
-    def scored(self, logits: Tensor) -> Tensor:
-        """The predicted class."""
-        return logits.argmax(dim=-1)
-
-    def truth(self, labels: Tensor) -> Tensor:
-        """The label; void points never count."""
-        return labels
+        return Samples(Clip.cat(inputs), torch.cat(labels), torch.cat(counted), np.tile(np.arange(len(sequence)), 2))
 
 
-SCENES = {"hoi4d_semantic": HOI4DScenes, "synthia4d": SynthiaScenes}
+SPECIAL = {"hoi4d_semantic": HOI4DScenes, "synthia4d": SynthiaScenes}
+
+
+def scenes_of(dataset: str) -> type[Scenes]:
+    """How a data set is cut and scored: by its own protocol if it has one."""
+    return SPECIAL.get(set_of(dataset), Scenes)
 
 
 def training_frequencies(store: Store) -> np.ndarray:

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..backbones import BallSegmentationSize, P4SegmentationSize, RunSegmentationSize
+from ..backbones import BackboneSize, BallSegmentationSize, Clip
+from ..backbones.contract import call
 from ..data.augment import Augment
 from ..data.layout import set_of
 from ..data.store import Store
-from ..recipe import Training, stable_seed
-from ..stream import ClipData, ClipStream, arguments
-from .downstream import Finetuning, check_finetuning, labelled_videos, start_words
+from ..recipe import Training, start_from
+from ..stream import ClipData
+from ..values import Count, Percent, Whole
+from .downstream import Downstream, Finetuning
 from .intersection import Counts, class_ious, count, mean_iou
-from .scenes import SCENES
+from .point_classifier import PointClassifier
+from .scenes import Samples, scenes_of
 from .scoring.semantic_segmentation import SEMANTIC_SEGMENTATION
 from .task import Task
 
@@ -34,40 +36,28 @@ SYNTHIA4D = ClipData("synthia4d", frames=3, step=-1, points=16384, divisor=1.0, 
 
 
 @dataclass(frozen=True)
-class SegmentPoints:
+class SegmentPoints(Downstream):
     """Recipe of a fine-tuning for semantic segmentation; ``init=None`` trains from scratch."""
 
-    entry: ClassVar[tuple[str, ...]] = ("pointvideo.tasks.semantic_segmentation", "pointvideo.study.trainer")
     task: ClassVar[Task] = SEMANTIC_SEGMENTATION
 
-    backbone: P4SegmentationSize | BallSegmentationSize | RunSegmentationSize = BallSegmentationSize()
+    # a network of its own, whose size has ``classes``; any other backbone's tokens are carried to the points
+    backbone: BackboneSize = BallSegmentationSize()
     data: ClipData = HOI4D_SEMANTIC
     training: Training = Training(epochs=50)
-    init: Any = None  # the pre-training recipe whose network it starts from, but for the head; None for scratch
+    # the pre-training recipe whose network it starts from, but for the head, weights from a file, or None for scratch
+    init: Any = None
     augment: Augment | None = HOI4D_AUGMENT
-    label_percent: int = 100  # share of the training sequences that keep their labels
-    evaluate_every: int = 1  # epochs; the last epoch is always evaluated
-    evaluate_hop: int | None = None  # frames from one test clip's start to the next; None: as in training
-    seed: int = 0
-
-    def __post_init__(self):
-        check_finetuning(self)
-        if set_of(self.dataset) not in SCENES:
-            raise ValueError(f"SegmentPoints.data: got data set {self.dataset!r}, expected one of {', '.join(SCENES)}")
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
-
-    @property
-    def dataset(self) -> str:
-        return self.data.dataset
+    label_percent: Percent = 100  # share of the training sequences that keep their labels
+    evaluate_every: Count = 1  # epochs; the last epoch is always evaluated
+    evaluate_hop: Count | None = None  # frames from one test clip's start to the next; None: as in training
+    seed: Whole = 0
 
     @property
     def title(self) -> str:
         frames = f"{self.data.frames} frame{'s' if self.data.frames > 1 else ''}"
         task = f"{set_of(self.dataset)} segmentation"
-        return f"{task} {start_words(self)}, {self.backbone.name}, {frames}, seed {self.seed}"
+        return f"{task} {self.start}, {self.backbone.name}, {frames}, seed {self.seed}"
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> SegmentPointsJob:
         """This recipe on data, from the weights of its ``init``."""
@@ -81,32 +71,32 @@ class SegmentPointsJob(Finetuning):
     shown = ("miou", "point_accuracy")
 
     def __init__(self, recipe: SegmentPoints, store: Store, pretrained: dict[str, Tensor] | None):
-        super().__init__(recipe, store)
-        every = recipe.data.clips(store, "train").sequence
-        videos = labelled_videos(store, recipe.label_percent, recipe.seed, np.unique(every))
-        self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed, videos)
-        self.steps_per_epoch = self.stream.steps_per_epoch
-        self.scenes = SCENES[set_of(recipe.dataset)](store, self.stream.reader)
+        super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
+        self.scenes = scenes_of(recipe.dataset)(store, self.stream.reader)
         self.test = recipe.data.clips(store, "test", hop=recipe.evaluate_hop)
-        if recipe.backbone.classes != self.scenes.outputs:
-            raise ValueError(
-                f"{type(recipe.backbone).__name__}.classes: got {recipe.backbone.classes}, expected "
-                f"{self.scenes.outputs}, the labels of {store.name}"
-            )
-        self.module = recipe.backbone.build()
+        self.module = self.network()
         # the head of a pre-training has seen nothing
-        self.start_from(self.module, pretrained, fresh=("head.",))
+        start_from(recipe, getattr(self.module, "backbone", self.module), pretrained, fresh=("head.",))
 
-    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+    def network(self) -> nn.Module:
+        """What gives the logits of every point."""
+        size, outputs = self.recipe.backbone, self.scenes.outputs
+        if getattr(size, "classes", outputs) != outputs:
+            raise ValueError(
+                f"{type(size).__name__}.classes: got {size.classes}, expected {outputs}, the labels of "
+                f"{self.store.name}"
+            )
+        return size.build() if hasattr(size, "classes") else PointClassifier(size, outputs)
+
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor, Clip]:
         """Labels, which points count, then the clips as the network takes them."""
         sequence, start, seed = self.stream.draw(epoch, step)
         samples = self.scenes.samples(sequence, start, seed, self.recipe.augment)
-        return samples.labels, samples.counted, *samples.inputs
+        return samples.labels, samples.counted, samples.inputs
 
-    def loss(self, labels: Tensor, counted: Tensor, *clip: Tensor) -> dict[str, Tensor]:
+    def loss(self, labels: Tensor, counted: Tensor, clip: Clip) -> dict[str, Tensor]:
         """Cross entropy of the points that count, rare classes weighed up where the set has weights."""
-        xyz, more = arguments(clip)
-        logits = self.module(xyz, **more)
+        logits = call(self.module, clip)
         weights = self.scenes.weights
         each = F.cross_entropy(
             logits.flatten(0, 2),
@@ -120,26 +110,22 @@ class SegmentPointsJob(Finetuning):
         total = counted.sum() + 1
         return {"loss": (each * counted).sum() / total, "train_accuracy": hits.sum() / total}
 
-    @torch.no_grad()
+    def test_samples(self, chosen: slice, seed: int) -> Samples:
+        """Test clips with their labels."""
+        return self.scenes.samples(self.test.sequence[chosen], self.test.start[chosen], seed, None)
+
     def evaluate(self) -> dict:
         """IoU of each class and their mean over the test set; every clip's points are the same in every evaluation."""
-        device = next(self.module.parameters()).device
-        self.module.eval()
         counts: dict[str, Counts] = {}
         classes = len(self.scenes.classes)
-        for first in range(0, len(self.test), self.training.batch):
-            chosen = slice(first, first + self.training.batch)
+        for chosen, samples, logits in self.outputs(self.test_samples, self.training.batch):
             sequence = self.test.sequence[chosen]
-            seed = stable_seed(self.seed, 0x7E57, first)
-            samples = self.scenes.samples(sequence, self.test.start[chosen], seed, None)
-            xyz, more = arguments(tuple(values.to(device) for values in samples.inputs))
-            guess = self.scenes.scored(self.module(xyz, **more)).cpu().numpy()
+            guess = self.scenes.scored(logits).cpu().numpy()
             truth, counted = self.scenes.truth(samples.labels).numpy(), samples.counted.numpy()
             for sample, clip in enumerate(samples.clip):
                 name = self.store.sequences[sequence[clip]].name
                 found = count(guess[sample].ravel(), truth[sample].ravel(), classes, counted[sample].ravel())
                 counts[name] = counts[name] + found if name in counts else found
-        self.module.train()
         total = sum(list(counts.values())[1:], next(iter(counts.values())))
         ious = class_ious(total, absent=self.scenes.absent)
         return {

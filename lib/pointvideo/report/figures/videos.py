@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-    from ...data.layout import Camera
+    from ...data.layout import DepthCamera
 
 FAINT = "#d4d4d4"  # points that are only there for orientation
 STILL = "#bdbdbd"
@@ -32,7 +32,7 @@ def time_map() -> Colormap:
     return ListedColormap(colormaps["plasma"](np.linspace(0.0, 0.9, 256)), "time")
 
 
-def depth_image(pixels: Integer[np.ndarray, "points 3"], camera: Camera) -> Float[np.ndarray, "height width"]:
+def depth_image(pixels: Integer[np.ndarray, "points 3"], camera: DepthCamera) -> Float[np.ndarray, "height width"]:
     """The depth image that pixels (u, v, depth) came from; 0 where there was no return."""
     pixels = np.asarray(pixels)
     if pixels.ndim != 2 or pixels.shape[1] != 3:
