@@ -27,12 +27,13 @@ from .report.figures.runs import draw_accuracies
 from .report.figures.show import data_stamp, show_figure
 from .report.figures.style import caption, panels, use_style
 from .report.lines import run_line, verdict_lines
+from .report.overview import SOURCES
 from .report.profiles import compare_profiles
 from .report.render import markdown_table
 from .report.stamps import Stamp, stamp_from_records
 from .study.experiments import Paper, Row
-from .study.ledger import Ledger
-from .study.runner import store_of
+from .study.ledger import Ledger, Record, newest_of_recipe
+from .study.runner import default_ledger, store_of
 
 if TYPE_CHECKING:
     from IPython.display import HTML, DisplayObject, Markdown
@@ -158,7 +159,13 @@ class Page:
         return self.show(draw_accuracies(of.table, metric), name, of)
 
     def claims(
-        self, of: Evidence | None = None, *, drop: Sequence[str] = (), only: str = "", name: str = "claims"
+        self,
+        of: Evidence | None = None,
+        *,
+        drop: Sequence[str] = (),
+        only: str = "",
+        name: str = "claims",
+        kept: bool = False,
     ) -> DisplayObject:
         """Our differences with their intervals beside the paper's, a line a claim.
 
@@ -166,14 +173,14 @@ class Page:
             of: the runs; without, :attr:`shown`.
             drop: words left out of the claims' statements.
             only: claims with this in their id.
-            name: of the picture.
+            name, kept: as for :meth:`show`.
         """
         of = of or self.shown
         found = [finding for finding in of.findings if only in finding.claim.id]
         names = [finding.claim.statement for finding in found]
         for words in drop:
             names = [name.replace(words, "") for name in names]
-        return self.show(draw_findings(found, names=[textwrap.fill(name, 52) for name in names]), name, of)
+        return self.show(draw_findings(found, names=[textwrap.fill(name, 52) for name in names]), name, of, kept=kept)
 
     def show(
         self,
@@ -182,6 +189,7 @@ class Page:
         of: Evidence | Stamp | Iterable[Mapping[str, Any]] | None = None,
         *,
         dots_per_inch: int = 90,
+        kept: bool = False,
         **about: Any,
     ) -> DisplayObject:
         """Save a picture with its stamp and give it back to be shown.
@@ -191,6 +199,7 @@ class Page:
             name: of its file, behind the paper's name.
             of: the runs that it shows, or a stamp; without either it shows the data as it is.
             dots_per_inch: of the file.
+            kept: put it beside the kept results, to be committed.
             about: parameters for the stamp of data.
         """
         if of is None:
@@ -199,18 +208,40 @@ class Page:
             stamp = of.stamp
         else:
             stamp = of if isinstance(of, Stamp) else stamp_from_records(of, parameters={"profile": self.profile})
-        path = self.folder / f"{self.paper.name}_{name}.png"
+        folder = figures_folder(self.kept_profile, stamp.source) if kept else self.folder
+        path = folder / f"{self.paper.name}_{name}.png"
         return show_figure(figure, path, stamp, dots_per_inch=dots_per_inch)
 
     def checked(self) -> None:
         """Print how many runs there are and the word on each claim: the same whenever the page runs."""
         print("\n".join(verdict_lines("this run", self.ours.table, self.ours.planned)))
 
+    @cached_property
     def committed(self) -> Evidence:
-        """Print the same for the records committed with the project, and give them back."""
-        found = self._gather(COMMITTED, committed_ledger())
-        print("\n".join(verdict_lines(f"committed, {COMMITTED}", found.table, found.planned)))
-        return found
+        """The records committed with the project."""
+        return self._gather(COMMITTED, committed_ledger())
+
+    def checked_committed(self) -> None:
+        """Print the same for the records committed with the project."""
+        print("\n".join(verdict_lines(f"committed, {COMMITTED}", self.committed.table, self.committed.planned)))
+
+    def records_of(
+        self, recipes: Iterable[Any], ledger: Ledger | None = None, *, sources: Sequence[str] = SOURCES
+    ) -> list[Record]:
+        """The newest records of recipes, of pre-trainings for example; nothing runs.
+
+        Args:
+            recipes: one a seed.
+            ledger: without, that of the cache with what is committed.
+            sources: of data; the first for which there is a record counts.
+        """
+        every, recipes = (ledger or default_ledger()).records(), list(recipes)
+        for source in sources:
+            known = [record for record in every if record["dataset"]["source"] == source]
+            found = [newest_of_recipe(known, recipe) for recipe in recipes]
+            if any(found):
+                return [record for record in found if record is not None]
+        return []
 
     def deviations(self, *ids: str) -> DeviationsTable:
         """Where paper, released code and this page differ."""
