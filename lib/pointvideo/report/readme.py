@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..study.experiments import Paper
 from ..files import write_text
+from ..study.experiments import Paper
 from ..study.runner import project_root
 from .evidence import committed_ledger, evidence
 from .overview import HEADER, overview
