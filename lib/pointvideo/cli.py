@@ -61,7 +61,7 @@ def add_data_commands(subparsers) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
-    from pointvideo.data.prepare import prepare, summary
+    from .data.prepare import prepare, summary
 
     store = prepare(
         arguments.name,
@@ -77,8 +77,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from pointvideo.data.plain import import_folder
-    from pointvideo.data.prepare import summary
+    from .data.plain import import_folder
+    from .data.prepare import summary
 
     store = import_folder(
         arguments.source,
@@ -93,7 +93,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from pointvideo.data.info import describe
+    from .data.info import describe
 
     print("\n".join(describe(arguments.name, arguments.verify)))
     return 0
@@ -179,15 +179,18 @@ def _papers(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
+    from functools import cache
+
     from . import papers
+    from .data import fingerprint_of
     from .study.plan import plan, render
-    from .study.runner import default_ledger, fingerprint_of
+    from .study.runner import default_ledger
 
     recipes = []
     for paper in map(papers.get, [arguments.paper] if arguments.paper else papers.names()):
         numbers = [arguments.number] if arguments.number else paper.experiments
         recipes += [recipe for number in numbers for recipe in paper.experiment(number).recipes(arguments.profile)]
-    print(render(plan(recipes, default_ledger(), fingerprint_of)))
+    print(render(plan(recipes, default_ledger(), cache(fingerprint_of))))
     return 0
 
 

@@ -253,7 +253,7 @@ class StoreWriter:
             os.rename(new, self.path)
             _fsync_folder(self.path.parent)
             shutil.rmtree(self.partial, ignore_errors=True)
-        from .store import Store  # the reader re-exports this writer
+        from .store import Store
 
         return Store.open(self.path)
 

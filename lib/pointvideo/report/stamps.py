@@ -230,7 +230,7 @@ def read_stamp(path: str | os.PathLike[str]) -> Stamp:
 def main(arguments: list[str]) -> int:
     """Print the stamps of the named files."""
     if not arguments:
-        print("name a figure or a table, such as figures/quick/c2p_views.png", file=sys.stderr)
+        print("name a figure or a table, such as figures/quick/table_1.png", file=sys.stderr)
         return 2
     try:
         for path in arguments:
