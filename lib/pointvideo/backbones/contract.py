@@ -46,8 +46,7 @@ class Clip:
         return Clip(torch.cat([clip.xyz for clip in clips]), every)
 
     def given(self) -> dict[str, Tensor]:
-        """What a network is given beside coordinates: "features", the measured fields side by side, and labels by name.
-        """
+        """What a network is given beside coordinates: "features", the measured fields side by side, and labels by name."""
         measured, given = [], {}
         for name, values in self.fields.items():
             if values.is_floating_point():
@@ -80,8 +79,7 @@ class Backbone(Protocol):
     stages: tuple[str, ...]  # where it can stop, from shallow to deep; the last is the whole network
 
     def tokens(self, xyz: Tensor, stage: str = ..., **fields: Tensor) -> Tokens:
-        """Tokens of clips (batch, frames, points, 3) at a stage, the last by default; ``fields`` as :meth:`Clip.given`.
-        """
+        """Tokens of clips (batch, frames, points, 3) at a stage, the last by default; ``fields`` as :meth:`Clip.given`."""
 
 
 def stages_of(size: BackboneSize) -> tuple[str, ...]:
