@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
 PROFILE ?= quick
 PROFILES := quick laptop gpu paper
 
@@ -11,21 +12,35 @@ ifneq ($(words $(PROFILE)) $(words $(filter $(PROFILE),$(PROFILES))),1 1)
 $(error unknown PROFILE '$(PROFILE)': expected one of $(PROFILES))
 endif
 
-# Folders may be given relative to the repository root; notebooks run elsewhere, so they get the whole path.
+# Whatever a variable of the user's holds reaches the shell through the environment, as it stands: $(value …) keeps a
+# "$" from being expanded, and recipes say "$$NAME". Notebooks run in another folder, so paths become whole ones.
 comma := ,
-absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
-POINTVIDEO_CACHE ?= build
-export PROFILE
-override POINTVIDEO_CACHE := $(call absolute,$(POINTVIDEO_CACHE))
-export POINTVIDEO_CACHE
-ifneq ($(POINTVIDEO_DATA),)
-override POINTVIDEO_DATA := $(call absolute,$(POINTVIDEO_DATA))
+empty :=
+space := $(empty) $(empty)
+absolute = $(if $(filter /% ~%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
+ifeq ($(value POINTVIDEO_CACHE),)
+override POINTVIDEO_CACHE := build
+endif
+override POINTVIDEO_CACHE := $(call absolute,$(value POINTVIDEO_CACHE))
+ifneq ($(value POINTVIDEO_DATA),)
+override POINTVIDEO_DATA := $(call absolute,$(value POINTVIDEO_DATA))
 export POINTVIDEO_DATA
 endif
-ifneq ($(POINTVIDEO_GOLDENS),)
-override POINTVIDEO_GOLDENS := $(call absolute,$(POINTVIDEO_GOLDENS))
+ifneq ($(value POINTVIDEO_GOLDENS),)
+override POINTVIDEO_GOLDENS := $(call absolute,$(value POINTVIDEO_GOLDENS))
 export POINTVIDEO_GOLDENS
 endif
+override FIG := $(value FIG)
+export PROFILE POINTVIDEO_CACHE FIG
+
+# These become names of make's own files, which cannot hold everything that a path can.
+define hash
+#
+endef
+forbidden := $$ " ' ` \ : ; % * ? [ ] | & < > ( ) = ~ $(hash)
+$(foreach name,PYTHON VENV BENCH_VENV,$(foreach sign,$(forbidden),\
+	$(if $(findstring $(sign),$(value $(name))),$(error $(name) is '$(value $(name))': expected a path without $(sign)))))
+$(foreach name,PYTHON VENV BENCH_VENV,$(if $(strip $(value $(name))),,$(error $(name) is empty: expected a path)))
 
 # Without PASSIVE, a second process on the same cores costs far more than its share; it must stand before torch loads.
 export OMP_WAIT_POLICY := PASSIVE
@@ -36,36 +51,37 @@ export THP_MEM_ALLOC_ENABLE := 1
 export HF_HUB_OFFLINE := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
-RUN := $(VENV)/bin/python
-STAMP := $(VENV)/.installed
-BENCH_VENV ?= .venv-bench
-BENCH_STAMP := $(BENCH_VENV)/.installed
-# $(call install,ENVIRONMENT,EXTRAS)
-install = $(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in [(3, 11), (3, 12)] else "PointVideo needs Python 3.11 or 3.12, found %d.%d: set PYTHON=/path/to/python3.11" % v)' \
-	&& { $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1); } \
+RUN := "$(VENV)/bin/python"
+STAMP := $(subst $(space),\ ,$(VENV))/.installed
+BENCH_STAMP := $(subst $(space),\ ,$(BENCH_VENV))/.installed
+# $(call install,ENVIRONMENT,EXTRAS): only an environment, or a folder that is empty or missing, is ever made anew.
+install = "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in [(3, 11), (3, 12)] else "PointVideo needs Python 3.11 or 3.12, found %d.%d: set PYTHON=/path/to/python3.11" % v)' \
+	&& if test -n "$$(ls -A "$(1)" 2>/dev/null)" && ! test -f "$(1)/pyvenv.cfg"; then \
+		echo "$(1) is no environment of Python's: expected one, an empty folder, or none" >&2; exit 2; fi \
+	&& { "$(1)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(1)"; } \
 	&& echo "installing the pinned packages into $(1) (about a minute)" \
-	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(2)]'
+	&& "$(1)/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(2)]'
+# A mistake in the arguments is said before anything is installed: for that the standard library will do.
+known = PYTHONPATH=lib "$(PYTHON)" -m pointvideo --check
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
-C2P_TABLES := 1 2 3 4 5 6 6-msr 7 8 text longer released
-.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan table-c2p-N $(C2P_TABLES:%=table-c2p-%) paper-c2p readme \
-	which bench lint burn
+.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan papers readme which bench lint burn
 
 help: ## show this list
 	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [POINTVIDEO_DATA=folder with recorded sets]"
-	@awk -F ':.*## ' '/^[a-zN0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+(PAPER[-N]*)?:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 venv: $(STAMP) ## make .venv from the pinned versions, where it is missing or stale
 
 $(STAMP): pyproject.toml constraints.txt
-	@rm -f $@
+	@rm -f "$@"
 	@$(call install,$(VENV),dev)
-	@touch $@
+	@touch "$@"
 
 $(BENCH_STAMP): pyproject.toml constraints.txt
-	@rm -f $@
+	@rm -f "$@"
 	@$(call install,$(BENCH_VENV),dev$(comma)bench)
-	@touch $@
+	@touch "$@"
 
 reproduce: $(STAMP) ## execute every notebook at PROFILE, in order, into build/notebooks
 	@$(call timed,make reproduce PROFILE=$(PROFILE),$(RUN) -m pointvideo.study.notebooks run --profile $(PROFILE))
@@ -88,34 +104,44 @@ navigation: $(STAMP) ## write the navigation bar into every notebook
 nbval: $(STAMP) ## execute the committed notebooks again and compare their checked cells
 	@$(RUN) -m pytest -m notebooks
 
+papers: ## list the papers and their tables
+	@PYTHONPATH=lib "$(PYTHON)" -m pointvideo papers
+
 plan: $(STAMP) ## list what would run at PROFILE, why, and for how long
-	@$(VENV)/bin/pointvideo plan --profile $(PROFILE)
+	@$(RUN) -m pointvideo plan
 
-table-c2p-N: ## C2P's table N of 1 to 8, or 6-msr, text, longer, released: make table-c2p-4
-	@echo "make $@: put a table's number for N: $(C2P_TABLES)" >&2; exit 2
+table-PAPER-N: ## show a table from the best evidence there is, in seconds: make table-c2p-4
+run-PAPER-N: ## train what a table lacks at PROFILE, then write it: make run-c2p-4
+paper-PAPER: ## train what any table of a paper lacks: make paper-c2p
 
-$(C2P_TABLES:%=table-c2p-%): table-c2p-%: $(STAMP)
-	@$(VENV)/bin/pointvideo table c2p $* --profile $(PROFILE)
+# Patterns cannot be phony: they wait for FORCE instead. make would see to a plain prerequisite, $(STAMP), first.
+.PHONY: FORCE
+table-% run-% paper-%: export STEM = $*
+split = "$${STEM%%-*}" "$${STEM\#*-}"
+environment = $(MAKE) --silent --no-print-directory venv
 
-paper-c2p: $(STAMP) ## every table and figure of C2P
-	@$(VENV)/bin/pointvideo paper c2p --profile $(PROFILE)
+table-%: FORCE
+	@$(known) table $(split) && $(environment) && $(RUN) -m pointvideo table $(split)
+
+run-%: FORCE
+	@$(known) run $(split) && $(environment) && $(RUN) -m pointvideo run $(split)
+
+paper-%: FORCE
+	@$(known) paper "$$STEM" && $(environment) && $(RUN) -m pointvideo paper "$$STEM"
 
 readme: $(STAMP) ## write the committed results into the README
-	@$(VENV)/bin/pointvideo readme
+	@$(RUN) -m pointvideo readme
 
-which: $(STAMP) ## read a figure's stamp: make which FIG=figures/...
-	@test -n "$(FIG)" || { echo "make which: name the figure, as in make which FIG=figures/laptop/table.png" >&2; exit 2; }
-	@$(VENV)/bin/pointvideo which "$(FIG)"
+which: ## read a figure's stamp: make which FIG=figures/...
+	@test -n "$$FIG" || { echo "make which: name the figure, as in make which FIG=figures/laptop/table.png" >&2; exit 2; }
+	@$(known) which "$$FIG" && $(environment) && $(RUN) -m pointvideo which "$$FIG"
 
 # With torch's own choice of pages: large ones, which it leaves off, help the baselines that touch much fresh memory.
 bench: $(BENCH_STAMP) ## measure kernels and training steps, paired with plain torch and other libraries
-	@THP_MEM_ALLOC_ENABLE=0 $(BENCH_VENV)/bin/python -m benchmarks
+	@THP_MEM_ALLOC_ENABLE=0 "$(BENCH_VENV)/bin/python" -m benchmarks
 
 lint: $(STAMP) ## ruff over the code and the notebooks
 	@$(RUN) -m ruff check lib tests benchmarks notebooks
 
-burn: ## delete everything made, stores and runs included; with VENV_TOO=1 the .venv as well
-	rm -rf "$(POINTVIDEO_CACHE)/stores" "$(POINTVIDEO_CACHE)/runs" "$(POINTVIDEO_CACHE)/notebooks" "$(CURDIR)/build"
-	rm -rf .pytest_cache .hypothesis .ruff_cache
-	find lib tests -name __pycache__ -prune -exec rm -rf {} +
-	$(if $(VENV_TOO),rm -rf "$(VENV)" "$(BENCH_VENV)" lib/pointvideo.egg-info)
+burn: ## delete what was made: stores, runs, pages, figures in the cache; with VENV_TOO=1 the environments as well
+	@"$(PYTHON)" lib/pointvideo/burn.py $(if $(VENV_TOO),--venv "$(VENV)" --venv "$(BENCH_VENV)")

@@ -14,12 +14,12 @@ import time
 CHILD = """
 import sys, time
 import torch
-from pointvideo.study import c2p
+from pointvideo.papers.c2p import recognition
 from pointvideo.study.runner import store_of
 from benchmarks.training_step import stepper
 torch.set_num_threads(int(sys.argv[1]))
 torch.manual_seed(0)
-job = c2p.recognition.finetune("laptop", "pptr", 24).job(store_of("msr_action3d"))
+job = recognition.finetune("laptop", "pptr", 24).job(store_of("msr_action3d"))
 step = stepper(job, job.module, job.batch(0, 0))
 step()
 times = []

@@ -15,9 +15,10 @@ import torch
 
 from benchmarks.plain import make_plain
 from benchmarks.timing import interleave
-from pointvideo.study import c2p
+from pointvideo.papers.c2p import recognition
+from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import store_of
-from pointvideo.study.trainer import build_optimiser, make_fabric
+from pointvideo.study.trainer import build_optimiser
 
 
 def stepper(job, model, batch):
@@ -46,9 +47,9 @@ def main(rounds: int, threads: int) -> None:
     pages = "large pages" if os.environ.get("THP_MEM_ALLOC_ENABLE") == "1" else "torch's default pages"
     print(f"training step, laptop recipe, {store.name} ({store.source}), threads {threads}, {pages}, {rounds} rounds")
     print(f"{'backbone':15}{'batch':>6}{'ours':>12}{'plain torch':>14}{'wall':>8}{'CPU':>8}")
-    for backbone in c2p.recognition.BACKBONES:
+    for backbone in recognition.BACKBONES:
         torch.manual_seed(0)
-        job = c2p.recognition.finetune("laptop", backbone, 24).job(store)
+        job = recognition.finetune("laptop", backbone, 24).job(store)
         batch = job.batch(0, 0)
         plain = make_plain(copy.deepcopy(job.module))
         error = agree(job.module, plain, batch[0])
@@ -67,9 +68,9 @@ def main(rounds: int, threads: int) -> None:
 def views(rounds: int, store) -> None:
     """Share of a pre-training step that making views takes."""
     print(f"{'pre-training':15}{'step':>12}{'views':>12}{'share':>8}")
-    for backbone in c2p.recognition.BACKBONES:
+    for backbone in recognition.BACKBONES:
         torch.manual_seed(0)
-        job = c2p.recognition.pretrain("laptop", backbone).job(store)
+        job = recognition.pretrain("laptop", backbone).job(store)
         optimiser = build_optimiser(job.module, job.training.optimiser)
         steps = []
         for step in range(rounds + 1):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import pointvideo
 from pointvideo import cli
-from pointvideo.data.layout import Camera, Sequence
+from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.store import StoreWriter
 
+ROOT = Path(__file__).resolve().parent.parent
 COORDINATES = {"xyz": {"dtype": "float32", "shape": [3], "unit": "m"}, "rgb": {"dtype": "uint8", "shape": [3]}}
 PIXELS = {"pixels": {"dtype": "uint16", "shape": [3]}}
 ACTION = {"action": {"dtype": "uint8", "shape": []}, "centre": {"dtype": "float32", "shape": [3]}}
@@ -16,7 +23,7 @@ ACTION = {"action": {"dtype": "uint8", "shape": []}, "centre": {"dtype": "float3
 
 def make_store(path, *, camera: bool, frame_fields: bool):
     options = {
-        "camera": Camera(160, 120, 100.0, 80.0, 60.0, scale=0.001) if camera else None,
+        "camera": DepthCamera(160, 120, 100.0, 80.0, 60.0, scale=0.001) if camera else None,
         "fields": PIXELS if camera else COORDINATES,
         "frame_fields": ACTION if frame_fields else {},
     }
@@ -64,3 +71,46 @@ def test_damaged_stores_are_one_line(tmp_path, capsys):
     assert cli.main(["data", "info", str(tmp_path / "s")]) == 2
     error = capsys.readouterr().err
     assert "action.npy: missing; prepare the store again" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["table", "nope", "4"], "no paper 'nope', expected one of c2p"),
+        (["table", "c2p", "99"], "no table of c2p called '99', expected one of 1, 2, 3"),
+        (["run", "c2p"], "the following arguments are required: NUMBER"),
+        (["paper", "nope"], "no paper 'nope'"),
+        (["plan", "--profile", "fast"], "no profile 'fast', expected one of quick, laptop, gpu, paper"),
+        (["plan", "--table", "4"], "--table 4: expected --paper"),
+        (["plan", "--paper", "c2p", "--table", "99"], "no table of c2p called '99'"),
+        (["which", "no/such.png"], "'no/such.png' is no file, expected a figure or a table"),
+    ],
+)
+def test_a_mistake_is_one_line_and_loads_nothing_heavy(arguments, message):
+    """In an interpreter that has the standard library alone, as the Makefile asks before it installs anything."""
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from pointvideo.cli import main; sys.exit(main())"
+    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT / "lib"), *arguments]
+    refused = subprocess.run(command, capture_output=True, text=True, env={})
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1 and refused.stdout == ""
+    assert message in refused.stderr
+
+
+def test_version_help_and_the_module_form(capsys, monkeypatch):
+    for option, text in (("--version", f"PointVideo {pointvideo.__version__}"), ("--help", "pointvideo table c2p 4")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([option])
+        assert ended.value.code == 0 and text in capsys.readouterr().out
+        monkeypatch.setattr(sys, "argv", ["pointvideo", option])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module("pointvideo", run_name="__main__")
+        assert ended.value.code == 0 and text in capsys.readouterr().out
+
+
+def test_the_environments_profile_is_judged_as_well(monkeypatch, capsys):
+    monkeypatch.setenv("PROFILE", "fast")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["plan"])
+    assert ended.value.code == 2 and "no profile 'fast'" in capsys.readouterr().err
+    assert cli.main(["--check", "plan", "--profile", "laptop"]) == 0

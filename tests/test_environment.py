@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import distribution, requires
 from pathlib import Path
@@ -13,11 +14,9 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pointvideo.study import c2p
-
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PEERS = ("open3d", "fpsample")  # not in the environment that the tests run in
+PEERS = ("open3d", "fpsample", "tensorboardx")  # not in the environment that the tests run in
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -66,6 +65,36 @@ def test_what_the_dependencies_need_is_pinned_too():
     assert len(seen) > 50
 
 
+def test_the_kernels_need_five_packages_alone():
+    """With every other package of the project hidden, they import and compute."""
+    names = {canonicalize_name(requirement.name) for requirement in direct()}
+    assert {Requirement(text).name for text in PROJECT["dependencies"]} == {
+        "torch",
+        "numpy",
+        "scipy",
+        "numba",
+        "jaxtyping",
+    }
+    hidden = {"yaml" if name == "pyyaml" else name.replace("-", "_") for name in names}
+    hidden -= {"torch", "numpy", "scipy", "numba", "jaxtyping", "triton"}  # torch looks for triton itself
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({sorted(hidden)!r}))  # None: not to be found
+import torch
+from pointvideo.kernels import ball_query, sample_farthest_points
+xyz = torch.rand(2, 64, 3)
+assert ball_query(xyz, xyz[:, :4], 0.5, 8).shape == (2, 4, 8) and sample_farthest_points(xyz, 4).shape == (2, 4)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_the_project_loads_no_library():
+    code = (
+        "import sys; import pointvideo; sys.exit(', '.join({'torch', 'numpy', 'numba'} & sys.modules.keys()) or None)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_conda_uses_the_same_files():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert environment["name"] == PROJECT["name"]
@@ -85,17 +114,8 @@ def test_every_make_target_has_help_and_is_phony():
     targets = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
     helped = set(re.findall(r"^([a-z][a-z0-9-]*):.*## \S", MAKEFILE, re.MULTILINE))
     phony = set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE).group(1).replace("\\", "").split())
-    assert targets == helped == phony - {"table-c2p-N", "$(C2P_TABLES:%=table-c2p-%)"}
+    assert targets == helped == phony
     assert {"help", "reproduce", "test", "test-fast", "plan", "which", "burn", "bench", "lint"} <= targets
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_every_table_of_the_paper_has_a_target():
-    for number in c2p.TABLES:
-        shown = subprocess.run(["make", "-n", "-C", ROOT, f"table-c2p-{number}"], capture_output=True, text=True)
-        assert f"pointvideo table c2p {number} --profile" in shown.stdout, number
-    refused = subprocess.run(["make", "-C", ROOT, "table-c2p-N"], capture_output=True, text=True)
-    assert refused.returncode != 0 and "put a table's number for N: 1 2 3" in refused.stderr
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -1,15 +1,31 @@
-"""The command ``pointvideo``. Each part of the project adds its own sub-commands; an error is one line, exit code 2."""
+"""The command ``pointvideo``; an error is one line, exit code 2.
+
+Whatever stands in the arguments is judged before anything heavy is loaded: a mistake is said at once.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+
+EXAMPLES = """examples:
+  pointvideo papers                            the papers and their tables
+  pointvideo table c2p 4 --profile laptop      a table, from the best evidence there is; nothing runs
+  pointvideo plan --paper c2p --table 4        what would run, why, and for how long
+  pointvideo run c2p 4 --profile laptop        train what the table lacks, write table, picture and records
+  pointvideo which figures/laptop/c2p_table_4.png   where a figure comes from
+  pointvideo data prepare msr_action3d --from DIR   a recorded set into a store
+"""
 
 
 def add_data_commands(subparsers) -> None:
-    """``pointvideo data prepare`` and ``pointvideo data info``."""
-    data = subparsers.add_parser("data", help="recorded data sets: prepare, info")
+    """``pointvideo data prepare``, ``pointvideo data import`` and ``pointvideo data info``."""
+    data = subparsers.add_parser("data", help="data sets: prepare, import, info")
     verbs = data.add_subparsers(metavar="COMMAND", required=True)
     prepare = verbs.add_parser(
         "prepare",
@@ -18,151 +34,242 @@ def add_data_commands(subparsers) -> None:
     )
     prepare.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
     prepare.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
-    prepare.add_argument(
-        "--store", metavar="DIR", help="folder of the store (default: stores/SET in POINTVIDEO_CACHE, else in build)"
-    )
-    prepare.add_argument("--quiet", action="store_true", help="no progress bar")
+    prepare.add_argument("--partial", action="store_true", help="even if less than half of the release is there")
     prepare.set_defaults(run=_prepare)
+    own = verbs.add_parser(
+        "import",
+        help="turn a set of your own into a store",
+        description="Turn a set of your own in the plain layout (docs/data.md) into a store, which is then a data set "
+        "like any other, by its name. Interrupted, the same command continues.",
+    )
+    own.add_argument("source", metavar="DIR", help="folder with a folder a sequence")
+    own.add_argument("--name", required=True, help="what the set is to be called")
+    own.add_argument("--unit", required=True, help="of its coordinates: metre, centimetre, millimetre or depth count")
+    own.set_defaults(run=_import)
+    for verb in (prepare, own):
+        verb.add_argument(
+            "--store", metavar="DIR", help="folder of the store (default: stores/recorded/NAME in POINTVIDEO_CACHE)"
+        )
+        verb.add_argument(
+            "--replace", action="store_true", help="replace a store of the set even if it has sequences that are gone"
+        )
+        verb.add_argument("--quiet", action="store_true", help="no progress bar")
     info = verbs.add_parser("info", help="what a data set holds", description="What a data set holds.")
     info.add_argument("name", metavar="NAME", help="a data set's name, or the folder of a store")
+    info.add_argument("--verify", action="store_true", help="read all of it and compare it with its digests")
     info.set_defaults(run=_info)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
     from pointvideo.data.prepare import prepare, summary
 
-    store = prepare(arguments.name, arguments.source, path=arguments.store, progress=not arguments.quiet)
+    store = prepare(
+        arguments.name,
+        arguments.source,
+        path=arguments.store,
+        partial=arguments.partial,
+        replace=arguments.replace,
+        verify=True,
+        progress=not arguments.quiet,
+    )
+    print(summary(store))
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from pointvideo.data.plain import import_folder
+    from pointvideo.data.prepare import summary
+
+    store = import_folder(
+        arguments.source,
+        arguments.name,
+        arguments.unit,
+        path=arguments.store,
+        replace=arguments.replace,
+        progress=not arguments.quiet,
+    )
     print(summary(store))
     return 0
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    import os
+    from pointvideo.data.info import describe
 
-    from pointvideo.data import resolve
-    from pointvideo.data.store import Store
-
-    is_folder = os.sep in arguments.name or os.path.isdir(arguments.name)
-    store = Store.open(arguments.name) if is_folder else resolve(arguments.name)
-    splits: dict[str, int] = {}
-    for sequence in store.sequences:
-        splits[sequence.split] = splits.get(sequence.split, 0) + 1
-    counts = store.frame_counts
-    camera = store.camera
-    lines = {
-        "name": f"{store.name} ({store.source})",
-        "store": store.path,
-        "fingerprint": store.fingerprint,
-        "sequences": f"{len(store.sequences)} ({', '.join(f'{split} {n}' for split, n in sorted(splits.items()))})",
-        "frames": f"{counts.sum()} ({counts.min()} to {counts.max()} a sequence)",
-        "points": f"{store.frame_offsets[-1]} ({store.frame_offsets[-1] / counts.sum():.0f} a frame)",
-        "classes": f"{len(store.classes)}: {', '.join(store.classes)}",
-        "subjects": len({sequence.subject for sequence in store.sequences}),
-        "camera": "none, points are coordinates"
-        if camera is None
-        else f"{camera.width} x {camera.height} pixels, focal length {camera.focal:g} pixels, "
-        f"centre {camera.centre_u:g}, {camera.centre_v:g}",
-        "unit": store.unit,
-        "fields": ", ".join(f"{name} {field['dtype']} {field['shape']}" for name, field in store.fields.items()),
-        "of frames": ", ".join(f"{name} {f['dtype']} {f['shape']}" for name, f in store.frame_fields.items()) or "none",
-        "rejected": len(store.rejected),
-    }
-    for name, value in lines.items():
-        print(f"{name + ':':13}{value}")
-    for entry in store.rejected:
-        print(f"  {entry['file']}: {entry['reason']}")
+    print("\n".join(describe(arguments.name, arguments.verify)))
     return 0
 
 
-def add_study_commands(subparsers) -> None:
-    """``pointvideo plan``, ``table``, ``paper``, ``readme`` and ``which``."""
-    import os
+PROFILES = ("quick", "laptop", "gpu", "paper")
+PAPERS = {"c2p": ("1", "2", "3", "4", "5", "text", "6", "6-msr", "7", "8", "longer", "released")}
 
-    profile = {
-        "default": os.environ.get("PROFILE") or "quick",
-        "metavar": "PROFILE",
-        "help": "quick, laptop, gpu or paper",
-    }
-    plan = subparsers.add_parser("plan", help="what would run, why, and for how long")
-    plan.add_argument("--profile", **profile)
-    plan.add_argument("--table", metavar="NUMBER", help="only this table's runs, e.g. 4 (default: every table's)")
+
+def add_paper_commands(subparsers) -> None:
+    """``pointvideo papers``, ``plan``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
+    papers = subparsers.add_parser("papers", help="list the papers and their tables")
+    papers.set_defaults(run=_papers)
+    plan = subparsers.add_parser("plan", help="what would run, why, and for how long; nothing runs")
+    plan.add_argument("--paper", type=_paper_name, metavar="PAPER", help="only this paper's runs (default: all papers)")
+    plan.add_argument("--table", dest="number", metavar="NUMBER", help="only this table's runs, with --paper")
     plan.set_defaults(run=_plan)
-    table = subparsers.add_parser("table", help="a table of a paper: run what is missing, print it, write it")
-    table.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
-    table.add_argument("number", metavar="NUMBER", help="its number, e.g. 4, or 6-msr, text, longer, released")
-    table.add_argument("--profile", **profile)
-    table.add_argument("--no-run", action="store_true", help="only read the ledger, runs of earlier code too")
+    table = subparsers.add_parser("table", help="show a table from the best evidence there is; nothing runs")
+    run = subparsers.add_parser("run", help="train what a table lacks, print it, write it with picture and records")
+    whole = subparsers.add_parser("paper", help="train what any table of a paper lacks")
+    for command in (table, run, whole):
+        command.add_argument("paper", type=_paper_name, metavar="PAPER", help=", ".join(PAPERS))
+        if command is not whole:
+            command.add_argument("number", metavar="NUMBER", help="the table's number, see `pointvideo papers`")
     table.set_defaults(run=_table)
-    paper = subparsers.add_parser("paper", help="all tables of a paper")
-    paper.add_argument("paper", metavar="PAPER", choices=["c2p"], help="c2p")
-    paper.add_argument("--profile", **profile)
-    paper.set_defaults(run=_paper)
+    run.set_defaults(run=_run)
+    whole.set_defaults(run=_paper)
+    for command in (plan, table, run, whole):
+        command.add_argument(
+            "--profile",
+            type=_profile_name,
+            metavar="PROFILE",
+            help=f"{', '.join(PROFILES)} (default: PROFILE in the environment, else quick)",
+        )
     readme = subparsers.add_parser("readme", help="write the committed results into the README")
     readme.set_defaults(run=_readme)
     which = subparsers.add_parser("which", help="where a figure or table comes from: its stamp")
-    which.add_argument("file", metavar="FILE")
+    which.add_argument("file", type=_file, metavar="FILE")
     which.set_defaults(run=_which)
+    burn = subparsers.add_parser("burn", help="delete what the project made in POINTVIDEO_CACHE", add_help=False)
+    burn.add_argument("rest", nargs=argparse.REMAINDER)
+    burn.set_defaults(run=_burn)
+
+
+def _paper_name(name: str) -> str:
+    return _one_of("paper", name, PAPERS)
+
+
+def _profile_name(name: str) -> str:
+    return _one_of("profile", name, PROFILES)
+
+
+def _one_of(what: str, name: str, known) -> str:
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"no {what} {name!r}, expected one of {', '.join(known)}")
+    return name
+
+
+def _file(name: str) -> str:
+    if not Path(name).is_file():
+        raise argparse.ArgumentTypeError(f"{name!r} is no file, expected a figure or a table")
+    return name
+
+
+def _completed(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> argparse.Namespace:
+    """The arguments with the profile filled in; ends with an error where a paper has no such table."""
+    try:
+        if getattr(parsed, "profile", "") is None:
+            parsed.profile = _profile_name(os.environ.get("PROFILE") or "quick")
+        if getattr(parsed, "number", None) is not None:
+            if parsed.paper is None:
+                parser.error(f"--table {parsed.number}: expected --paper before it")
+            _one_of(f"table of {parsed.paper} called", parsed.number, PAPERS[parsed.paper])
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    return parsed
+
+
+def _papers(arguments: argparse.Namespace) -> int:
+    for paper, numbers in PAPERS.items():
+        print(f"{paper}: {', '.join(numbers)}")
+    return 0
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from pointvideo.reproduce import rows_of
-    from pointvideo.study import c2p
-    from pointvideo.study.plan import plan, render
-    from pointvideo.study.runner import default_ledger, fingerprint_of
+    from . import papers
+    from .study.plan import plan, render
+    from .study.runner import default_ledger, fingerprint_of
 
-    numbers = [arguments.table] if arguments.table else c2p.TABLES
-    recipes = [recipe for number in numbers for rows in rows_of(number, arguments.profile).values() for recipe in rows]
+    recipes = []
+    for paper in map(papers.get, [arguments.paper] if arguments.paper else papers.names()):
+        numbers = [arguments.number] if arguments.number else paper.experiments
+        recipes += [recipe for number in numbers for recipe in paper.experiment(number).recipes(arguments.profile)]
     print(render(plan(recipes, default_ledger(), fingerprint_of)))
     return 0
 
 
 def _table(arguments: argparse.Namespace) -> int:
-    from pointvideo.reproduce import make_table
+    from . import papers
+    from .report.evidence import evidence
 
-    table = make_table(
-        arguments.number, arguments.profile, run_missing=not arguments.no_run, progress=sys.stderr.isatty()
-    )
-    print(table.to_markdown())
+    print(evidence(papers.get(arguments.paper), arguments.number, arguments.profile).table.to_markdown())
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from . import papers
+    from .report.evidence import run_experiment, write
+
+    paper = papers.get(arguments.paper)
+    found = run_experiment(paper, arguments.number, arguments.profile, progress=sys.stderr.isatty())
+    write(found)
+    print(found.table.to_markdown())
     return 0
 
 
 def _paper(arguments: argparse.Namespace) -> int:
-    from pointvideo.study import c2p
-
-    for number in c2p.TABLES:
-        _table(argparse.Namespace(number=number, profile=arguments.profile, no_run=False))
+    for number in PAPERS[arguments.paper]:
+        _run(argparse.Namespace(paper=arguments.paper, number=number, profile=arguments.profile))
     return 0
 
 
 def _readme(arguments: argparse.Namespace) -> int:
-    from pointvideo.reproduce import write_readme
-    from pointvideo.study.runner import project_root
+    from . import papers
+    from .report.readme import write_readme
+    from .study.runner import project_root
 
     path = project_root() / "README.md"
-    print(f"{path.name}: {'written' if write_readme(path) else 'up to date'}")
+    changed = write_readme(path, [papers.get(name) for name in papers.names()])
+    print(f"{path.name}: {'written' if changed else 'up to date'}")
     return 0
 
 
 def _which(arguments: argparse.Namespace) -> int:
-    from pointvideo.report.stamps import read_stamp
+    from .report.stamps import read_stamp
 
     stamp = read_stamp(arguments.file)
     print(f"{arguments.file}\n{stamp.caption()}\n{stamp.to_json()}")
     return 0
 
 
+def _burn(arguments: argparse.Namespace) -> int:
+    from .burn import main
+
+    return main(arguments.rest)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; every ``add_…_commands(subparsers)`` sets ``run``, a function of the arguments."""
-    parser = argparse.ArgumentParser(prog="pointvideo", description="Self-supervised learning from point cloud videos.")
+    parser = _Parser(
+        prog="pointvideo",
+        description="Self-supervised learning from point cloud videos.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"PointVideo {__version__}")
+    parser.add_argument("--check", action="store_true", help="judge the arguments only")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     add_data_commands(subparsers)
-    add_study_commands(subparsers)
+    add_paper_commands(subparsers)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, or 2 after an error, which is one line on stderr."""
-    parsed = build_parser().parse_args(arguments)
+    parser = build_parser()
+    parsed = _completed(parser, parser.parse_args(arguments))
+    if parsed.check:
+        return 0
     try:
         code = parsed.run(parsed)
         sys.stdout.flush()
@@ -172,6 +279,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (ValueError, OSError) as error:
         print(f"pointvideo: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("pointvideo"):
+            raise
+        print(f"pointvideo: error: needs {error.name}: pip install 'pointvideo[study]'", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("pointvideo: interrupted; the same command continues", file=sys.stderr)

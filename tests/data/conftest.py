@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pointvideo.data.layout import Camera, Sequence
+from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.store import Store
 from pointvideo.data.writer import StoreWriter
 
-CAMERA = Camera(width=320, height=240, focal=280.0, centre_u=160.0, centre_v=120.0)
+CAMERA = DepthCamera(width=320, height=240, focal=280.0, centre_u=160.0, centre_v=120.0)
 PIXELS = {"pixels": {"dtype": "uint16", "shape": [3], "unit": "u, v, depth count"}}
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from pointvideo import cli
-from pointvideo.data import STAND_INS, WORLDS, hoi4d_action, msr_action3d, resolve
-from pointvideo.data.prepare import FORMATS, prepare, store_path, summary
+from pointvideo.data import catalogue, hoi4d_action, msr_action3d
+from pointvideo.data.prepare import prepare, summary
 from pointvideo.data.store import Store, StoreError
 
 from . import h5_files
-from .conftest import bin_bytes, build_store, make_depth, write_depth
+from .conftest import bin_bytes, make_depth, write_depth
 
-KNOWN = ", ".join(sorted({*STAND_INS, *WORLDS}))
+KNOWN = ", ".join(sorted({*(entry.name for entry in catalogue.SETS), *catalogue.WORLDS}))
 NAMES = ("a01_s01_e01", "a05_s06_e02", "a20_s10_e03")
 
 
@@ -28,8 +28,8 @@ def fill(folder, suffix=".bin", names=NAMES):
     return folder
 
 
-def run(source, path) -> Store:
-    return prepare("msr_action3d", source, path=path, progress=False)
+def run(source, path, **options) -> Store:
+    return prepare("msr_action3d", source, path=path, progress=False, **options)
 
 
 def test_both_layouts_give_identical_stores(tmp_path):
@@ -97,7 +97,10 @@ def test_changed_sources_are_prepared_again_and_unchanged_ones_are_not(tmp_path,
     changed = run(source, tmp_path / "store")
     assert len(changed.sequences) == 4 and changed.fingerprint != more.fingerprint
     (source / "a19_s07_e01_sdepth.bin").unlink()
-    assert run(source, tmp_path / "store").fingerprint == first.fingerprint
+    with pytest.raises(StoreError, match="store: 1 of 4 sequences of the store there would be lost, first a19_s07_e01"):
+        run(source, tmp_path / "store")
+    assert Store.open(tmp_path / "store").fingerprint == changed.fingerprint
+    assert run(source, tmp_path / "store", replace=True).fingerprint == first.fingerprint
     assert sorted(os.listdir(tmp_path)) == ["source", "store"]
 
 
@@ -129,7 +132,7 @@ def test_a_killed_run_continues(tmp_path):
         f"p.prepare('msr_action3d', {str(source)!r}, path={str(path)!r}, progress=False)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == -9
-    assert not path.exists() and (tmp_path / "store.partial" / f"{NAMES[0]}.npz").is_file()
+    assert not path.exists() and (tmp_path / "store.partial" / f"{NAMES[0]}.part").is_file()
     assert run(source, path).fingerprint == run(source, tmp_path / "whole").fingerprint
 
 
@@ -160,7 +163,8 @@ def test_full_disk_in_mid_write(tmp_path, monkeypatch, capsys):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return fsync(descriptor)
 
-    command = ["data", "prepare", "msr_action3d", "--from", str(source), "--store", str(tmp_path / "store"), "--quiet"]
+    command = ["data", "prepare", "msr_action3d", "--from", str(source), "--store", str(tmp_path / "store")]
+    command += ["--quiet", "--partial"]
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full_after_two)
         assert cli.main(command) == 2
@@ -189,7 +193,7 @@ def test_nothing_to_prepare_is_one_line(tmp_path):
             "none of the 1 files could be used, first a01_s01_e01_sdepth.bin: 0",
         ),
         ("msr_action4d", only_bad, tmp_path / "s", "no recorded set 'msr_action4d' .* known: msr_action3d"),
-        ("msr_action3d", fill(tmp_path / "good"), tmp_path / "file" / "s", "file/s: cannot write the store"),
+        ("msr_action3d", fill(tmp_path / "good"), tmp_path / "file" / "s", "file/s: cannot write it"),
         ("msr_action3d", tmp_path / "good", tmp_path / "good", "good: exists and is not a store"),
     ]:
         with pytest.raises(StoreError, match=message) as caught:
@@ -202,8 +206,15 @@ def test_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("POINTVIDEO_DATA", str(tmp_path / "sets"))
     fill(tmp_path / "sets" / "msr_action3d")
-    assert cli.main(["data", "prepare", "msr_action3d", "--from", str(tmp_path / "sets" / "msr_action3d")]) == 0
-    expected = tmp_path / "cache" / "stores" / "msr_action3d"
+    command = ["data", "prepare", "msr_action3d", "--from", str(tmp_path / "sets" / "msr_action3d")]
+    assert cli.main(["data", "info", "msr_action3d"]) == 0
+    assert "msr_action3d (recorded, not prepared)" in capsys.readouterr().out
+    assert cli.main(command) == 2
+    error = capsys.readouterr().err
+    assert "3 files of msr_action3d, less than half of the 567 of the release; is it the right folder? --par" in error
+    assert not (tmp_path / "cache").exists()
+    assert cli.main([*command, "--partial"]) == 0
+    expected = tmp_path / "cache" / "stores" / "recorded" / "msr_action3d"
     assert capsys.readouterr().out.splitlines()[-1].endswith(f" -> {expected}")
     for name in ("msr_action3d", str(expected)):
         assert cli.main(["data", "info", name]) == 0
@@ -236,38 +247,6 @@ def test_the_command_is_a_module_too(tmp_path):
     )
 
 
-def test_resolve_takes_recorded_files_a_store_or_the_simulated_world(tmp_path, monkeypatch):
-    from pointvideo.data.simulate import people
-
-    monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path / "cache"))
-    fill(tmp_path / "sets" / "msr_action3d")
-    monkeypatch.setenv("POINTVIDEO_DATA", str(tmp_path / "sets"))
-    prepared = resolve("msr_action3d", progress=False)
-    assert prepared.source == "recorded" and prepared.path == store_path("msr_action3d")
-    (tmp_path / "stores").mkdir()
-    prepared.path.rename(tmp_path / "stores" / "msr_action3d")
-    monkeypatch.setenv("POINTVIDEO_DATA", str(tmp_path / "stores"))
-    assert resolve("msr_action3d").fingerprint == prepared.fingerprint
-
-    made = []
-
-    def make(path, progress):
-        made.append(path)
-        return build_store(path, {"a": [3], "b": [4]}, name="people")
-
-    monkeypatch.setattr(people, "make", make)
-    (tmp_path / "other").mkdir()
-    for data, name in [(tmp_path / "other", "msr_action3d"), ("", "msr_action3d"), (tmp_path / "stores", "people")]:
-        monkeypatch.setenv("POINTVIDEO_DATA", str(data))
-        store = resolve(name, progress=False)
-        assert store.source == "simulated" and store.name == "people" and made.pop() == store_path("people")
-    monkeypatch.setenv("POINTVIDEO_DATA", str(tmp_path / "misspelt"))
-    with pytest.raises(StoreError, match="POINTVIDEO_DATA is .*misspelt, expected a folder"):
-        resolve("msr_action3d")
-    with pytest.raises(StoreError, match=f"no data set 'msr', known: {KNOWN}"):
-        resolve("msr")
-
-
 def test_the_world_that_stands_in_has_the_same_classes():
     from pointvideo.data.simulate.motions import ACTION_NAMES
 
@@ -284,8 +263,10 @@ def test_store_json_lists_fields_and_inputs(tmp_path):
 
 def test_every_recorded_format_says_what_the_preparation_needs(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert list(FORMATS) == ["msr_action3d", "hoi4d_action", "hoi4d_semantic", "synthia4d"]
-    for name, reader in FORMATS.items():
+    assert [entry.name for entry in catalogue.SETS] == ["msr_action3d", "hoi4d_action", "hoi4d_semantic", "synthia4d"]
+    for entry in catalogue.SETS:
+        name, reader = entry.name, entry.reader()
+        assert reader.UNIT.startswith(entry.unit)
         camera = reader.camera()
         assert ("pixels" in reader.FIELDS) == (camera is not None) and ("xyz" in reader.FIELDS) == (camera is None)
         assert not set(reader.FIELDS) & set(reader.FRAME_FIELDS) and reader.UNIT
@@ -313,7 +294,10 @@ def test_the_command_line_prepares_every_format(tmp_path, capsys):
         ("synthia4d", "syn", "1 sequences, 1 frames, 1 rejected"),
     ):
         store = tmp_path / f"{folder}_store"
-        assert cli.main(["data", "prepare", name, "--from", str(tmp_path / folder), "--store", str(store)]) == 0
+        assert (
+            cli.main(["data", "prepare", name, "--from", str(tmp_path / folder), "--store", str(store), "--partial"])
+            == 0
+        )
         captured = capsys.readouterr()
         assert captured.out == f"{name}: {counts} -> {store}\n"
         assert captured.err.count("rejected ") == int(counts.split()[4])

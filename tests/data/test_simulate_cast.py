@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.simulate.body import BOX, CAPSULE, ELLIPSOID, Solids
 from pointvideo.data.simulate.cast import cast
 from pointvideo.data.simulate.sensor import METRES_PER_COUNT, Noise, Pose, film, pixel_windows
 
-SMALL = Camera(width=40, height=30, focal=35.0, centre_u=20.0, centre_v=15.0)
-TINY = Camera(width=24, height=18, focal=21.0, centre_u=12.0, centre_v=9.0)
+SMALL = DepthCamera(width=40, height=30, focal=35.0, centre_u=20.0, centre_v=15.0)
+TINY = DepthCamera(width=24, height=18, focal=21.0, centre_u=12.0, centre_v=9.0)
 
 
 def one_solid(kind, linear, offset, start=1.0, end=1.0, length=1.0):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.simulate import people
+from pointvideo.data.simulate.building import build
 
 GRID, REACH, FRAMES = np.array([8, 12, 8]), np.array([170.0, 200.0, 150.0]), 24  # voxels; depth counts to either side
 
@@ -25,8 +26,9 @@ def describe(points):
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    quarter = Camera(width=80, height=60, focal=70.0, centre_u=40.0, centre_v=30.0)
-    store = people.make(tmp_path_factory.mktemp("hard") / "people", camera=quarter, fields=("pixels",), progress=False)
+    quarter = DepthCamera(width=80, height=60, focal=70.0, centre_u=40.0, centre_v=30.0)
+    world = people.People(camera=quarter, fields=("pixels",))
+    store = build(world, tmp_path_factory.mktemp("hard") / "people", progress=False)
     frames = [np.linspace(0, sequence.frames - 1, FRAMES).round().astype(int) for sequence in store.sequences]
     described = np.stack([[describe(store.points(i, t)) for t in frames[i].tolist()] for i in range(len(frames))])
     return described, store.labels, store.indices("train"), store.indices("test")

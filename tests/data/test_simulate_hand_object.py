@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.simulate import hand_object
+from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.egocentric import HEAD_CAMERA, HeadNoise
 from pointvideo.data.simulate.grammar import SHORTEST, State, choices, draw_plan, draw_start, follow, targets
 from pointvideo.data.simulate.hand_object import ACTION_NAMES, CATEGORY_NAMES, SEMANTIC_NAMES
@@ -18,7 +19,7 @@ from pointvideo.data.simulate.objects import CATEGORIES
 from pointvideo.data.simulate.shapes import Shapes
 
 SMALL = {
-    "camera": Camera(width=80, height=60, focal=58.0, centre_u=39.5, centre_v=29.5, scale=0.001),
+    "camera": DepthCamera(width=80, height=60, focal=58.0, centre_u=39.5, centre_v=29.5, scale=0.001),
     "frames": 40,
     "points": 512,
     "subjects": 3,
@@ -26,9 +27,13 @@ SMALL = {
 EXACT = HeadNoise(step=0.0, disparity=0.0, waver=0.0, edge=0.0, grazing=0.0, mislabel=0.0)
 
 
+def make(path=None, **changes):
+    return build(hand_object.HandObject(**changes), path, progress=False)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return hand_object.make(tmp_path_factory.mktemp("world") / "hand_object", sequences=6, progress=False, **SMALL)
+    return make(tmp_path_factory.mktemp("world") / "hand_object", sequences=6, **SMALL)
 
 
 def plans(count=12, frames=150):
@@ -104,8 +109,8 @@ def test_depth_is_the_camera_s_and_points_keep_shape_over_frames():
 
 
 def test_the_same_number_gives_the_same_bytes_and_another_seed_does_not(world, tmp_path):
-    again = hand_object.make(tmp_path / "again", sequences=6, progress=False, **SMALL)
-    assert again.fingerprint == world.fingerprint
+    again = make(tmp_path / "again", sequences=6, **SMALL)
+    assert again.content == world.content
     other = hand_object.record(0, seed=1, **SMALL)
     assert not np.array_equal(other.frames[0]["pixels"], world.field("pixels", 0, 0))
 
@@ -124,11 +129,11 @@ def test_the_number_of_threads_does_not_matter():
 
 
 def test_a_smaller_world_is_a_part_of_a_larger_one_and_is_opened_when_built(world, tmp_path, monkeypatch):
-    part = hand_object.make(tmp_path / "part", sequences=2, progress=False, **SMALL)
+    part = make(tmp_path / "part", sequences=2, **SMALL)
     assert np.array_equal(part.field("pixels", 1, 5), world.field("pixels", 1, 5))
     assert np.array_equal(part.frame_field("action", 1), world.frame_field("action", 1))
     monkeypatch.setattr(hand_object, "record", lambda *a, **k: pytest.fail("recorded again"))
-    assert len(hand_object.make(tmp_path / "part", sequences=2, progress=False, **SMALL).sequences) == 2
+    assert len(make(tmp_path / "part", sequences=2, **SMALL).sequences) == 2
 
 
 def test_an_interrupted_world_is_continued_to_the_same_bytes(world, tmp_path, monkeypatch):
@@ -141,7 +146,7 @@ def test_an_interrupted_world_is_continued_to_the_same_bytes(world, tmp_path, mo
 
     monkeypatch.setattr(hand_object, "record", breaking)
     with pytest.raises(KeyboardInterrupt):
-        hand_object.make(tmp_path / "broken", sequences=6, progress=False, **SMALL)
+        make(tmp_path / "broken", sequences=6, **SMALL)
     assert not (tmp_path / "broken").exists()
 
     def counting(number, **options):
@@ -149,8 +154,8 @@ def test_an_interrupted_world_is_continued_to_the_same_bytes(world, tmp_path, mo
         return honest(number, **options)
 
     monkeypatch.setattr(hand_object, "record", counting)
-    store = hand_object.make(tmp_path / "broken", sequences=6, progress=False, **SMALL)
-    assert filmed == [3, 4, 5] and store.fingerprint == world.fingerprint
+    store = make(tmp_path / "broken", sequences=6, **SMALL)
+    assert filmed == [3, 4, 5] and store.content == world.content
 
 
 def test_plans_make_sense():
@@ -256,7 +261,7 @@ def test_a_hand_that_holds_keeps_its_grip():
 )
 def test_bad_counts_are_refused_by_name(changes, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        hand_object.make(tmp_path / "no", progress=False, **changes)
+        make(tmp_path / "no", **changes)
     assert not list(tmp_path.iterdir())
 
 

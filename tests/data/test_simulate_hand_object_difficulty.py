@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.simulate.hand_object import ACTION_NAMES, CATEGORY_NAMES, SEMANTIC_NAMES, record
 
-CAMERA = Camera(width=80, height=60, focal=58.0, centre_u=39.5, centre_v=29.5, scale=0.001)
+CAMERA = DepthCamera(width=80, height=60, focal=58.0, centre_u=39.5, centre_v=29.5, scale=0.001)
 SEQUENCES, FRAMES = 80, 150
 
 

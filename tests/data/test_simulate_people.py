@@ -3,23 +3,27 @@
 import numpy as np
 import pytest
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.simulate import people
 from pointvideo.data.simulate.body import PARTS
+from pointvideo.data.simulate.building import build
 
-SMALL = Camera(width=80, height=60, focal=70.0, centre_u=40.0, centre_v=30.0)
+SMALL = DepthCamera(width=80, height=60, focal=70.0, centre_u=40.0, centre_v=30.0)
 WORLD = {
     "subjects": 2,
     "repeats": 1,
     "actions": ("draw circle", "bend", "hand clap"),
     "camera": SMALL,
-    "progress": False,
 }
+
+
+def make(path=None, **changes):
+    return build(people.People(**changes), path, progress=False)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return people.make(tmp_path_factory.mktemp("world") / "people", **WORLD)
+    return make(tmp_path_factory.mktemp("world") / "people", **WORLD)
 
 
 def test_the_store_says_what_it_is(world):
@@ -51,14 +55,14 @@ def test_every_point_is_a_labelled_coloured_pixel_of_a_person(world):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world, tmp_path):
-    again = people.make(tmp_path / "again", **WORLD)
-    assert again.fingerprint == world.fingerprint
-    other = people.make(tmp_path / "other", **(WORLD | {"seed": 1}))
-    assert other.fingerprint != world.fingerprint
+    again = make(tmp_path / "again", **WORLD)
+    assert again.content == world.content
+    other = make(tmp_path / "other", **(WORLD | {"seed": 1}))
+    assert other.content != world.content
 
 
 def test_a_smaller_world_is_a_part_of_a_larger_one(world, tmp_path):
-    part = people.make(tmp_path / "part", **(WORLD | {"actions": ("hand clap",), "subjects": 1}))
+    part = make(tmp_path / "part", **(WORLD | {"actions": ("hand clap",), "subjects": 1}))
     position = [s.name for s in world.sequences].index("a10_s01_e01")
     assert np.array_equal(part.field("pixels", 0, 5), world.field("pixels", position, 5))
 
@@ -66,11 +70,11 @@ def test_a_smaller_world_is_a_part_of_a_larger_one(world, tmp_path):
 def test_a_second_call_opens_and_other_parameters_make_anew(world, tmp_path, monkeypatch):
     path = tmp_path / "people"
     tiny = WORLD | {"subjects": 1, "actions": ("bend",)}
-    people.make(path, **tiny)
+    make(path, **tiny)
     monkeypatch.setattr(people, "record", lambda *a, **k: pytest.fail("recorded again"))
-    assert len(people.make(path, **tiny).sequences) == 1
+    assert len(make(path, **tiny).sequences) == 1
     monkeypatch.undo()
-    assert len(people.make(path, **(tiny | {"repeats": 2})).sequences) == 2
+    assert len(make(path, **(tiny | {"repeats": 2})).sequences) == 2
 
 
 def test_an_interrupted_world_is_continued_to_the_same_bytes(world, tmp_path, monkeypatch):
@@ -84,18 +88,18 @@ def test_an_interrupted_world_is_continued_to_the_same_bytes(world, tmp_path, mo
 
     monkeypatch.setattr(people, "record", breaking)
     with pytest.raises(KeyboardInterrupt):
-        people.make(tmp_path / "people", **WORLD)
+        make(tmp_path / "people", **WORLD)
     assert not (tmp_path / "people").exists()
     later = []
     monkeypatch.setattr(people, "record", lambda a, s, r, **o: (later.append((a, s)), honest(a, s, r, **o))[1])
-    assert people.make(tmp_path / "people", **WORLD).fingerprint == world.fingerprint
+    assert make(tmp_path / "people", **WORLD).content == world.content
     assert len(later) == 3 and not set(later) & set(filmed)
 
 
 def test_the_default_place_is_named_after_the_world(tmp_path, monkeypatch):
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
-    store = people.make(fields=("pixels",), **(WORLD | {"subjects": 1, "actions": ("bend",)}))
-    assert store.path.parent == tmp_path / "stores" and store.path.name.startswith("people-seed0-1x1x1-")
+    store = make(fields=("pixels",), **(WORLD | {"subjects": 1, "actions": ("bend",)}))
+    assert store.path.parent == tmp_path / "stores" / "simulated" and store.path.name.startswith("people-seed0-1x1x1-")
     assert set(store.fields) == {"pixels"}
 
 
@@ -127,6 +131,6 @@ def test_the_default_sensor_is_a_kinect():
 )
 def test_refusals_are_one_line_and_write_nothing(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message) as error:
-        people.make(tmp_path / "people", **(WORLD | wrong))
+        make(tmp_path / "people", **(WORLD | wrong))
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from pointvideo.data.simulate import street
+from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.street_shapes import (
     BICYCLE,
     BUILDING,
@@ -19,7 +20,7 @@ from pointvideo.data.simulate.street_shapes import (
 )
 from pointvideo.data.simulate.street_weather import WEATHERS
 
-SMALL = {"frames": 3, "points": 512, "weathers": 1, "progress": False}
+SMALL = {"frames": 3, "points": 512, "weathers": 1}
 # MeteorNet's frequencies of the classes in Synthia 4D (its file of label weights)
 SYNTHIA = np.array(
     [
@@ -29,9 +30,13 @@ SYNTHIA = np.array(
 )  # fmt: skip
 
 
+def make(path=None, **changes):
+    return build(street.Street(**changes), path, progress=False)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return street.make(tmp_path_factory.mktemp("world") / "street", **SMALL)
+    return make(tmp_path_factory.mktemp("world") / "street", **SMALL)
 
 
 def test_the_store_says_what_it_is(world):
@@ -74,11 +79,11 @@ def few(monkeypatch):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world, few, tmp_path):
-    one = street.make(tmp_path / "one", **few)
+    one = make(tmp_path / "one", **few)
     street.block_of.cache_clear()
     street.town_of.cache_clear()
-    assert street.make(tmp_path / "again", **few).fingerprint == one.fingerprint
-    assert street.make(tmp_path / "other", **(few | {"seed": 1})).fingerprint != one.fingerprint
+    assert make(tmp_path / "again", **few).content == one.content
+    assert make(tmp_path / "other", **(few | {"seed": 1})).content != one.content
     film, centre = street.record(1, "SPRING", frames=3, points=512)
     assert np.array_equal(centre, world.frame_field("centre", 0))
     for name in ("xyz", "rgb", "semantic"):
@@ -86,8 +91,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(world, few, tmp
 
 
 def test_a_world_of_fewer_weathers_is_a_part_of_a_larger_one(few, tmp_path):
-    larger = street.make(tmp_path / "larger", **few)
-    smaller = street.make(tmp_path / "smaller", **(few | {"weathers": 1}))
+    larger = make(tmp_path / "larger", **few)
+    smaller = make(tmp_path / "smaller", **(few | {"weathers": 1}))
     assert [s.name for s in larger.sequences] == ["01-SPRING", "01-WINTER", "06-SPRING"]
     assert [s.name for s in smaller.sequences] == ["01-SPRING", "06-SPRING"]
     for i, j in ((0, 0), (1, 2)):
@@ -96,16 +101,16 @@ def test_a_world_of_fewer_weathers_is_a_part_of_a_larger_one(few, tmp_path):
 
 def test_a_second_call_opens_and_other_parameters_make_anew(few, tmp_path, monkeypatch):
     path, honest = tmp_path / "street", street.record
-    street.make(path, **few)
+    make(path, **few)
     monkeypatch.setattr(street, "record", lambda *a, **k: pytest.fail("recorded again"))
-    assert len(street.make(path, **few).sequences) == 3
+    assert len(make(path, **few).sequences) == 3
     monkeypatch.setattr(street, "record", honest)
-    assert street.make(path, **(few | {"points": 65})).points(0, 0).shape == (65, 3)
+    assert make(path, **(few | {"points": 65})).points(0, 0).shape == (65, 3)
 
 
 def test_an_interrupted_world_is_continued_to_the_same_bytes(few, tmp_path, monkeypatch):
     honest, recorded = street.record, []
-    whole = street.make(tmp_path / "whole", **few)
+    whole = make(tmp_path / "whole", **few)
 
     def breaking(layout, weather, **options):
         if len(recorded) == 2:
@@ -115,18 +120,20 @@ def test_an_interrupted_world_is_continued_to_the_same_bytes(few, tmp_path, monk
 
     monkeypatch.setattr(street, "record", breaking)
     with pytest.raises(KeyboardInterrupt):
-        street.make(tmp_path / "street", **few)
+        make(tmp_path / "street", **few)
     assert not (tmp_path / "street").exists()
     later = []
     monkeypatch.setattr(street, "record", lambda a, b, **o: (later.append((a, b)), honest(a, b, **o))[1])
-    assert street.make(tmp_path / "street", **few).fingerprint == whole.fingerprint
+    assert make(tmp_path / "street", **few).content == whole.content
     assert later == [(6, "SPRING")]
 
 
 def test_the_default_place_is_named_after_the_world(few, tmp_path, monkeypatch):
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
-    store = street.make(**few)
-    assert store.path.parent == tmp_path / "stores" and store.path.name.startswith("street-seed0-1x64x2x1-")
+    store = make(**few)
+    assert store.path.parent == tmp_path / "stores" / "simulated" and store.path.name.startswith(
+        "street-seed0-1x64x2x1-"
+    )
 
 
 def test_the_training_towns_see_every_weather_and_the_test_weathers():
@@ -247,7 +254,7 @@ def test_weathers_look_as_they_are_called():
 )
 def test_wrong_numbers_are_refused(wrong, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        street.make(tmp_path / "street", **(SMALL | wrong))
+        make(tmp_path / "street", **(SMALL | wrong))
     assert not (tmp_path / "street").exists()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pointvideo.data import layout
-from pointvideo.data.layout import Camera, Sequence
+from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.store import Store, StoreError
 from pointvideo.data.writer import StoreWriter
 
@@ -56,7 +56,7 @@ def test_fingerprint_is_of_the_content(tmp_path):
     again = build_store(tmp_path / "two", dict(reversed(VIDEOS.items())))
     assert first.fingerprint != again.fingerprint, "labels, splits and pixels changed places"
     assert first.fingerprint == build_store(tmp_path / "three", VIDEOS, made_by="someone else", inputs=[1]).fingerprint
-    moved = Camera(width=320, height=240, focal=281.0, centre_u=160.0, centre_v=120.0)
+    moved = DepthCamera(width=320, height=240, focal=281.0, centre_u=160.0, centre_v=120.0)
     assert first.fingerprint != build_store(tmp_path / "four", VIDEOS, camera=moved).fingerprint
     assert first.fingerprint != build_store(tmp_path / "five", VIDEOS, classes=("bend", "wave")).fingerprint
 
@@ -79,7 +79,7 @@ def test_interrupted_writing_continues_and_gives_the_same_store(tmp_path):
 
 def test_parts_of_another_description_or_damaged_are_dropped(tmp_path):
     open_writer(tmp_path / "s").add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
-    part = tmp_path / "s.partial" / "a.npz"
+    part = tmp_path / "s.partial" / "a.part"
     part.write_bytes(part.read_bytes()[:100])
     assert not open_writer(tmp_path / "s").done("a")
     open_writer(tmp_path / "s").add(Sequence("a", 0, 1, "train", 1), draw_frames([3]))
@@ -112,7 +112,7 @@ def test_full_disk_is_one_line_and_leaves_the_old_store(tmp_path, monkeypatch, m
             writer.finish()
     assert "No space left on device" in str(caught.value) and "sequences kept: 1" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert sorted(os.listdir(tmp_path / "s.partial")) == ["a.npz", "writer.json"]
+    assert sorted(os.listdir(tmp_path / "s.partial")) == ["a.part", "writer.json"]
     assert Store.open(tmp_path / "s").fingerprint == old.fingerprint
     assert open_writer(tmp_path / "s", unit="metre").finish().unit == "metre"
 
@@ -319,7 +319,7 @@ def test_writer_refuses_frame_values_that_do_not_fit(tmp_path, values, message):
     writer = open_writer(tmp_path / "s", frame_fields=ACTION)
     with pytest.raises(StoreError, match=message):
         writer.add(Sequence("a", 0, 1, "train", 2), draw_frames([3, 4]), frame_values=values)
-    assert not writer.done("a") and not list((tmp_path / "s.partial").glob("*.npz"))
+    assert not writer.done("a") and not list((tmp_path / "s.partial").glob("*.part"))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ CELL_LIMIT = 600
 def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
     """Execute a notebook again in a process of its own; only cells marked `# NBVAL_CHECK_OUTPUT` are compared."""
     command = [sys.executable, "-m", "pytest", "-p", "no:dash", "-p", "no:cacheprovider", "-q", "--tb=short"]
-    options = ["--nbval-lax", f"--nbval-cell-timeout={CELL_LIMIT}"]
+    options = ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={CELL_LIMIT}"]
     sanitise = ["--nbval-sanitize-with", str(ROOT / "tests" / "notebooks" / "sanitise.cfg")]
     place = ["-c", "/dev/null", "--rootdir", str(notebook.parent), str(notebook)]
     return subprocess.run(

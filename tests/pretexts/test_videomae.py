@@ -10,7 +10,7 @@ import torch
 from pointvideo.backbones import TransformerSize
 from pointvideo.data.clips import FrameBatch, sample_points
 from pointvideo.pretexts.candidates import candidates, take_frames
-from pointvideo.pretexts.tube_masks import Tubes, divide, hidden_points, visible_points
+from pointvideo.pretexts.tube_masks import Tubes, divide, hidden_points, shown_points
 from pointvideo.pretexts.videomae import VideoMAE, VideoMAEPretrain
 from pointvideo.recipe import Optimiser
 from pointvideo.study.trainer import CHECKPOINT, fit
@@ -76,7 +76,7 @@ def test_every_patch_is_hidden_equally_often():
 def test_visible_and_hidden_points_are_all_points():
     frames = clips()
     tubes = divide(frames, 16, 12, 3)
-    _, keep = visible_points(tubes)
+    _, keep = shown_points(tubes)
     for clip in range(2):
         hidden = torch.isin(tubes.patch[clip], tubes.hidden[clip])
         assert not (hidden & keep[clip]).any()
@@ -110,12 +110,12 @@ def test_a_frame_of_which_all_is_hidden_shows_the_nearest_other_one():
     patch = torch.tensor([[[0, 1], [0, 0], [0, 0], [1, 0]]])
     anchors = torch.tensor([[[0.0, 0, 0], [1.0, 0, 0]]])
     tubes = Tubes(patch, anchors, torch.tensor([[0]]), torch.ones(1))
-    source, keep = visible_points(tubes)
+    source, keep = shown_points(tubes)
     seen = take_frames(FrameBatch(xyz, lengths), source)
     assert seen.xyz[0, :, 0, 1].tolist() == [0, 0, 3, 3]
     assert keep[0].tolist() == [[False, True], [False, True], [True, False], [True, False]]
     with pytest.raises(ValueError, match="clip 0 of the batch: every point is hidden"):
-        visible_points(tubes._replace(hidden=torch.tensor([[0, 1]])))
+        shown_points(tubes._replace(hidden=torch.tensor([[0, 1]])))
 
 
 def test_candidates_are_points_of_their_frames():
@@ -142,7 +142,7 @@ def test_the_encoder_cannot_see_what_is_hidden(store):
     sequence, start, _ = job.stream.draw(0, 0)
     frames = job.stream.reader.load(sequence, start)
     tubes = divide(frames, 8, 6, 1)
-    source, keep = visible_points(tubes)
+    source, keep = shown_points(tubes)
     valid = torch.arange(frames.xyz.shape[2]) < frames.lengths[..., None]
     hidden = valid & (tubes.patch[..., None] == tubes.hidden[:, None, None]).any(dim=-1)
     elsewhere = torch.where(hidden[..., None], 1000 * torch.randn_like(frames.xyz), frames.xyz)

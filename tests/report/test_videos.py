@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.report.figures import videos
 
-CAMERA = Camera(width=8, height=6, focal=4.0, centre_u=4.0, centre_v=3.0)
+CAMERA = DepthCamera(width=8, height=6, focal=4.0, centre_u=4.0, centre_v=3.0)
 PIXELS = np.array([[2, 1, 500], [5, 4, 510]], dtype=np.uint16)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pointvideo.backbones import PPTrSize, TransformerSize, TubeSize
-from pointvideo.data.layout import Camera
+from pointvideo.data.layout import DepthCamera
 from pointvideo.data.store import Sequence, Store, StoreWriter
 from pointvideo.pretexts.c2p import C2PPretrain
 from pointvideo.recipe import Optimiser, Training
@@ -27,7 +27,7 @@ TRAINING = Training(
 
 def make_store(path: Path, name: str = "msr_action3d", source: str = "simulated", short: int = 0) -> Store:
     """Two training and two test videos a class; the last ``short`` videos are shorter than a clip."""
-    camera = Camera(320, 240, 280.0, 160.0, 120.0)
+    camera = DepthCamera(320, 240, 280.0, 160.0, 120.0)
     fields = {"pixels": {"dtype": "uint16", "shape": (3,), "unit": "pixel, pixel, depth count"}}
     random = np.random.default_rng(0)
     with StoreWriter(

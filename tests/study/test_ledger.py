@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from pointvideo.study.keys import identity, key_of, recipe_dict
-from pointvideo.study.ledger import Ledger
+from pointvideo.study.ledger import Ledger, sealed
 from tests.study.dots import finetune, pretrain
 from tests.study.tiny import Finetune, Pretrain, Sampling, finished
 
 
 @pytest.fixture
-def record(package: Path) -> dict[str, Any]:
-    parts = identity(Pretrain(), "data", package=package)
+def record() -> dict[str, Any]:
+    parts = identity(Pretrain(), "data")
     return finished(Pretrain(), key_of(parts), parts)
 
 
@@ -60,17 +60,81 @@ def test_refuses_a_place_that_cannot_be_written(tmp_path: Path, record: dict[str
 def test_refuses_incomplete_or_unspeakable_records(tmp_path: Path, record: dict[str, Any]):
     with pytest.raises(ValueError, match="lacks sources, seconds"):
         Ledger(tmp_path).put({name: record[name] for name in record if name not in ("sources", "seconds")})
-    with pytest.raises(ValueError, match="record.json: cannot be written as JSON"):
+    with pytest.raises(ValueError, match=f"record {record['key']}: cannot be written as JSON"):
         Ledger(tmp_path).put(record | {"result": {"loss": float("nan")}})
     assert Ledger(tmp_path).records() == []
 
 
-@pytest.mark.parametrize("text", ['{"key": ', "[]", '{"key": "another"}'])
-def test_names_a_damaged_record(tmp_path: Path, record: dict[str, Any], text: str):
-    path = Ledger(tmp_path).put(record)
+DEEP = "[" * 200_000
+
+
+@pytest.mark.parametrize("text", ['{"key": ', "[]", '{"key": "another"}', DEEP, "\x00", "", "NaN"])
+def test_a_damaged_record_is_named_moved_aside_and_never_believed(
+    tmp_path: Path, record: dict[str, Any], text: str, caplog: pytest.LogCaptureFixture
+):
+    ledger = Ledger(tmp_path)
+    path = ledger.put(record)
     path.write_text(text)
-    with pytest.raises(ValueError, match="record.json: (found no JSON|expected the record of run)"):
-        Ledger(tmp_path).get(record["key"])
+    assert ledger.get(record["key"]) is None and ledger.records() == []
+    assert len(caplog.messages) == 1 and caplog.messages[0].startswith(str(path)) and "\n" not in caplog.messages[0]
+    assert [file.name for file in path.parent.iterdir()] == ["record.json.damaged"]
+    ledger.put(record)
+    assert ledger.get(record["key"])["result"] == record["result"]
+    path.write_text(text)  # a committed one stands in
+    ledger = Ledger(tmp_path, [tmp_path / "committed"])
+    (tmp_path / "committed").mkdir()
+    (tmp_path / "committed" / f"{record['key']}.json").write_text(json.dumps(record))
+    assert ledger.get(record["key"]) == record
+
+
+def test_every_flipped_bit_of_a_record_is_seen(tmp_path: Path, record: dict[str, Any]):
+    ledger = Ledger(tmp_path)
+    path = ledger.put(record)
+    whole, content = path.read_bytes(), ledger.get(record["key"])
+    for place in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        found = Ledger(tmp_path).get(record["key"])
+        assert found is None or found == content, f"bit {place}"
+    for old, new in (('"correct": 3', '"correct": 4'), ('"seconds": 10.0', '"seconds": 1.0'), ('"digest"', '"digits"')):
+        assert old in whole.decode()
+        path.write_bytes(whole.replace(old.encode(), new.encode()))
+        assert Ledger(tmp_path).get(record["key"]) is None
+
+
+def test_a_committed_record_may_be_without_a_digest_but_not_damaged(tmp_path: Path, record: dict[str, Any]):
+    path = tmp_path / f"{record['key']}.json"
+    path.write_text(json.dumps(record))
+    assert Ledger(tmp_path / "cache", [tmp_path]).get(record["key"]) == record
+    path.write_text(json.dumps(sealed(record), indent=4))  # how it is laid out does not count
+    assert Ledger(tmp_path / "cache", [tmp_path]).get(record["key"]) == sealed(record)
+    path.write_text(json.dumps(sealed(record) | {"seconds": 1.0}))
+    with pytest.raises(ValueError, match=f"{path}: its content is not what its digest says"):
+        Ledger(tmp_path / "cache", [tmp_path]).get(record["key"])
+    assert path.is_file()
+
+
+def test_a_record_is_found_by_the_keys_that_it_had(tmp_path: Path, record: dict[str, Any]):
+    path = tmp_path / f"{record['key']}.json"
+    path.write_text(json.dumps(sealed(record | {"former_keys": ["old", "older"]})))
+    ledger = Ledger(tmp_path / "cache", [tmp_path])
+    assert ledger.get("older")["key"] == record["key"] and ledger.is_committed("old")
+    assert ledger.get("oldest") is None and len(ledger.records()) == 1
+
+
+def test_a_cache_that_can_only_be_read(tmp_path: Path, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    ledger = Ledger(tmp_path)
+    path = ledger.put(record)
+
+    def refuse(*_, **__):
+        raise PermissionError(30, "Read-only file system")
+
+    for name in ("mkdir", "replace", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+    assert ledger.get(record["key"])["result"] == record["result"] and len(ledger.records()) == 1
+    path.write_text("damaged")
+    assert ledger.get(record["key"]) is None
 
 
 def test_committed_records_are_read_exported_and_outranked(tmp_path: Path, record: dict[str, Any]):

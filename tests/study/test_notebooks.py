@@ -1,6 +1,7 @@
 """The strict wrapper, the gate, the navigation bar and the cleaning, on tiny notebooks."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -60,6 +61,12 @@ def test_types_come_from_the_literals():
         ("quick", {"seed": True}, "parameter seed: found True"),
         ("quick", {"fast": 1}, "parameter fast: found 1"),
         ("quick", {"ratios": [0.1, "x"]}, r"parameter ratios\[...\]: found 'x'"),
+        ("quick", {"seed": -1}, "parameter seed: found -1, expected 0 or more, like 0"),
+        ("quick", {"rate": -0.5}, "parameter rate: found -0.5, expected a positive number, like 0.1"),
+        ("quick", {"rate": 0}, "parameter rate: found 0.0, expected a positive number"),
+        ("quick", {"rate": float("nan")}, "parameter rate: found nan, expected a positive number"),
+        ("quick", {"rate": float("inf")}, "parameter rate: found inf, expected a positive number"),
+        ("quick", {"ratios": [0.1, -2]}, r"parameter ratios\[...\]: found -2.0, expected a positive number"),
         ("quick", {"profile": "laptop"}, "parameter profile: found among the parameters"),
         ("fast", {}, "profile: found 'fast', expected one of quick, laptop, gpu, paper"),
     ],
@@ -96,6 +103,8 @@ def test_command_line_refuses_with_one_line(folder: Path, capsys: pytest.Capture
         (["run", "--profile", "fast"], "profile: found 'fast'"),
         (["run", "--in-place", "--profile", "laptop"], "--in-place: expected the quick profile"),
         (["run", "--folder", str(folder / "none")], "index.yaml: missing"),
+        (["run", "--output", str(folder)], "found the notebooks' own folder, expected another one, or --in-place"),
+        (["run", "--output", str(folder / ".." / folder.name)], "found the notebooks' own folder"),
     ]:
         assert main(arguments + where * ("--folder" not in arguments)) == 2
         error = capsys.readouterr().err
@@ -107,8 +116,9 @@ def test_executes_with_parameters_cleans_and_logs(folder: Path, tmp_path: Path, 
     arguments = ["run", "00", "--folder", str(folder), "--output", str(out), "--parameter", "seed=3"]
     assert main([*arguments, "--profile", "laptop"]) == 0
     log = capsys.readouterr().out.splitlines()
-    assert log[0] == "00_start.ipynb" and [line.split()[1] for line in log[1:4]] == ["0", "1", "2"]
-    assert log[3].endswith("print(profile, seed, rate)") and log[-1].startswith("1 notebooks at laptop: ")
+    assert log[0] == f"Python {platform.python_version()}, {sys.executable}" and log[1] == "00_start.ipynb"
+    assert [line.split()[1] for line in log[2:5]] == ["0", "1", "2"]
+    assert log[4].endswith("print(profile, seed, rate)") and log[-1].startswith("1 notebooks at laptop: ")
     done = read(out / "00_start.ipynb")
     assert done.cells[-1].outputs[0].text == "laptop 3 0.1\n"
     assert [cell.execution_count for cell in done.cells] == [1, 2, 3]
@@ -138,6 +148,53 @@ def test_a_failed_run_leaves_the_output_as_it_was(folder: Path, tmp_path: Path):
         execute(folder / "10_method.ipynb", output, say=lambda line: None)
     assert output.read_text() == "before"
     assert "KeyError" in (tmp_path / "10_method.failed.ipynb").read_text()
+
+
+def test_the_kernel_is_this_interpreters_whatever_is_installed(folder: Path, tmp_path: Path, monkeypatch):
+    stray = tmp_path / "jupyter" / "kernels" / "python3"
+    stray.mkdir(parents=True)
+    (stray / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    write(page("import sys\nprint(sys.executable)"), folder / "00_start.ipynb")
+    execute(folder / "00_start.ipynb", tmp_path / "out.ipynb", say=lambda line: None)
+    assert read(tmp_path / "out.ipynb").cells[-1].outputs[0].text == f"{sys.executable}\n"
+
+
+@pytest.mark.parametrize("broken", ["missing", "no kernel"])
+def test_an_interpreter_that_cannot_start_a_kernel_is_one_line(folder, tmp_path, monkeypatch, capsys, broken):
+    python = tmp_path / "python"
+    if broken == "no kernel":
+        python.write_text(f'#!/bin/sh\ncase "$*" in *ipykernel*) exit 1;; esac\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert main(["run", "00", "--folder", str(folder), "--output", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "00_start.ipynb: " in error
+    assert "does not start" in error or "No such file" in error
+
+
+def test_an_interpreter_without_ipykernel_says_what_to_install(folder: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("pointvideo.study.notebooks.execute.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"has no ipykernel: pip install 'pointvideo\[notebooks\]' there"):
+        execute(folder / "00_start.ipynb", tmp_path / "out.ipynb")
+
+
+def test_a_full_disk_of_temporary_files_costs_no_computed_cell(folder: Path, tmp_path: Path, monkeypatch):
+    full = tmp_path / "full"
+    full.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(full))
+    source = f"import os, shutil, signal\nshutil.rmtree({str(full)!r})\nos.kill(os.getpid(), signal.SIGKILL)"
+    write(page("print('computed')", source), folder / "00_start.ipynb")
+    with pytest.raises(NotebookFailed, match=r"00_start.ipynb: cell 2 lost its kernel; see .*00_start.failed.ipynb"):
+        execute(folder / "00_start.ipynb", tmp_path / "00_start.ipynb", say=lambda line: None)
+    assert read(tmp_path / "00_start.failed.ipynb").cells[1].outputs[0].text == "computed\n"
+    with pytest.raises(NotebookFailed, match="00_start.ipynb: the kernel of .* does not start: .*No such file"):
+        execute(folder / "00_start.ipynb", tmp_path / "00_start.ipynb", say=lambda line: None)
+    full.mkdir()
+    write(page("print('computed')"), folder / "00_start.ipynb")
+    execute(folder / "00_start.ipynb", tmp_path / "00_start.ipynb", say=lambda line: None)
+    assert [path.name for path in tmp_path.glob("*.ipynb")] == ["00_start.ipynb"]
 
 
 def test_a_cell_has_a_time_limit(folder: Path, tmp_path: Path):

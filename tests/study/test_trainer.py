@@ -15,13 +15,15 @@ import pytest
 import torch
 
 from pointvideo.recipe import Optimiser, Training
-from pointvideo.study import runner, trainer
-from pointvideo.study.keys import recipe_key
+from pointvideo.study import runner
+from pointvideo.study.keys import recipe_key, sources_of
 from pointvideo.study.ledger import Ledger
-from pointvideo.study.trainer import CHECKPOINT, fit, read_tensors, write_tensors
+from pointvideo.study.tensors import read_tensors, write_tensors
+from pointvideo.study.trainer import CHECKPOINT, _Watch, fit
 
 from ..parity.goldens import FOLDER
 from .dots import TRAINING, finetune, make_store, pretrain
+from .toy import FitLine
 
 
 @pytest.fixture(scope="module")
@@ -176,20 +178,62 @@ def test_after_step_follows_every_update(store):
 
 
 def test_scratch_does_not_rest_on_the_pretext():
-    from pointvideo.study.keys import entry_modules
-    from pointvideo.study.sources import source_digest
-
-    scratch, pretext = (source_digest(*entry_modules(kind())) for kind in (finetune, pretrain))
-    assert "pointvideo.losses.c2p" in pretext and "pointvideo.losses.c2p" not in scratch
-    assert "pointvideo.pretexts.views" in pretext and "pointvideo.pretexts.views" not in scratch
-    assert {"pointvideo.study.trainer", "pointvideo.backbones.pptr", "pointvideo.kernels.tube_max"} <= set(scratch)
-    assert not any(name.startswith("pointvideo.report") for name in scratch | pretext)
+    scratch, pretext = (sources_of(kind()) for kind in (finetune, pretrain))
+    assert "c2p_loss" in pretext and "c2p_loss" not in scratch
+    assert "partial_view" in pretext and "partial_view" not in scratch
+    assert {"fit", "PPTr", "tube_max"} <= set(scratch)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(store):
     recipe = finetune(training=replace(TRAINING, optimiser=Optimiser("sgd", 1e12, warmup_epochs=0)))
     with pytest.raises(ValueError, match="not finite in epoch"):
         train(recipe, store, title="exploding")
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0)])
+def test_a_loss_that_is_not_finite_is_named_with_its_step(place):
+    job, losses = FitLine().job(None), []
+    whole = job.loss
+    job.loss = lambda x: {"loss": whole(x)["loss"] * (float("nan") if len(losses) == 2 * place[0] + place[1] else 1)}
+    step = job.batch
+    job.batch = lambda *now: (losses.append(now) if now != (0, 0) else None, step(*now))[1]
+    with pytest.raises(ValueError, match=rf"epoch {place[0] + 1}, step {place[1] + 1} \(loss nan\)"):
+        fit(job)
+    assert len(losses) == 2 * place[0] + place[1]  # at once
+
+
+def test_beside_the_cpu_the_step_is_found_when_the_epoch_ends():
+    watch = _Watch("the loss is not finite in epoch 3", torch.device("cpu"))
+    watch.now = False
+    for step, loss in enumerate((1.0, 2.0, float("inf"), float("nan"), 1.0)):
+        watch.see(step, {"loss": torch.tensor(loss), "accuracy": torch.tensor(0.5)})
+    with pytest.raises(ValueError, match="the loss is not finite in epoch 3, step 3$"):
+        watch.report()
+
+
+def test_a_gradient_that_is_not_finite_in_the_very_last_step_is_no_success():
+    """The loss of that step is still finite, and there is no other loss after it."""
+    job = FitLine().job(None)
+    whole, steps = job.loss, []
+
+    def loss(x):
+        steps.append(x)
+        parts = whole(x)
+        if len(steps) == 4:
+            parts["loss"].register_hook(lambda gradient: gradient * float("nan"))
+        return parts
+
+    job.loss = loss
+    with pytest.raises(ValueError, match="a line: a weight is not finite in epoch 2, after step 2"):
+        fit(job, title="a line")
+
+
+def test_a_score_that_is_not_finite_is_named_before_the_record_is(tmp_path):
+    job = FitLine().job(None)
+    job.epoch_end = lambda epoch: {"rank": float("nan")}
+    with pytest.raises(ValueError, match="rank is not finite at the end of epoch 1"):
+        fit(job, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_checkpoints_are_whole_or_absent(tmp_path, monkeypatch):
@@ -201,12 +245,12 @@ def test_checkpoints_are_whole_or_absent(tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(trainer.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ValueError, match="No space left on device"):
         write_tensors(path, {"a": torch.zeros(3)}, {"epoch": 2})
     assert read_tensors(path)[1] == {"epoch": 1} and [p.name for p in tmp_path.iterdir()] == [CHECKPOINT]
     path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(ValueError, match="not a checkpoint of this project"):
+    with pytest.raises(ValueError, match="found no tensors of this project"):
         read_tensors(path)
 
 

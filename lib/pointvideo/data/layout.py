@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 VERSION = 1
+UNITS = {"metre": 1, "centimetre": 100, "millimetre": 1000, "depth count": 300}
+"""Units of a store, and by how much networks want coordinates divided: to metres; 300 is MSR-Action3D's custom."""
 SMALL = "-small"  # behind a set's name: where a world stands in, a small one
 PRIMITIVES = "+primitives-"  # and a number: planes fitted to every frame
 
@@ -18,7 +22,7 @@ class StoreError(ValueError):
 
 
 @dataclass(frozen=True)
-class Camera:
+class DepthCamera:
     """A pinhole camera: image size and focal length in pixels, optical centre ``(centre_u, centre_v)``, and what one
     count of depth is in the store's unit (``scale``)."""
 
@@ -67,7 +71,7 @@ def describe(**entries) -> dict:
     return {"version": VERSION, **entries}
 
 
-def describe_camera(camera: Camera | None) -> dict | None:
+def describe_camera(camera: DepthCamera | None) -> dict | None:
     """A camera as store.json has it; None for a store of coordinates."""
     if camera is None:
         return None
@@ -77,9 +81,19 @@ def describe_camera(camera: Camera | None) -> dict | None:
     return entries
 
 
+def digest_of_json(value: object) -> str:
+    """SHA-256 of a value as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def set_of(name: str) -> str:
     """The set that a data set's name means, without size and primitives; see :func:`pointvideo.data.resolve`."""
     return name.partition(PRIMITIVES)[0].removesuffix(SMALL)
+
+
+def divisor_of(unit: str) -> int:
+    """By how much coordinates in a store's unit are divided unless a recipe says otherwise; see :data:`UNITS`."""
+    return next((divisor for name, divisor in UNITS.items() if unit.startswith(name)), 1)
 
 
 def one_line(error: BaseException) -> str:

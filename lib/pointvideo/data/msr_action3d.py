@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointvideo.data.layout import Camera, Sequence, StoreError, one_line
+from pointvideo.data.layout import DepthCamera, Sequence, StoreError, one_line
 from pointvideo.data.recorded import Listing, Reading, Recording, Source, walk
 
 NAME = "msr_action3d"
@@ -31,9 +31,9 @@ CLASSES = (
 _FILE_NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_sdepth\.(bin|mat)")
 
 
-def camera(width: int = WIDTH, height: int = HEIGHT) -> Camera:
+def camera(width: int = WIDTH, height: int = HEIGHT) -> DepthCamera:
     """MeteorNet's camera: focal length 280 pixels, centre in the middle of the image."""
-    return Camera(width=width, height=height, focal=FOCAL, centre_u=width / 2, centre_v=height / 2)
+    return DepthCamera(width=width, height=height, focal=FOCAL, centre_u=width / 2, centre_v=height / 2)
 
 
 def parse_name(file: Path) -> Sequence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import sys
@@ -10,71 +9,121 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pointvideo.data import hoi4d_action, hoi4d_semantic, msr_action3d, synthia4d_files
-from pointvideo.data.layout import StoreError, cache_dir, one_line
-from pointvideo.data.recorded import Listing
-from pointvideo.data.store import Store
-from pointvideo.data.writer import StoreWriter
+from . import catalogue
+from .catalogue import DataSet
+from .layout import StoreError
+from .locks import locked
+from .places import recorded_store
+from .recorded import Listing, Source
+from .store import Store
+from .writer import StoreWriter, set_aside, sweep
 
-FORMATS = {format.NAME: format for format in (msr_action3d, hoi4d_action, hoi4d_semantic, synthia4d_files)}
 READER_VERSION = 1
-
-
-def store_path(name: str, cache: str | os.PathLike | None = None) -> Path:
-    """Where the store of a set lies unless another folder is named: ``<cache>/stores/<name>``."""
-    return (Path(cache) if cache is not None else cache_dir()) / "stores" / name
 
 
 def prepare(
     name: str,
     source_folder: str | os.PathLike,
-    cache: str | os.PathLike | None = None,
-    progress: bool = True,
     *,
     path: str | os.PathLike | None = None,
+    partial: bool = True,
+    replace: bool = False,
+    verify: bool = False,
+    progress: bool = True,
 ) -> Store:
     """Make the store of recorded set ``name`` from its files under ``source_folder``.
 
-    The store goes to ``path``, else to ``<cache>/stores/<name>``. A damaged, misnamed or missing file or sequence is
-    noted in ``store.rejected`` (and printed to stderr) and the rest is still prepared. An interrupted or failed
-    run is continued by the same call; a store that is already there is made again only if the names,
-    sizes or times of the source files changed. One sequence at a time is in memory. Until the store is whole each
-    sequence also lies in a file of its own: at the end the disk must hold the store twice.
+    A damaged, misnamed or missing file or sequence is noted in ``store.rejected`` (and printed to stderr) and the rest
+    is still prepared. An interrupted or failed run is continued by the same call; a store that is already there is made
+    again only if the names, sizes or times of the source files changed. One sequence at a time is in memory. Until the
+    store is whole each sequence also lies in a file of its own: at the end the disk must hold the store twice.
 
-    Raises :class:`StoreError`, one line: unknown set, missing folder, no files of the format, no usable sequence,
-    store not writable, disk full.
+    Args:
+        name: a recorded set of the catalogue.
+        source_folder: the folder with its official files.
+        path: the store's folder, new, empty or a store of the same set; default: that of the set in the cache.
+        partial: whether less than half of the official release will do.
+        replace: whether a store that is there may lose sequences which the files no longer have.
+        verify: whether a store that is there is read in full before it is kept.
+        progress: show a bar, and what is rejected.
+
+    Raises:
+        StoreError: one line: unknown set, missing folder, no files of the format, no usable sequence, less than half of
+            the release, another store at ``path``, not writable, disk full.
     """
-    if name not in FORMATS:
-        raise StoreError(f"no recorded set {name!r} that can be prepared, known: {', '.join(FORMATS)}")
-    reader = FORMATS[name]
+    entry = catalogue.recorded(name)
+    if not str(source_folder):
+        raise StoreError(f"the folder of {name} is '', expected the folder with its official files")
     source = Path(source_folder).expanduser()
+    reader = entry.reader()
     listing = reader.list_sources(source)
-    path = Path(path).expanduser() if path is not None else store_path(name, cache)
-    stamps = [[_shown(source, file), *_stamp(file)] for file in listing.files]
-    inputs = {"reader": READER_VERSION, "files": stamps}
-    store = _ready(path, inputs)
-    if store is not None:
-        return store
-    with locked(path):
-        store = _ready(path, inputs)  # another process may have made it in the meantime
-        if store is not None:
-            return store
-        writer = StoreWriter(
-            path,
-            name=name,
-            source="recorded",
-            unit=reader.UNIT,
-            camera=reader.camera(),
-            classes=listing.classes,
-            fields=reader.FIELDS,
-            frame_fields=reader.FRAME_FIELDS,
-            made_by="pointvideo data prepare",
-            inputs=inputs,
-        )
-        return writer.finish(only=_add_sources(reader.NAME, listing, writer, source, progress))
+    own = path is None
+    path = recorded_store(name) if own else Path(path).expanduser()
+    inputs = inputs_of(listing, source)
+    store = _ready(path, inputs, verify)
+    if store is None:
+        _check_share(entry, sum(len(each.files) for each in listing.sources if _named(each)), partial, source)
+        with locked(path):
+            store = _ready(path, inputs, verify)  # another process may have made it in the meantime
+            if store is None:
+                if own:
+                    set_aside(path)
+                store = _make(entry, listing, path, source, inputs, partial, replace, progress)
+    sweep(path)
+    return store
 
 
-def _add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path, progress: bool) -> set[str]:
+def _make(
+    entry: DataSet,
+    listing: Listing,
+    path: Path,
+    source: Path,
+    inputs: dict,
+    partial: bool,
+    replace: bool,
+    progress: bool,
+) -> Store:
+    reader = entry.reader()
+    writer = StoreWriter(
+        path,
+        name=entry.name,
+        source="recorded",
+        unit=reader.UNIT,
+        camera=reader.camera(),
+        classes=listing.classes,
+        fields=reader.FIELDS,
+        frame_fields=reader.FRAME_FIELDS,
+        made_by="pointvideo data prepare",
+        inputs=inputs,
+        replace=replace,
+    )
+    kept = add_sources(entry.name, listing, writer, source, progress)
+    if listing.unit == entry.counted:
+        _check_share(entry, len(kept), partial, source)
+    return writer.finish(only=kept)
+
+
+def _named(source: Source) -> bool:
+    try:
+        source.name()
+    except StoreError:
+        return False
+    return True
+
+
+def _check_share(entry: DataSet, found: int, partial: bool, folder: Path) -> None:
+    if not partial and 2 * found < entry.official:
+        share = f"{found} {entry.counted}s of {entry.name}, less than half of the {entry.official} of the release"
+        raise StoreError(f"{folder}: {share}; is it the right folder? --partial prepares what is there")
+
+
+def inputs_of(listing: Listing, folder: Path) -> dict:
+    """What a store made from these files says of them: name, size and time of each."""
+    stamps = [[_shown(folder, file), *_stamp(file)] for file in listing.files]
+    return {"reader": READER_VERSION, "files": stamps}
+
+
+def add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path, progress: bool) -> set[str]:
     """Write every source that can be used; the names of the sequences. What cannot be used is noted and printed."""
 
     def reject(file: Path, reason: str) -> None:
@@ -94,6 +143,7 @@ def _add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path,
             sequence = source.name()
             if sequence in kept:
                 raise StoreError(f"{file}: sequence {sequence} is already read from {kept[sequence].name}")
+            _check_regular(source.files)
             stamp = _stamp_text(source.files)
             if writer.done(sequence, stamp):
                 kept[sequence] = file
@@ -118,6 +168,12 @@ def _add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path,
     return set(kept)
 
 
+def _check_regular(files: tuple[Path, ...]) -> None:
+    """Refuse pipes, sockets and devices: reading one would wait for ever."""
+    if odd := [file for file in files if file.exists() and not file.is_file()]:
+        raise StoreError(f"{odd[0]}: is no regular file, expected one of the release")
+
+
 def _shown(folder: Path, file: Path) -> str:
     return str(file.relative_to(folder))
 
@@ -137,46 +193,19 @@ def _stamp_text(files: tuple[Path, ...]) -> str:
     return f"{READER_VERSION} {len(files)} files {hashlib.sha256(content.encode()).hexdigest()}"
 
 
-def _ready(path: Path, inputs: dict) -> Store | None:
+def _ready(path: Path, inputs: dict, verify: bool = False) -> Store | None:
     try:
         store = Store.open(path)
+        if verify:
+            store.verify()
     except StoreError:
         return None
     return store if store.description.get("inputs") == inputs else None
 
 
-@contextlib.contextmanager
-def locked(path: Path):
-    """Keep other processes from making the store at ``path`` at the same time; they wait."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system: the rename at the end still keeps stores whole
-        yield
-        return
-    file = path.with_name(path.name + ".lock")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        stream = _lock(fcntl, file)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot write the store ({error.strerror or one_line(error)})") from error
-    with stream:
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
-
-
-def _lock(fcntl, file: Path):
-    while True:
-        stream = open(file, "w")
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        # Whoever held the lock before has deleted its file: only a lock on the file that is there now counts.
-        try:
-            if os.path.samestat(os.fstat(stream.fileno()), file.stat()):
-                return stream
-        except FileNotFoundError:
-            pass
-        stream.close()
+def prepared(entry: DataSet, files: Path, path: Path) -> Store | None:
+    """The finished store at ``path`` of these official files; None where they are not prepared, or changed since."""
+    return _ready(path, inputs_of(entry.reader().list_sources(files), files))
 
 
 def summary(store: Store) -> str:

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pointvideo.data.layout import StoreError, one_line
-from pointvideo.data.prepare import locked
-from pointvideo.data.primitives import RELEASED, PlaneGrowing, cgal_module, fit_primitives, merge_to
-from pointvideo.data.store import Store
-from pointvideo.data.writer import write_atomically
+from .layout import StoreError, one_line
+from .locks import locked
+from .primitives import RELEASED, PlaneGrowing, cgal_module, fit_primitives, merge_to
+from .store import Store
+from .writer import write_atomically
 
 FIELD = "primitive"
 FITTED_BY = "CGAL 6.0, labels 1"  # to be changed with anything that changes labels
@@ -29,8 +29,18 @@ class LabelledStore(Store):
     def __init__(self, store: Store, fingerprint: str, dtype: str):
         fields = store.fields | {FIELD: {"dtype": dtype, "shape": [], "unit": "primitive"}}
         super().__init__(store.path, store.description | {"fields": fields, "fingerprint": fingerprint})
+        self.plain = store
         self.labels_file = labels_path(store, fingerprint)
         self._check_array(FIELD, (int(self.frame_offsets[-1]),), np.dtype(dtype))
+
+    def __reduce__(self) -> tuple:
+        return LabelledStore, (self.plain, self.fingerprint, self.fields[FIELD]["dtype"])
+
+    def verify(self) -> None:
+        """As :meth:`Store.verify`; the labels' digest lies beside them."""
+        self.plain.verify()
+        if digest_file(self.labels_file).is_file() and self._digest(FIELD) != digest_file(self.labels_file).read_text():
+            raise StoreError(f"{self.labels_file}: damaged, it is not what was written; delete it")
 
     def array(self, name: str) -> np.ndarray:
         """As :meth:`Store.array`; the labels lie in a file of their own."""
@@ -49,9 +59,14 @@ def labels_path(store: Store, fingerprint: str) -> Path:
     return store.path / f"{FIELD}-{fingerprint[:16]}.npy"
 
 
-def labels_fingerprint(store: Store, count: int, growing: PlaneGrowing) -> str:
-    """Of all that the labels depend on: the store, every parameter, the library."""
-    parts = [FITTED_BY, store.fingerprint, count, asdict(growing)]
+def digest_file(labels: Path) -> Path:
+    """Where the digest of a file of labels lies."""
+    return labels.with_suffix(".sha256")
+
+
+def labels_fingerprint(fingerprint: str, count: int, growing: PlaneGrowing) -> str:
+    """Of all that the labels depend on: the store's fingerprint, every parameter, the library."""
+    parts = [FITTED_BY, fingerprint, count, asdict(growing)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -71,7 +86,7 @@ def prepare_primitives(
     if FIELD in store.fields:
         raise ValueError(f"store {store.name}: it has a field {FIELD!r} already, expected the store as it was prepared")
     dtype = np.dtype("uint8" if count <= 1 << 8 else "int16")
-    fingerprint = labels_fingerprint(store, count, growing)
+    fingerprint = labels_fingerprint(store.fingerprint, count, growing)
     file = labels_path(store, fingerprint)
     if not file.is_file():
         cgal_module("CGAL_Shape_detection")  # if it is missing, before anything is written
@@ -82,7 +97,7 @@ def prepare_primitives(
             except OSError as error:
                 why = error.strerror or one_line(error)
                 raise StoreError(f"{file}: cannot write the labels ({why}); the same call continues") from error
-        shutil.rmtree(_parts(file), ignore_errors=True)
+    shutil.rmtree(_parts(file), ignore_errors=True)
     return LabelledStore(store, fingerprint, str(dtype))
 
 
@@ -108,10 +123,15 @@ def _fitted(store: Store, count: int, growing: PlaneGrowing, file: Path, dtype: 
 def _write(store: Store, file: Path, dtype: np.dtype, parts: list[Path]) -> None:
     """String the parts together, one at a time: a large set's labels need not fit into memory."""
 
+    digest = hashlib.sha256()
+
     def write(stream) -> None:
         header = {"descr": dtype.str, "fortran_order": False, "shape": (int(store.frame_offsets[-1]),)}
         np.lib.format.write_array_header_1_0(stream, header)
         for part in parts:
-            stream.write(np.load(part, allow_pickle=False).tobytes())
+            rows = np.load(part, allow_pickle=False).tobytes()
+            digest.update(rows)
+            stream.write(rows)
+        write_atomically(digest_file(file), lambda beside: beside.write(digest.hexdigest().encode()))
 
     write_atomically(file, write)

@@ -1,6 +1,6 @@
 """What a recorded format tells the preparation: which sequences its files hold, and how to read each of them.
 
-A format is a module with ``NAME``, ``UNIT``, ``FIELDS``, ``FRAME_FIELDS``, ``camera()`` and ``list_sources(folder)``.
+A format is a module that is a :class:`Reader`.
 Listing looks at names and headers only; coordinates are read one source at a time, so that a set may be larger than
 memory.
 """
@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from pointvideo.data.layout import Sequence, StoreError, one_line
+from .layout import DepthCamera, Sequence, StoreError, one_line
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,18 @@ class Source:
     files: tuple[Path, ...]
     name: Callable[[], str]
     read: Callable[[], Reading]
+
+
+class Reader(Protocol):
+    """What the module of a format has: the store's unit, fields and camera, and the listing of a folder."""
+
+    UNIT: str
+    FIELDS: dict[str, dict]
+    FRAME_FIELDS: dict[str, dict]
+
+    def camera(self) -> DepthCamera | None: ...
+
+    def list_sources(self, folder: Path) -> Listing: ...
 
 
 @dataclass(frozen=True)

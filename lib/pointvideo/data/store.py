@@ -9,25 +9,50 @@
 A depth sensor gives pixels, so points are kept as ``(u, v, depth count)`` in six bytes and turned into
 coordinates by the camera when they are read. Sets that come as coordinates have the field ``xyz`` (points, 3) float32
 and no camera. :mod:`pointvideo.data.writer` makes stores.
+
+store.json holds a digest of itself and of every array. Opening checks the description, the sizes of all arrays and the
+content of the small ones (offsets, frame fields); :meth:`Store.verify` reads everything.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from pointvideo.data.layout import VERSION, Camera, Sequence, StoreError, cache_dir, data_dir, one_line
-from pointvideo.data.writer import StoreWriter
+from .layout import (
+    VERSION,
+    DepthCamera,
+    Sequence,
+    StoreError,
+    cache_dir,
+    data_dir,
+    digest_of_json,
+    divisor_of,
+    one_line,
+)
+from .writer import StoreWriter
 
-__all__ = ["Camera", "Sequence", "Store", "StoreError", "StoreWriter", "cache_dir", "data_dir"]
+__all__ = ["DepthCamera", "Sequence", "Store", "StoreError", "StoreWriter", "cache_dir", "data_dir"]
+
+
+_OFFSETS = ("frame_offsets", "sequence_offsets")
+_CONTENT = ("version", "name", "source", "unit", "camera", "classes", "fields", "sequences")
+_SUMS = ("content", "arrays", "digest")  # which stores of early versions lack
+_KEYS = {*_CONTENT, "rejected", "fingerprint", "made_by", "inputs"}
+_FINGERPRINT = re.compile(r"[0-9a-f]{16,64}")
 
 
 class Store:
-    """A set of point cloud videos on disk. Open it with :meth:`Store.open`; nothing is read until asked for."""
+    """A set of point cloud videos on disk. Open it with :meth:`Store.open`; nothing is read until asked for.
+
+    A store is pickled and copied as its path, and opened again: other processes share the memory-mapped arrays.
+    """
 
     def __init__(self, path: Path, description: dict):
         self.path = path
@@ -35,15 +60,20 @@ class Store:
         self.name: str = description["name"]
         self.source: str = description["source"]
         self.unit: str = description["unit"]
-        self.camera = None if description["camera"] is None else Camera(**description["camera"])
+        self.camera = None if description["camera"] is None else DepthCamera(**description["camera"])
         self.classes: tuple[str, ...] = tuple(description["classes"])
         self.sequences: tuple[Sequence, ...] = tuple(Sequence(**entry) for entry in description["sequences"])
         self.fields: dict[str, dict] = description["fields"]
         self.frame_fields: dict[str, dict] = description.get("frame_fields", {})
         self.rejected: tuple[dict, ...] = tuple(description["rejected"])
         self.fingerprint: str = description["fingerprint"]
+        self.content: str = description.get("content", self.fingerprint)  # a digest; a recorded store's fingerprint
+        self.divisor = divisor_of(self.unit)
         self._arrays: dict[str, np.ndarray] = {}
         self._resident: dict[str, np.ndarray] = {}
+
+    def __reduce__(self) -> tuple:
+        return Store.open, (self.path.absolute(),)
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> Store:
@@ -52,13 +82,37 @@ class Store:
         Raises :class:`StoreError`, one line, for a folder that is missing, of another version or damaged.
         """
         path = Path(path)
-        description = _read_description(path)
+        description = read_description(path)
         try:
             store = cls(path, description)
-        except (KeyError, TypeError) as error:
-            raise StoreError(f"{path / 'store.json'}: damaged, {error}; prepare the store again") from error
-        store._check_sizes()
+            store._check_sizes()
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise StoreError(f"{path / 'store.json'}: damaged, {one_line(error)}; prepare the store again") from error
         return store
+
+    def verify(self) -> None:
+        """Read every array and compare it with the digest that the store was written with.
+
+        Raises:
+            StoreError: names the first array that is not what was written; of a store of an early version only the
+                store, whose fingerprint is the digest of all of them.
+        """
+        found = {name: self._digest(name) for name in (*self.fields, *self.frame_fields, *_OFFSETS)}
+        written = self.description.get("arrays")
+        if written is None and _content(self.description, found) != self.fingerprint:
+            raise StoreError(f"{self.path}: an array is not what its fingerprint says; prepare the store again")
+        for name, digest in found.items():
+            self._check_digest(name, digest)
+
+    def _digest(self, name: str) -> str:
+        digest, rows = hashlib.sha256(), self.array(name)
+        for start in range(0, len(rows), 1 << 20):
+            digest.update(np.ascontiguousarray(rows[start : start + (1 << 20)]).data.cast("B"))
+        return digest.hexdigest()
+
+    def _check_digest(self, name: str, digest: str) -> None:
+        if self.description.get("arrays", {}).get(name, digest) != digest:
+            raise StoreError(f"{self.path / name}.npy: damaged, it is not what was written; prepare the store again")
 
     def _check_sizes(self) -> None:
         frames = sum(sequence.frames for sequence in self.sequences)
@@ -78,6 +132,8 @@ class Store:
             self._check_array(name, (points, *field["shape"]), np.dtype(field["dtype"]))
         for name, field in self.frame_fields.items():
             self._check_array(name, (frames, *field["shape"]), np.dtype(field["dtype"]))
+        for name in (*_OFFSETS, *self.frame_fields) if "arrays" in self.description else ():
+            self._check_digest(name, self._digest(name))
 
     def _check_array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
         array = self.array(name)
@@ -89,7 +145,7 @@ class Store:
         """The whole array ``name`` (a field, a frame field or an offsets array), memory-mapped read-only."""
         if name not in self._arrays:
             known = {**self.fields, **self.frame_fields}
-            if name not in known and name not in ("frame_offsets", "sequence_offsets"):
+            if name not in known and name not in _OFFSETS:
                 raise StoreError(f"store {self.name}: no field {name!r}, it has {', '.join(known)}")
             file = self.path / f"{name}.npy"
             try:
@@ -178,7 +234,8 @@ class Store:
         )
 
 
-def _read_description(path: Path) -> dict:
+def read_description(path: Path) -> dict:
+    """The content of a store's store.json, checked; StoreError, one line, for none, another version or damage."""
     file = path / "store.json"
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
@@ -193,4 +250,36 @@ def _read_description(path: Path) -> dict:
         raise StoreError(
             f"{file}: store version {found}, this program reads version {VERSION}; prepare the store again"
         )
+    if wrong := _fault(description):
+        raise StoreError(f"{file}: damaged, {wrong}; prepare the store again")
     return description
+
+
+def _fault(description: dict) -> str:
+    """What is wrong with a description; nothing for one that is as it was written."""
+    known = _KEYS | ({"frame_fields", *_SUMS} & set(description))
+    if missing := [key for key in sorted(known) if key not in description]:
+        return f"{missing[0]!r} is missing"
+    if more := sorted(set(description) - known):
+        return f"{more[0]!r} is no entry of it"
+    print_, fields, camera = (description[key] for key in ("fingerprint", "fields", "camera"))
+    if not isinstance(print_, str) or not _FINGERPRINT.fullmatch(print_):
+        return f"fingerprint is {print_!r}, expected hexadecimal digits"
+    place, other = ("xyz", "pixels") if camera is None else ("pixels", "xyz")
+    if not isinstance(fields, dict) or place not in fields or other in fields:
+        return f"fields {', '.join(map(str, fields or ()))} {'without' if camera is None else 'with'} a camera"
+    if not any(key in description for key in _SUMS):
+        return ""
+    if lost := [key for key in _SUMS if key not in description]:
+        return f"{lost[0]!r} is missing"
+    if digest_of_json({key: value for key, value in description.items() if key != "digest"}) != description["digest"]:
+        return "its content is not that of its digest"
+    if _content(description, description["arrays"]) != description["content"]:
+        return "its entries do not belong to its arrays"
+    return ""
+
+
+def _content(description: dict, arrays: dict[str, str]) -> str:
+    """The digest of what is in a store: its description, and the digest of every array."""
+    entries = {key: description[key] for key in (*_CONTENT, "frame_fields") if key in description}
+    return digest_of_json([entries, arrays])

@@ -13,26 +13,44 @@ import json
 import os
 import re
 import shutil
+import sys
 import zipfile
+import zlib
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pointvideo.data.layout import VERSION, Camera, Sequence, StoreError, describe, describe_camera, one_line
+from .layout import (
+    VERSION,
+    DepthCamera,
+    Sequence,
+    StoreError,
+    describe,
+    describe_camera,
+    digest_of_json,
+    one_line,
+)
+from .locks import lock_file, locked
 
 if TYPE_CHECKING:
-    from pointvideo.data.store import Store
+    from .store import Store
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_OWN = re.compile(r"writer\.json|whole|replaced|.+\.part|\..+\.tmp")  # what a folder of parts holds
+_LABELS = re.compile(r"primitive-|\..+\.tmp$")  # what is added to a store later
 
 
 class StoreWriter:
-    """Write a store to ``path``.
+    """Write a store to ``path``: a folder that is new, empty, or a store of the same name and source.
 
     ``fields`` maps a field's name to ``{"dtype", "shape", "unit"}``, shape being that of one point; there must be
     either ``pixels`` (and a camera) or ``xyz`` (and none). ``frame_fields`` likewise, shape being that of one frame.
     Where values are classes, ``"names"`` lists what 0, 1, … are called. ``made_by`` and ``inputs`` (any JSON) are kept
-    in store.json but do not enter the fingerprint.
+    in store.json but do not enter the digest of the content, which is the store's fingerprint unless ``fingerprint``
+    gives another. A recorded store loses no sequence to a new one unless ``replace`` says so.
     As a context manager it keeps the parts when an exception passes, so that the next run continues.
     """
 
@@ -43,12 +61,14 @@ class StoreWriter:
         name: str,
         source: str,
         unit: str,
-        camera: Camera | None,
+        camera: DepthCamera | None,
         classes: tuple[str, ...] | list[str],
         fields: dict[str, dict],
         frame_fields: dict[str, dict] | None = None,
         made_by: str = "",
         inputs: object = None,
+        fingerprint: str | None = None,
+        replace: bool = False,
     ):
         if source not in ("recorded", "simulated"):
             raise StoreError(f"store {name}: source is {source!r}, expected 'recorded' or 'simulated'")
@@ -59,7 +79,7 @@ class StoreWriter:
         if both := set(fields) & set(frame_fields or {}):
             raise StoreError(f"store {name}: {', '.join(sorted(both))} stands among fields and frame fields")
         self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + ".partial")
+        self.partial = partial_of(self.path)
         self.header = {
             "name": name,
             "source": source,
@@ -71,6 +91,8 @@ class StoreWriter:
         }
         self.made_by = made_by
         self.inputs = inputs
+        self.fingerprint = fingerprint
+        self.replace = replace
         self.rejected: list[dict[str, str]] = []
         self._parts: dict[str, tuple[Sequence, str]] = {}
         with _clear_errors(self.partial):
@@ -85,20 +107,38 @@ class StoreWriter:
     def _resume(self) -> None:
         header = {"version": VERSION, **self.header, "camera": describe_camera(self.header["camera"])}
         file = self.partial / "writer.json"
-        for folder, marker in ((self.path, "store.json"), (self.partial, "writer.json")):
-            if folder.exists() and not (folder / marker).is_file() and not _is_empty_folder(folder):
-                raise StoreError(f"{folder}: exists and is not a store (no {marker}), expected a new or empty folder")
-        if self.partial.is_dir() and _read_json(file) != header:
+        check_own(self.partial)
+        restore(self.path)
+        self._stored()
+        if self.partial.is_dir() and read_json(file) != header:
             shutil.rmtree(self.partial)
         self.partial.mkdir(parents=True, exist_ok=True)
         write_atomically(file, lambda stream: stream.write(json.dumps(header).encode()))
-        for part in sorted(self.partial.glob("*.npz")):
+        for part in sorted(self.partial.glob("*.part")):
             try:
                 with open(part, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                     about = json.loads(str(arrays["about"]))
                 self._parts[part.stem] = (Sequence(**about["sequence"]), about["stamp"])
-            except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            except _DAMAGED:
                 part.unlink()
+
+    def _stored(self) -> set[str]:
+        """Names of the sequences of the store that this one will replace; StoreError for anything else there."""
+        if not self.path.exists() or _is_empty_folder(self.path):
+            return set()
+        name, source = self.header["name"], self.header["source"]
+        if not (self.path / "store.json").is_file():
+            raise StoreError(f"{self.path}: exists and is not a store (no store.json), expected a new or empty folder")
+        about = read_json(self.path / "store.json")
+        about = about if isinstance(about, dict) else {}
+        if (about.get("name"), about.get("source")) != (name, source):
+            found = f"a store of {about.get('name')!r} ({about.get('source')})" if about else "a store.json of no store"
+            raise StoreError(f"{self.path}: holds {found}, expected one of {name!r} ({source}), or a new folder")
+        arrays = ["frame_offsets", "sequence_offsets", *about.get("fields", ()), *about.get("frame_fields", ())]
+        known = {"store.json", *(f"{array}.npy" for array in arrays)}
+        if other := [e.name for e in self.path.iterdir() if e.name not in known and not _LABELS.match(e.name)]:
+            raise StoreError(f"{self.path}: {other[0]} is no part of a store, expected a folder with nothing else")
+        return {entry["name"] for entry in about.get("sequences", ())}
 
     def done(self, sequence_name: str, stamp: str = "") -> bool:
         """Whether the sequence is already written, from a source with the same ``stamp``."""
@@ -141,7 +181,7 @@ class StoreWriter:
         arrays |= self._frame_columns(sequence, frame_values or {})
         arrays["counts"] = np.array(counts[first], dtype=np.int64)
         arrays["about"] = np.array(json.dumps({"sequence": asdict(sequence), "stamp": stamp}))
-        file = self.partial / f"{sequence.name}.npz"
+        file = self.partial / f"{sequence.name}.part"
         with _clear_errors(file, kept=len(self._parts)):
             write_atomically(file, lambda stream: np.savez(stream, **arrays))
         self._parts[sequence.name] = (sequence, stamp)
@@ -185,11 +225,19 @@ class StoreWriter:
         """String the parts together (sorted by name; ``only`` these names), rename into place, open.
 
         An older store at the same path is replaced only when the new one is complete on disk.
+
+        Raises:
+            StoreError: no sequence, a full disk, or a recorded store there that has sequences which this one lacks.
         """
         parts = [self._parts[name][0] for name in sorted(self._parts) if only is None or name in only]
         if not parts:
             raise StoreError(f"{self.path}: no sequence to write")
-        new = self.partial / "whole"
+        stored = self._stored()
+        lost = sorted(stored - {part.name for part in parts})
+        if lost and self.header["source"] == "recorded" and not self.replace:
+            found = f"{len(lost)} of {len(stored)} sequences of the store there would be lost, first {lost[0]}"
+            raise StoreError(f"{self.path}: {found}; --replace makes it anew without them")
+        new, old = self.partial / "whole", self.partial / "replaced"
         with _clear_errors(new, kept=len(self._parts)):
             try:
                 shutil.rmtree(new, ignore_errors=True)
@@ -200,11 +248,12 @@ class StoreWriter:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
             if self.path.exists():
-                os.rename(self.path, self.partial / "replaced")
+                shutil.rmtree(old, ignore_errors=True)  # what a killed run had not yet cleared away
+                os.rename(self.path, old)
             os.rename(new, self.path)
             _fsync_folder(self.path.parent)
             shutil.rmtree(self.partial, ignore_errors=True)
-        from pointvideo.data.store import Store  # the reader re-exports this writer
+        from .store import Store  # the reader re-exports this writer
 
         return Store.open(self.path)
 
@@ -226,19 +275,75 @@ class StoreWriter:
         for name, values in offsets.items():
             digests[name] = _write_npy(new / f"{name}.npy", values.dtype, values.shape, [values])
         description = describe(**self.header, sequences=parts)
-        fingerprint = hashlib.sha256(json.dumps([description, digests], sort_keys=True).encode()).hexdigest()
+        content = digest_of_json([description, digests])
         description |= {
             "rejected": self.rejected,
-            "fingerprint": fingerprint,
+            "fingerprint": self.fingerprint or content,
+            "content": content,
+            "arrays": digests,
             "made_by": self.made_by,
             "inputs": self.inputs,
         }
+        description["digest"] = digest_of_json(description)
         text = json.dumps(description, indent=1).encode()
         write_atomically(new / "store.json", lambda stream: stream.write(text))
 
     def _read(self, part: Sequence, array: str) -> np.ndarray:
-        with np.load(self.partial / f"{part.name}.npz", allow_pickle=False) as arrays:
-            return arrays[array]
+        file = self.partial / f"{part.name}.part"
+        try:
+            with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                return arrays[array]
+        except _DAMAGED as error:
+            file.unlink(missing_ok=True)
+            raise StoreError(f"{file}: damaged ({one_line(error)}), deleted; the same command continues") from error
+
+
+def partial_of(path: Path) -> Path:
+    """The folder in which the parts of the store at ``path`` are kept until it is whole."""
+    return path.with_name(path.name + ".partial")
+
+
+def check_own(partial: Path) -> None:
+    """StoreError where a folder of parts holds anything that is none: it is not deleted."""
+    if partial.exists() and not partial.is_dir():
+        raise StoreError(f"{partial}: exists and is no folder, expected the parts of a store or nothing")
+    other = [entry.name for entry in partial.iterdir() if not _OWN.fullmatch(entry.name)] if partial.is_dir() else []
+    if other:
+        raise StoreError(f"{partial}: {other[0]} is no part of a store, expected a folder with nothing else")
+
+
+def restore(path: Path) -> None:
+    """Put back the store that a run had moved aside when it was killed, before the new one was in its place."""
+    from .store import Store
+
+    old = partial_of(path) / "replaced"
+    if old.is_dir() and not path.exists():
+        with contextlib.suppress(StoreError):  # half deleted: the new one had been in its place
+            Store.open(old)
+            os.rename(old, path)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a store in the cache whose description cannot be read: it is made anew, and nothing is deleted."""
+    from .store import read_description
+
+    if not (path / "store.json").is_file():
+        return
+    try:
+        read_description(path)
+    except StoreError as error:
+        place = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.damaged-{n}")).exists())
+        path.rename(place)
+        print(f"{error}; moved to {place}", file=sys.stderr)
+
+
+def sweep(path: Path) -> None:
+    """Delete what a killed run left beside a store that is whole; not where another process is at work."""
+    if partial_of(path).is_dir() or lock_file(path).exists():
+        with contextlib.suppress(StoreError, OSError), locked(path, wait=False) as mine:
+            if mine:
+                check_own(partial_of(path))
+                shutil.rmtree(partial_of(path), ignore_errors=True)
 
 
 def _described(field: dict) -> dict:
@@ -287,7 +392,8 @@ def _is_empty_folder(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _read_json(file: Path):
+def read_json(file: Path):
+    """The content of a JSON file; None for one that is missing or no whole JSON."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -73,7 +73,7 @@ def divide(frames: FrameBatch, patches: int, hidden: int, seed: int) -> Tubes:
     return Tubes(patch, anchors, drawn, squares.sqrt().clamp(min=1e-6))
 
 
-def visible_points(tubes: Tubes) -> tuple[Int64[Tensor, "batch frames"], Bool[Tensor, "batch frames most_points"]]:
+def shown_points(tubes: Tubes) -> tuple[Int64[Tensor, "batch frames"], Bool[Tensor, "batch frames most_points"]]:
     """Which frames the encoder is given, and which of their points.
 
     These are the clip's own frames, in order, but a frame of which everything is hidden is replaced by the nearest one

@@ -33,7 +33,7 @@ from ..stream import ClipData
 from ..values import Count, Whole, Within
 from .candidates import candidates, take_frames
 from .job import PretextJob, Pretraining
-from .tube_masks import divide, hidden_points, visible_points
+from .tube_masks import divide, hidden_points, shown_points
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class VideoMAEJob(PretextJob):
         few = FrameBatch(apply(recipe.augment, few.xyz, augment_seed, centre), few.lengths)
         tubes = divide(few, recipe.patches, recipe.hidden_patches, stable_seed(seed, 2))
         points = hidden_points(few, tubes, recipe.frames, recipe.patch_points, stable_seed(seed, 3))
-        source, keep = visible_points(tubes)
+        source, keep = shown_points(tubes)
         seen = sample_indices(take_frames(few, source), recipe.data.points, stable_seed(seed, 4), keep)
         row = torch.arange(len(source))[:, None]
         view = self.stream.reader.gathered(

@@ -5,37 +5,21 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import resources
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from pointvideo.report.metrics import METRICS, Task, metric, metric_of_column
-from pointvideo.report.reported import ReportedCell, cells, reported
-from pointvideo.report.results import Recorded, Result, Simulated, correctness, per_video
-from pointvideo.report.statistics import Contrast, Interval, Verdict, bootstrap_contrast, enough, verdict
+from .results import Recorded, Result, Simulated, correctness, per_video
+from .statistics import Contrast, Interval, Verdict, bootstrap_contrast, enough, verdict
+
+if TYPE_CHECKING:
+    from ..study.experiments import Experiment, Paper
 
 NO_DIFFERENCE = "no difference seen"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of our tables. reported: the printed number of the same experiment in the task's first metric, or None
-    and ``because`` says why not. printed: all printed numbers of it, by metric. tables: where the paper has it."""
-
-    id: str
-    title: str
-    paper: str
-    table: str
-    reported: ReportedCell | None
-    because: str = ""
-    task: Task = "recognition"
-    printed: Mapping[str, ReportedCell] = field(default_factory=dict)
-    tables: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Claim:
-    """A signed sum of a metric over rows.
+    """A signed sum of a metric over rows of a paper's tables.
 
     reported: its size in points as printed; its sign is the claim. None: the paper says nothing, a reader asks, and
     ``higher`` names the two answers, for a positive and for a negative sum. at_least: a size that the claim demands,
@@ -43,7 +27,6 @@ class Claim:
     """
 
     id: str
-    paper: str
     statement: str
     where: str
     reported: float | int | None
@@ -51,7 +34,7 @@ class Claim:
     transfer: bool = False
     at_least: float | int = 0.0
     note: str = ""
-    metric: str = "accuracy"
+    metric: str = ""
     higher: tuple[str, ...] = ()
 
     @property
@@ -117,109 +100,74 @@ class Finding:
 
 
 @functools.cache
-def _document() -> Mapping[str, Any]:
+def _document(paper: Paper) -> Mapping[str, Any]:
     import yaml
 
-    return yaml.safe_load(resources.files(__package__).joinpath("claims.yaml").read_text(encoding="utf-8"))
-
-
-def row(identifier: str) -> Row:
-    """One row by id, such as ``pptr-c2p-24``. ``ValueError`` lists what exists."""
-    known = _document()["rows"]
-    if identifier not in known:
-        raise ValueError(f"no row {identifier!r}; there is: {', '.join(known)}")
-    entry = known[identifier]
-    tables = entry["table"] if isinstance(entry["table"], list) else [entry["table"]]
-    task = entry.get("task", "recognition")
-    place = entry.get("reported")
-    printed = _printed(entry["paper"], place) if place else {}
-    return Row(
-        id=identifier,
-        title=entry["title"],
-        paper=entry["paper"],
-        table=tables[0],
-        reported=printed.get(METRICS[task][0]),
-        because=entry.get("because", ""),
-        task=task,
-        printed=printed,
-        tables=tuple(tables),
-    )
-
-
-def _printed(paper: str, place: Mapping[str, Any]) -> dict[str, ReportedCell]:
-    """The printed numbers of a row by metric: all columns of a line, or one where a column is named."""
-    line = {"row": place["row"], "frames": place.get("frames")}
-    if "column" in place:
-        return {"accuracy": reported(paper, place["table"], column=place["column"], **line)}
-    columns = dict.fromkeys(
-        cell.column for cell in cells(paper) if (cell.table, cell.row) == (place["table"], place["row"])
-    )
-    return {metric_of_column(column): reported(paper, place["table"], column=column, **line) for column in columns}
-
-
-def rows(paper: str, table: str | None = None, task: Task | None = None) -> tuple[Row, ...]:
-    """All rows of a paper, or of one of its tables (``Switches``: paper and released code,
-    ``Longer``: three times the fine-tuning), or of a task, in order."""
-    every = tuple(row(name) for name in _document()["rows"])
-    found = tuple(
-        line
-        for line in every
-        if line.paper == paper and (table is None or table in line.tables) and task in (None, line.task)
-    )
-    if not found:
-        known = sorted({f"{line.paper} {name}" for line in every for name in line.tables})
-        raise ValueError(f"no rows for {paper} {table or ''}; there is: {', '.join(known)}")
-    return found
+    return yaml.safe_load((paper.folder / "claims.yaml").read_text(encoding="utf-8")) or {}
 
 
 @functools.cache
-def claims(paper: str | None = None) -> tuple[Claim, ...]:
-    """All claims and questions, or those of a paper, in order."""
-    every = [claim for entry in _document()["claims"] for claim in _of_entry(entry)]
-    return tuple(claim for claim in every if paper in (None, claim.paper))
+def claims(paper: Paper) -> tuple[Claim, ...]:
+    """All claims and questions of a paper, in order."""
+    return tuple(claim for entry in _document(paper).get("claims", ()) for claim in _of_entry(paper, entry))
 
 
-def _of_entry(entry: Mapping[str, Any]) -> list[Claim]:
+def _of_entry(paper: Paper, entry: Mapping[str, Any]) -> list[Claim]:
     """One claim, or one a metric where ``metrics`` gives the printed difference of each."""
-    entry = dict(entry)
-    entry["higher"] = tuple(entry.get("higher", ()))
-    if "metrics" not in entry:
-        return [Claim(**{"reported": None, **entry})]
-    task = row(next(iter(entry["rows"]))).task
+    task = paper.row(next(iter(entry["rows"]))).task
+    several = entry.get("metrics")
+    common = {name: value for name, value in entry.items() if name != "metrics"}
+    common |= {"higher": tuple(entry.get("higher", ()))}
+    if several is None:
+        return [Claim(**{"reported": None, "metric": task.main, **common})]
     return [
         Claim(
             **{
-                **{name: value for name, value in entry.items() if name != "metrics"},
+                **common,
                 "id": f"{entry['id']}-{re.sub('[@: ]', '-', name).lower()}",
-                "statement": entry["statement"].format(metric=metric(name).title(task)),
+                "statement": entry["statement"].format(metric=task.title(name)),
                 "metric": name,
                 "reported": number,
             }
         )
-        for name, number in entry["metrics"].items()
+        for name, number in several.items()
     ]
 
 
-def unbound(paper: str) -> tuple[dict[str, str], ...]:
+def unbound(paper: Paper) -> tuple[dict[str, str], ...]:
     """Comparisons that a paper states without a number and that no row of ours decides: statement, where, because."""
-    return tuple(
-        {name: entry[name] for name in ("statement", "where", "because")}
-        for entry in _document()["unbound"]
-        if entry["paper"] == paper
-    )
+    return tuple(_document(paper).get("unbound", ()))
 
 
-def claims_about(row_ids: Iterable[str]) -> tuple[Claim, ...]:
+def claims_about(paper: Paper, row_ids: Iterable[str]) -> tuple[Claim, ...]:
     """The claims that need no row beyond the given ones."""
     given = set(row_ids)
-    return tuple(claim for claim in claims() if set(claim.rows) <= given)
+    return tuple(claim for claim in claims(paper) if set(claim.rows) <= given)
 
 
-def claim(identifier: str) -> Claim:
+def claims_of(paper: Paper, experiment: Experiment, profile: str) -> tuple[Claim, ...]:
+    """The claims below a table: those that its rows decide, and those that no table decides alone and of whose rows
+    this one has most (the first of several)."""
+    tables = {number: {row.id for row in other.rows(profile)} for number, other in paper.experiments.items()}
+    own = tables.setdefault(experiment.number, {row.id for row in experiment.rows(profile)})
+    every = set().union(*tables.values())
+
+    def belongs(claim: Claim) -> bool:
+        needed = set(claim.rows)
+        if needed <= own or not needed <= every:
+            return needed <= own
+        if any(needed <= rows for rows in tables.values()):
+            return False
+        return max(tables, key=lambda number: len(needed & tables[number])) == experiment.number
+
+    return tuple(filter(belongs, claims(paper)))
+
+
+def claim(paper: Paper, identifier: str) -> Claim:
     """One claim by id. ``ValueError`` lists what exists."""
-    known = {claim.id: claim for claim in claims()}
+    known = {claim.id: claim for claim in claims(paper)}
     if identifier not in known:
-        raise ValueError(f"no claim {identifier!r}; there is: {', '.join(known)}")
+        raise ValueError(f"no claim {identifier!r} of {paper.short}; there is: {', '.join(known)}")
     return known[identifier]
 
 
@@ -248,7 +196,7 @@ def judge(claim: Claim, results: Mapping[str, Sequence[Result]], *, resamples: i
 def contrast_of(
     weights: Mapping[str, float | int],
     results: Mapping[str, Sequence[Result]],
-    name: str = "accuracy",
+    name: str,
     *,
     about: str = "contrast",
     resamples: int = 10_000,
@@ -259,11 +207,13 @@ def contrast_of(
     of different tasks or that scored different videos.
     """
     tables, videos, pool, first = [], None, None, next(iter(weights))
-    if len(tasks := {result.task for row_id in weights for result in results[row_id]}) > 1:
-        raise ValueError(f"{about} compares different tasks: {', '.join(sorted(tasks))}")
+    tasks = {result.task for row_id in weights for result in results[row_id]}
+    if len(tasks) > 1:
+        raise ValueError(f"{about} compares different tasks: {', '.join(sorted(task.name for task in tasks))}")
+    whole = all(task.whole and task.main == name for task in tasks)
     for row_id in weights:
         runs = results[row_id]
-        if tasks == {"recognition"} and name == "accuracy":
+        if whole:
             table, scored = correctness(runs)
         else:
             table, scored, pool = per_video(runs, name)

@@ -7,13 +7,14 @@ import functools
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from pointvideo.report.render import html_details, html_table, markdown_table
+from .render import html_details, html_table, markdown_table
 
 if TYPE_CHECKING:
     import pandas
+
+    from ..study.experiments import Paper
 
 HEADER = ("subject", "paper", "released code", "ours", "switch", "expected effect")
 KINDS = ("paper and code differ", "the paper is silent", "the code is not released", "neither says")
@@ -53,35 +54,31 @@ class Deviation:
 
 
 @functools.cache
-def deviations(paper: str) -> tuple[Deviation, ...]:
-    """All deviations of a paper, in the order of the method. ``ValueError`` lists the papers on file."""
+def deviations(paper: Paper) -> tuple[Deviation, ...]:
+    """All deviations of a paper, in the order of the method. ``ValueError`` for a field that there is not."""
     import yaml
 
-    known = yaml.safe_load(resources.files(__package__).joinpath("deviations.yaml").read_text(encoding="utf-8"))[
-        "papers"
-    ]
-    if paper not in known:
-        raise ValueError(f"no deviations on file for paper {paper!r}; there is: {', '.join(known)}")
+    known = yaml.safe_load((paper.folder / "deviations.yaml").read_text(encoding="utf-8")) or {}
     names = {entry.name for entry in fields(Deviation)} - {"group"}
-    for entries in known[paper].values():
+    for entries in known.values():
         for entry in entries:
             if unknown := set(entry) - names:
                 raise ValueError(f"deviation {entry.get('id')!r} has unknown fields {', '.join(sorted(unknown))}")
-    return tuple(Deviation(**entry, group=group) for group, entries in known[paper].items() for entry in entries)
+    return tuple(Deviation(**entry, group=group) for group, entries in known.items() for entry in entries)
 
 
-def deviation(paper: str, identifier: str) -> Deviation:
+def deviation(paper: Paper, identifier: str) -> Deviation:
     """One deviation by id. ``ValueError`` lists what exists."""
     known = {entry.id: entry for entry in deviations(paper)}
     if identifier not in known:
-        raise ValueError(f"no deviation {identifier!r} of {paper}; there is: {', '.join(known)}")
+        raise ValueError(f"no deviation {identifier!r} of {paper.short}; there is: {', '.join(known)}")
     return known[identifier]
 
 
 class DeviationsTable:
     """Deviations for a page: a folded table in a notebook, Markdown or a data frame elsewhere."""
 
-    def __init__(self, paper: str, entries: tuple[Deviation, ...]) -> None:
+    def __init__(self, paper: Paper, entries: tuple[Deviation, ...]) -> None:
         self.paper, self.entries = paper, entries
 
     def __len__(self) -> int:
@@ -98,11 +95,11 @@ class DeviationsTable:
         ]
 
     def __repr__(self) -> str:
-        return f"{len(self)} deviations of {self.paper.upper()}"
+        return f"{len(self)} deviations of {self.paper.short}"
 
     def _repr_html_(self) -> str:
         title = f"{len(self)} places where paper, released code and this project differ"
-        return html_details(title, html_table(f"{self.paper.upper()} deviations", HEADER, self.body))
+        return html_details(title, html_table(f"{self.paper.short} deviations", HEADER, self.body))
 
     def by_group(self) -> dict[str, DeviationsTable]:
         """One table a group, in order."""
@@ -140,7 +137,7 @@ class DeviationsTable:
         return pandas.DataFrame(self.body, columns=list(HEADER), index=[entry.id for entry in self.entries])
 
 
-def deviations_table(paper: str, *ids: str) -> DeviationsTable:
+def deviations_table(paper: Paper, *ids: str) -> DeviationsTable:
     """The deviations of a paper, or only those named, ready to be shown as a cell's last value."""
     return DeviationsTable(paper, tuple(deviation(paper, name) for name in ids) if ids else deviations(paper))
 

@@ -6,37 +6,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pointvideo.report.claims import Finding, Row, row
-from pointvideo.report.lines import recognition_lines, segmentation_lines
-from pointvideo.report.metrics import METRICS, UNITS, Task, metric
-from pointvideo.report.render import csv_text, html_note, html_table, markdown_table
-from pointvideo.report.results import Result
-from pointvideo.report.statistics import VIDEOS_FOR_A_VERDICT, Interval, mean_and_deviation
+from ..study.experiments import SCRATCH, Row
+from ..tasks.task import Task
+from .claims import Finding
+from .lines import counted_lines, metric_lines
+from .render import csv_text, html_note, html_table, markdown_table
+from .reported import ReportedCell
+from .results import Result
+from .statistics import VIDEOS_FOR_A_VERDICT, Interval, mean_and_deviation
 
 if TYPE_CHECKING:
     import pandas
 
 FINDING_HEADER = ("claim", "reported difference", "ours, points [95 %]", "seeds", "verdict")
-ENDS = (
-    "Edit and F1 end a sequence's last segment at its last frame; the code of HOI4D and C2P ends it one frame earlier."
-)
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row: its runs, one a seed, and what they say. moved: keys of the runs that the present code would
-    no longer write. findings: the claims whose verdict stands in this row. intervals: of each metric, shares."""
+    """One row: its runs, one a seed, and what they say. printed: the paper's numbers by metric. moved: keys of the runs
+    that the present code would no longer write. findings: the claims whose verdict stands in this row, and the
+    other row of each. intervals: of each metric, shares."""
 
     row: Row
+    printed: Mapping[str, ReportedCell]
     results: tuple[Result, ...]
     moved: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[tuple[Row, Finding], ...] = ()
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
 
     @property
     def main(self) -> str:
         """The task's first metric, by which verdicts in rows go."""
-        return METRICS[self.row.task][0]
+        return self.row.task.main
+
+    @property
+    def reported(self) -> ReportedCell | None:
+        """The printed number in that metric."""
+        return self.printed.get(self.main)
 
     def values(self, name: str, epoch: str = "last") -> list[float]:
         """A metric of each seed, 0 to 1, seeds without it left out; epoch is "last" or "best"."""
@@ -50,10 +56,6 @@ class TableRow:
             return "not run" if not self.results else "–"
         mean, deviation = mean_and_deviation([100 * value for value in values])
         return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
-
-    def accuracy(self, epoch: str = "last") -> str:
-        """Mean and standard deviation of the accuracy over seeds in per cent."""
-        return self.value("accuracy", epoch)
 
     def interval(self, name: str) -> str:
         """The 95 % interval of a metric in per cent."""
@@ -72,9 +74,9 @@ class TableRow:
             return "not run"
         correct = sum(result.last.correct for result in self.results)
         videos, runs = self.results[0].last.videos, len(self.results)
-        left_out = self.results[0].last.available - videos
-        return f"{correct}/{videos * runs} {self.interval('accuracy')}" + (
-            f"; {videos} of {videos + left_out} videos long enough" if left_out else ""
+        left_out, unit = self.results[0].last.available - videos, self.row.task.unit
+        return f"{correct}/{videos * runs} {self.interval(self.main)}" + (
+            f"; {videos} of {videos + left_out} {unit} long enough" if left_out else ""
         )
 
     @property
@@ -91,40 +93,40 @@ class TableRow:
     def verdict(self) -> str:
         """Of the claims in which this row is the better one, for the plain comparison of two rows; of the question
         that this row is asked about. The other row is named, unless it is the one from scratch alone."""
-        others = [row(next(name for name in finding.claim.rows if name != self.row.id)) for finding in self.findings]
         own = self.row.title.split(", ")
-        names = [", ".join(part for part in other.title.split(", ") if part not in own) for other in others]
-        if len(names) == 1 and (names[0] == "from scratch" or self.findings[0].claim.question):
-            return self.findings[0].word
-        return "; ".join(
-            f"over {name or other.title}: {finding.word}"
-            for name, other, finding in zip(names, others, self.findings, strict=True)
-        )
+        words = [
+            (", ".join(part for part in other.title.split(", ") if part not in own) or other.title, finding)
+            for other, finding in self.findings
+        ]
+        if len(words) == 1 and (words[0][0] == SCRATCH.label or words[0][1].claim.question):
+            return words[0][1].word
+        return "; ".join(f"over {name}: {finding.word}" for name, finding in words)
 
     @property
     def note(self) -> str:
         commits = dict.fromkeys(result.commit[:7] for result in self.results if result.key in self.moved)
         notes = [f"code has moved on since {commit}" for commit in commits]
-        if not self.row.printed and self.row.because:
+        if not self.printed and self.row.because:
             notes.append(self.row.because)
         scored = self.results[0].last if self.results else None
-        if scored and self.row.task != "recognition" and scored.videos < scored.available:
-            notes.append(f"{scored.videos} of {scored.available} sequences long enough")
+        if scored and not self.row.task.whole and scored.videos < scored.available:
+            notes.append(f"{scored.videos} of {scored.available} {self.row.task.unit} long enough")
         if scored and scored.videos < VIDEOS_FOR_A_VERDICT:
-            notes.append(f"{scored.videos} {UNITS[self.row.task]} are too few for a verdict")
+            notes.append(f"{scored.videos} {self.row.task.unit} are too few for a verdict")
         return "; ".join(notes)
 
 
 @dataclass(frozen=True, repr=False)
 class Table:
     """Rows and findings from one kind of source, "recorded" or "simulated", in ``metrics``, the task's first one
-    first."""
+    first. note: what holds for every row."""
 
     title: str
     source: str
     rows: tuple[TableRow, ...]
     findings: tuple[Finding, ...] = field(default=())
-    metrics: tuple[str, ...] = ("accuracy",)
+    metrics: tuple[str, ...] = ()
+    note: str = ""
 
     def __repr__(self) -> str:
         return f"{self.title}: {len(self.rows)} rows, {self.source}"
@@ -132,11 +134,18 @@ class Table:
     @property
     def task(self) -> Task:
         """What its rows have learnt."""
-        return self.rows[0].row.task if self.rows else "recognition"
+        return self.rows[0].row.task
+
+    def __getitem__(self, row_id: str) -> TableRow:
+        """A row by id. ``ValueError`` lists what exists."""
+        known = {line.row.id: line for line in self.rows}
+        if row_id not in known:
+            raise ValueError(f"table {self.title!r} has no row {row_id!r}; there is: {', '.join(known)}")
+        return known[row_id]
 
     @property
     def header(self) -> tuple[str, ...]:
-        if self.task == "recognition":
+        if self.task.whole:
             first = "SIMULATED" if self.source == "simulated" else "reported, %"
             return (
                 "row",
@@ -148,7 +157,7 @@ class Table:
                 "verdict",
                 "note",
             )
-        main, *others = (metric(name).title(self.task) for name in self.metrics)
+        main, *others = map(self.task.title, self.metrics)
         return (
             "row",
             "SIMULATED" if self.source == "simulated" else f"reported {main}, %",
@@ -156,7 +165,7 @@ class Table:
             "[95 %]",
             f"{main}, best epoch on the test set, % (epochs)",
             *(f"{name}, %" for name in others),
-            "sequences",
+            self.task.unit,
             "seeds",
             f"verdict, {main}",
             "note",
@@ -165,24 +174,24 @@ class Table:
     def _reported(self, line: TableRow) -> str:
         if self.source == "simulated":
             return "simulated"
-        cell = line.row.reported
+        cell = line.reported
         return "–" if cell is None else cell.printed + (f" ({cell.correct}/{cell.scored})" if cell.scored else "")
 
     def _with_printed(self, line: TableRow, name: str) -> str:
         """A further metric in one cell: ours with its interval, and what is printed."""
         ours = f"{line.value(name)} {line.interval(name)}" if line.intervals.get(name) else line.value(name)
-        cell = None if self.source == "simulated" else line.row.printed.get(name)
+        cell = None if self.source == "simulated" else line.printed.get(name)
         return ours if cell is None else f"{ours}; printed {cell.printed}"
 
     @property
     def body(self) -> list[tuple[str, ...]]:
-        if self.task == "recognition":
+        if self.task.whole:
             return [
                 (
                     line.row.title,
                     self._reported(line),
-                    line.accuracy("last"),
-                    line.accuracy("best"),
+                    line.value(self.metrics[0]),
+                    line.value(self.metrics[0], "best"),
                     line.counts,
                     line.seeds,
                     line.verdict,
@@ -210,7 +219,7 @@ class Table:
     @property
     def footnotes(self) -> tuple[str, ...]:
         """What holds for every row."""
-        return (ENDS,) if self.task == "action segmentation" else ()
+        return (self.note,) if self.note else ()
 
     @property
     def finding_body(self) -> list[tuple[str, ...]]:
@@ -252,7 +261,7 @@ class Table:
 
         Segmentation has a column a metric, as shares 0 to 1, and what is printed of it, as printed.
         """
-        return csv_text(*(recognition_lines(self) if self.task == "recognition" else segmentation_lines(self)))
+        return csv_text(*(counted_lines(self) if self.task.whole else metric_lines(self)))
 
     def to_dataframe(self) -> pandas.DataFrame:
         import pandas

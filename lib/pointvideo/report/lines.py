@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pointvideo.report.layout import Table
+    from .layout import Table
 
 Lines = tuple[tuple[str, ...], list[tuple[object, ...]]]  # header and lines
 _LEFT = ("row", "source", "dataset", "reported", "reproducibility", "seed")
 _RIGHT = ("verdict", "key", "commit", "code_moved_on")
 
 
-def recognition_lines(table: Table) -> Lines:
+def counted_lines(table: Table) -> Lines:
     """Counts of right videos after the last and the best epoch."""
     middle = ("last_correct", "last_videos", "available", "best_correct", "best_epoch")
     lines: list[tuple[object, ...]] = []
@@ -29,14 +28,14 @@ def recognition_lines(table: Table) -> Lines:
     return (*_LEFT, *middle, *_RIGHT), lines
 
 
-def segmentation_lines(table: Table) -> Lines:
+def metric_lines(table: Table) -> Lines:
     """Every metric after the last and the best epoch, as shares."""
     kinds = [f"{name}_{kind}" for kind in ("last", "best") for name in table.metrics]
     printed = [f"{name}_reported" for name in table.metrics[1:]]
     lines: list[tuple[object, ...]] = []
     for line in table.rows:
         left = _left(table, line)
-        cells = [line.row.printed.get(name) for name in table.metrics[1:]]
+        cells = [line.printed.get(name) for name in table.metrics[1:]]
         numbers = [cell.printed if cell is not None and table.source == "recorded" else "" for cell in cells]
         for result in line.results or (None,):
             if result is None:
@@ -62,11 +61,11 @@ def segmentation_lines(table: Table) -> Lines:
                     *_right(line, result),
                 )
             )
-    return (*_LEFT, "sequences", *kinds, "best_epoch", *printed, *_RIGHT), lines
+    return (*_LEFT, table.task.unit, *kinds, "best_epoch", *printed, *_RIGHT), lines
 
 
 def _left(table: Table, line) -> tuple[str, ...]:
-    cell = line.row.reported if table.source == "recorded" else None
+    cell = line.reported if table.source == "recorded" else None
     return (line.row.id, table.source, *((cell.printed, cell.reproducibility) if cell else ("", "")))
 
 
@@ -74,16 +73,15 @@ def _right(line, result) -> tuple[object, ...]:
     return line.verdict, result.key, result.commit, result.key in line.moved
 
 
-def run_line(what: str, table: Table, rows: Mapping[str, Sequence[Any]]) -> str:
-    """How many of the runs there are, the same whenever they are:
+def run_line(what: str, table: Table, planned: int) -> str:
+    """How many of the planned runs there are, the same whenever they are:
     "this run, simulated data: 6 rows, 6 of 6 runs, seeds 0"."""
-    runs = [recipe for recipes in rows.values() for recipe in recipes]
     found = [result for line in table.rows for result in line.results]
     seeds = ", ".join(map(str, sorted({result.seed for result in found}))) or "none"
     data = f"{table.source} data" if found else "no data"
-    return f"{what}, {data}: {len(rows)} rows, {len(table.keys)} of {len(runs)} runs, seeds {seeds}"
+    return f"{what}, {data}: {len(table.rows)} rows, {len(table.keys)} of {planned} runs, seeds {seeds}"
 
 
-def verdict_lines(what: str, table: Table, rows: Mapping[str, Sequence[Any]]) -> list[str]:
+def verdict_lines(what: str, table: Table, planned: int) -> list[str]:
     """:func:`run_line`, then a line a claim or question: its id and its verdict."""
-    return [run_line(what, table, rows), *(f"  {finding.claim.id}: {finding.word}" for finding in table.findings)]
+    return [run_line(what, table, planned), *(f"  {finding.claim.id}: {finding.word}" for finding in table.findings)]

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
-from pointvideo.report.claims import Finding
-from pointvideo.report.layout import Table
-from pointvideo.report.render import html_table
+from .claims import Finding
+from .layout import Table
+from .render import html_table
 
 HEADER = ("table", "data", "runs", "claims and questions")
 SOURCES = ("recorded", "simulated")
 
 
-def overview(tables: Mapping[str, Table], planned: Mapping[str, int]) -> list[tuple[str, str, str, str]]:
+def overview(tables: Sequence[Table], planned: Sequence[int]) -> list[tuple[str, str, str, str]]:
     """One line a table: its title, the data ("recorded" or SIMULATED), runs at hand of those planned, and how often
     each verdict stands below it.
 
-    tables: name -> table. planned: name -> runs that the table needs; ``ValueError`` where one is missing.
+    planned: runs that each table needs.
     """
-    if missing := [name for name in tables if name not in planned]:
-        raise ValueError(f"no number of planned runs for table {', '.join(missing)}")
     return [
-        (table.title, data_of(table), f"{len(table.keys)} of {planned[name]}", _words(table.findings))
-        for name, table in tables.items()
+        (table.title, data_of(table), f"{len(table.keys)} of {count}", _words(table.findings))
+        for table, count in zip(tables, planned, strict=True)
     ]
 
 
-def overview_html(title: str, tables: Mapping[str, Table], planned: Mapping[str, int]) -> str:
+def overview_html(title: str, tables: Sequence[Table], planned: Sequence[int]) -> str:
     """The lines of :func:`overview` as an HTML table."""
     return html_table(title, HEADER, overview(tables, planned))
 

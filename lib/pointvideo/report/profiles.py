@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pointvideo.data.layout import set_of
-from pointvideo.recipe import Training
-from pointvideo.stream import ClipData
+from ..data.layout import set_of
+from ..recipe import Training
+from ..stream import ClipData
 
 
 def training_words(training: Training) -> str:

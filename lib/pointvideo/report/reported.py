@@ -1,14 +1,21 @@
-"""Every number that a paper prints, as data: ``reported("c2p", "Table 4", row="PPTr+C2P", frames=24)``."""
+"""Every number that a paper prints, as data: ``reported(paper, "Table 4", row="PPTr", frames=24)``."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from ..study.experiments import Paper, Row
 
 Reproducibility = Literal["ER", "CR", "NR"]
+CLASSES = {  # of a printed number
+    "ER": "everything it needs is public and within reach of this project (recorded data at hand, published settings)",
+    "CR": "needs a licensed data set or published weights that a user has to bring",
+    "NR": "depends on a setting that has not been published",
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class ReportedCell:
     correct, scored: the k of n videos behind an accuracy, where n is known. change: the difference printed beside
     the number.
     quoted: the paper takes the number over from an earlier one.
+    paper: as it is called for short.
     """
 
     paper: str
@@ -44,10 +52,10 @@ class ReportedCell:
 
     @property
     def place(self) -> str:
-        """Where a reader finds it, such as "C2P Table 4, PPTr+C2P, 24 frames"."""
+        """Where a reader finds it, such as "C2P Table 4, PPTr, 24 frames"."""
         frames = "" if self.frames is None else f", {self.frames} frames" if self.frames != 1 else ", 1 frame"
         table = self.where if self.table == "text" else self.table
-        return f"{self.paper.upper()} {table}, {self.row}{frames}"
+        return f"{self.paper} {table}, {self.row}{frames}"
 
     def __str__(self) -> str:
         return f"{self.printed} {self.unit}".strip() + f" ({self.place}: {self.column})"
@@ -58,21 +66,10 @@ def _choice(kind: str, found: object, known: object) -> ValueError:
 
 
 @functools.cache
-def _document() -> Mapping[str, Any]:
+def _document(paper: Paper) -> Mapping[str, Any]:
     import yaml
 
-    text = resources.files(__package__).joinpath("reported.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
-
-
-def classes() -> dict[str, str]:
-    """What the three reproducibility classes mean."""
-    return dict(_document()["classes"])
-
-
-def papers() -> tuple[str, ...]:
-    """The papers whose numbers are on file."""
-    return tuple(_document()["papers"])
+    return yaml.safe_load((paper.folder / "reported.yaml").read_text(encoding="utf-8")) or {}
 
 
 def _number(printed: str) -> float:
@@ -137,36 +134,36 @@ def _text_cells(paper: str, text: Mapping[str, Any]) -> Iterator[ReportedCell]:
 
 
 @functools.cache
-def cells(paper: str) -> tuple[ReportedCell, ...]:
-    """All numbers of a paper, tables first, in the paper's order. ``ValueError`` for a paper that is not on file."""
-    if paper not in papers():
-        raise _choice("paper", paper, papers())
-    record = _document()["papers"][paper]
-    found = [cell for name, table in record["tables"].items() for cell in _table_cells(paper, name, table)]
-    return tuple(found) + tuple(_text_cells(paper, record["text"]))
+def cells(paper: Paper) -> tuple[ReportedCell, ...]:
+    """All numbers of a paper, tables first, in the paper's order."""
+    record = _document(paper)
+    tables = record.get("tables", {}).items()
+    found = tuple(cell for name, table in tables for cell in _table_cells(paper.short, name, table))
+    return found + tuple(_text_cells(paper.short, record.get("text", {})))
 
 
-def about(paper: str, table: str) -> str:
+def about(paper: Paper, table: str) -> str:
     """What a table shows, in our words."""
-    cells(paper)
-    tables = _document()["papers"][paper]["tables"]
+    tables = _document(paper)["tables"]
     if table not in tables:
-        raise _choice(f"{paper} table", table, tables)
+        raise _choice(f"{paper.short} table", table, tables)
     return tables[table]["about"]
 
 
-def reported(paper: str, table: str, *, row: str, column: str | None = None, frames: int | None = None) -> ReportedCell:
+def reported(
+    paper: Paper, table: str, *, row: str, column: str | None = None, frames: int | None = None
+) -> ReportedCell:
     """The one number in that place.
 
     table: "Table 4", or "text" for a number in running text. column and frames may be left out where only one is there.
     ``ValueError`` names what exists when nothing is there, or when more than one number is.
     """
-    found = cells(paper)
+    found, name = cells(paper), paper.short
     for kind, wanted, of in (
-        (f"{paper} table", table, lambda cell: cell.table),
-        (f"{paper} {table} row", row, lambda cell: cell.row),
-        (f"{paper} {table} row {row!r}, frames", frames, lambda cell: cell.frames),
-        (f"{paper} {table} row {row!r}, column", column, lambda cell: cell.column),
+        (f"{name} table", table, lambda cell: cell.table),
+        (f"{name} {table} row", row, lambda cell: cell.row),
+        (f"{name} {table} row {row!r}, frames", frames, lambda cell: cell.frames),
+        (f"{name} {table} row {row!r}, column", column, lambda cell: cell.column),
     ):
         known = tuple(dict.fromkeys(of(cell) for cell in found))
         if wanted is None and len(known) == 1:
@@ -175,3 +172,17 @@ def reported(paper: str, table: str, *, row: str, column: str | None = None, fra
             raise _choice(kind, wanted, known)
         found = tuple(cell for cell in found if of(cell) == wanted)
     return found[0]
+
+
+def printed(paper: Paper, row: Row) -> dict[str, ReportedCell]:
+    """The printed numbers of a row of ours by metric: all columns of a line, or the one that it names."""
+    place = row.printed
+    if place is None:
+        return {}
+    if place.column is not None:
+        cell = reported(paper, place.table, row=place.row, column=place.column, frames=place.frames)
+        return {row.task.main: cell}
+    line = [cell for cell in cells(paper) if (cell.table, cell.row) == (place.table, place.row)]
+    columns = dict.fromkeys(cell.column for cell in line) or (None,)
+    found = (reported(paper, place.table, row=place.row, column=column, frames=place.frames) for column in columns)
+    return {row.task.metric_of_column(cell.column): cell for cell in found}

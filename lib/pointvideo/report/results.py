@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pointvideo.report.metrics import Pool, Task, metric
-from pointvideo.report.outcomes import ActionSegmentation, Outcome, Recognition, SemanticSegmentation
-from pointvideo.report.reported import ReportedCell
-from pointvideo.report.scores import AnyScore, recognition_score, segmental_score, semantic_score
+from ..tasks.task import Outcome, Pool, Score, Task
+from .reported import ReportedCell
 
 AGREEMENT = 1e-6  # between a record's own score and what its predictions give
 
@@ -20,27 +18,24 @@ AGREEMENT = 1e-6  # between a record's own score and what its predictions give
 @dataclass(frozen=True)
 class Result:
     """One finished run of one seed. last: score after the last epoch. best: the best epoch on the test set. outcome:
-    the predictions of the last epoch."""
+    the predictions of the last epoch. curve: what was logged, epoch by epoch."""
 
     key: str
     seed: int
     commit: str
     dataset: str
     seconds: float
-    last: AnyScore
-    best: AnyScore | None
+    task: Task
+    last: Score
+    best: Score | None
     outcome: Outcome
-
-    @property
-    def task(self) -> Task:
-        """What was learnt, such as "recognition"."""
-        return self.outcome.task
+    curve: Sequence[Mapping[str, Any]] = ()
 
     def right(self) -> dict[str, bool]:
-        """Whether each scored video is right. ``ValueError`` if the run is no recognition, if labels are missing or
+        """Whether each scored video is right. ``ValueError`` if the task has no such thing, if labels are missing or
         do not give the recorded count."""
-        if not isinstance(self.outcome, Recognition):
-            raise ValueError(f"run {self.key} is {self.task}; only recognition gets whole videos right or wrong")
+        if not self.task.whole:
+            raise ValueError(f"run {self.key} is {self.task.name}, in which no video is right or wrong as a whole")
         found = self.outcome.right(self.key)
         if len(found) != self.last.videos or sum(found.values()) != self.last.correct:
             raise ValueError(
@@ -54,13 +49,12 @@ class Result:
 
         ``ValueError`` for a metric of another task, or where the statistics do not give the recorded value.
         """
-        wanted = metric(name)
-        found, pool = self.outcome.statistics(wanted, self.key)
+        found, pool = self.outcome.statistics(name, self.key)
         table = np.array(list(found.values()), dtype=np.float64)
         value = float(table.mean()) if pool is None else float(pool(table.sum(axis=0)))
         if len(found) != self.last.videos:
             raise ValueError(f"run {self.key}: {len(found)} videos, its score says {self.last.videos}")
-        recorded = None if wanted.last_frame_open else self.last.value(name)
+        recorded = self.last.value(name)
         if recorded is not None and abs(value - recorded) > AGREEMENT:
             raise ValueError(f"run {self.key}: the predictions give {name} {value:.6f}, its score says {recorded:.6f}")
         return found, pool
@@ -74,55 +68,31 @@ class Simulated(Result):
     """A result on a simulated world: says whether a direction appears, and nothing about a reported number."""
 
 
-def result_from_record(record: Mapping[str, Any], *, labels: Mapping[str, int] | None = None) -> Recorded | Simulated:
-    """Read one run of a task from the ledger: recognition, action segmentation or semantic segmentation.
+def result_from_record(
+    record: Mapping[str, Any], task: Task, *, labels: Mapping[str, int] | None = None
+) -> Recorded | Simulated:
+    """Read one run of a task from the ledger.
 
     labels: class of each test video, for records of recognition that do not carry their own. ``ValueError`` for a
-    record without a known source or with counts that contradict each other.
+    record without a known source, of another task, or with counts that contradict each other.
     """
     source = record["dataset"]["source"]
     kinds = {"recorded": Recorded, "simulated": Simulated}
     if source not in kinds:
         raise ValueError(f"record {record.get('key')}: source {source!r}, expected recorded or simulated")
-    found = record["result"]
-    if "last" not in found:
-        raise ValueError(f"record {record['key']} is no result of a task; expected 'last', found {', '.join(found)}")
-    last, best, outcome = _read(found, labels, record["key"])
+    last, best, outcome = task.read(record["result"], labels, record["key"])
     return kinds[source](
         key=record["key"],
         seed=int(record["seed"]),
         commit=record["commit"],
         dataset=record["dataset"]["name"],
         seconds=float(record["seconds"]),
+        task=task,
         last=last,
         best=best,
         outcome=outcome,
+        curve=record["result"].get("curve", ()),
     )
-
-
-def _read(
-    found: Mapping[str, Any], labels: Mapping[str, int] | None, key: str
-) -> tuple[AnyScore, AnyScore | None, Outcome]:
-    last, best = found["last"], found.get("best")
-    if "correct" in last:
-        available = int(last.get("videos_total", last["videos"]))
-        outcome = Recognition(found.get("predictions", {}), found.get("labels", labels))
-        return recognition_score(last, available), recognition_score(best, available) if best else None, outcome
-    classes = tuple(found.get("classes", ()))
-    if "edit" in last:
-        outcome = ActionSegmentation(found["predictions"], found["labels"], classes)
-        return segmental_score(last), segmental_score(best) if best else None, outcome
-    if "miou" in last:
-        score = semantic_score(last, classes)
-        outcome = SemanticSegmentation(found["counts"], classes, _every_class(found["counts"], score.iou))
-        return score, semantic_score(best, classes) if best else None, outcome
-    raise ValueError(f"record {key} is no result of a task; its last epoch has {', '.join(last)}")
-
-
-def _every_class(counts: Mapping[str, Mapping[str, Any]], iou: tuple[float | None, ...]) -> bool:
-    """Whether classes without true points count as 0: where one has a number of its own in the record."""
-    truth = np.sum([values["truth"] for values in counts.values()], axis=0)
-    return any(value is not None and points == 0 for value, points in zip(iou, truth, strict=True))
 
 
 def beside_reported(cell: ReportedCell, results: Iterable[Result]) -> tuple[Recorded, ...]:

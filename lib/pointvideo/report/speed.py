@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pointvideo.report.render import csv_text, html_table, markdown_table
-from pointvideo.report.stamps import Stamp, current_commit, save_table
+from .render import csv_text, html_table, markdown_table
+from .stamps import Stamp, current_commit, save_table
 
 Row = Mapping[str, Any]
 COLUMNS = (

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pointvideo.report.layout import Table
+    from .layout import Table
 
 _FIELD = "pointvideo"
 _DIGEST = "content_sha256"
@@ -153,7 +153,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], stamp: Stamp, *, d
 
     ``ValueError`` for a file type other than .png.
     """
-    from pointvideo.report.figures.style import caption, watermark
+    from .figures.style import caption, watermark
 
     path = Path(path)
     if path.suffix != ".png":

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from pointvideo.report.metrics import Pool
+from ..tasks.task import Pool
 
 Verdict = Literal["REPRODUCED", "INCONCLUSIVE", "DIFFERENT"]
 SEEDS_FOR_A_VERDICT = 3

@@ -2,9 +2,12 @@
 
 `runs/<key>/record.json` in the cache is written only by a finished run, in one step. Committed records of expensive
 profiles (one JSON file a record, in a folder of the repository) are read as well, and never written through.
+A record carries a digest of its content: a damaged one of the cache is named, moved aside and made anew, a damaged
+committed one is an error.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -12,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pointvideo.study.files import write_text
-from pointvideo.study.keys import plain, recipe_dict
+from ..files import Damaged, set_aside, write_json
+from .keys import plain, recipe_dict
 
 Record = dict[str, Any]
 REQUIRED = ("key", "recipe", "dataset", "sources", "torch", "seconds", "result")
@@ -29,11 +32,15 @@ class Ledger:
     def __init__(self, root: Path | str, committed: Iterable[Path | str] = ()) -> None:
         self.root = Path(root)
         self.committed = tuple(Path(folder) for folder in committed)
-        self._known: dict[str, tuple[int, Record]] = {}  # file -> its time, what it held
+        self._known: dict[Path, tuple[tuple[int, ...], Record]] = {}  # file -> its time and size, what it held
+
+    def folder_of(self, key: str) -> Path:
+        """Where the run's own folder is, or would be."""
+        return self.root / "runs" / key
 
     def run_directory(self, key: str) -> Path:
         """The run's own folder, made if missing: for check-points while it trains, the record when it is done."""
-        folder = self.root / "runs" / key
+        folder = self.folder_of(key)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -46,11 +53,27 @@ class Ledger:
         return None if path is None else self._read(path)
 
     def find(self, key: str) -> Path | None:
-        """The file with the run's record: our own run before a committed one; None where there is neither."""
-        own = self.root / "runs" / key / "record.json"
-        if own.is_file():
-            return own
-        return self._committed_files().get(key)
+        """The file with the run's record: our own run before a committed one; None where there is neither.
+
+        A committed record is also found by a key that it had formerly.
+        """
+        if self.own(key) is not None:
+            return self.folder_of(key) / "record.json"
+        files = self._committed_files()
+        if key in files:
+            return files[key]
+        return next((path for path in files.values() if key in self._read(path).get("former_keys", ())), None)
+
+    def own(self, key: str) -> Record | None:
+        """The record of a run of this cache, or None; a damaged one is moved aside."""
+        path = self.folder_of(key) / "record.json"
+        if not path.is_file():
+            return None
+        try:
+            return self._read(path)
+        except Damaged as error:
+            set_aside(path, error)
+            return None
 
     def is_committed(self, key: str) -> bool:
         """Whether the record comes out of a committed folder, not from a run of this cache."""
@@ -61,8 +84,9 @@ class Ledger:
         """Every record, one a key, the oldest first."""
         found = {key: self._read(path) for key, path in self._committed_files().items()}
         for path in sorted((self.root / "runs").glob("*/record.json")):
-            record = self._read(path)
-            found[record["key"]] = record
+            record = self.own(path.parent.name)
+            if record is not None:
+                found[record["key"]] = record
         return sorted(found.values(), key=lambda record: (record.get("finished", ""), record["key"]))
 
     def find_by_recipe(self, recipe: Any, *, but: str | None = None) -> Record | None:
@@ -81,7 +105,7 @@ class Ledger:
         if missing:
             raise ValueError(f"record {record.get('key', 'without key')}: lacks {', '.join(missing)}")
         record = {"finished": datetime.now(UTC).isoformat(timespec="seconds")} | record
-        return write_json(self.run_directory(record["key"]) / "record.json", record)
+        return write_json(self.run_directory(record["key"]) / "record.json", sealed(record))
 
     def export(self, keys: Iterable[str], folder: Path | str) -> list[Path]:
         """Copy the records of finished runs into a folder to be committed, `<key>.json` each.
@@ -92,7 +116,8 @@ class Ledger:
         for key, record in records.items():
             if record is None:
                 raise ValueError(f"export: run {key} has no record, expected a finished run")
-        return [write_json(Path(folder) / f"{key}.json", record, indent=None) for key, record in records.items()]
+        files = {Path(folder) / f"{key}.json": record for key, record in records.items()}
+        return [write_json(path, sealed(record), indent=None) for path, record in files.items()]
 
     def _committed_files(self) -> dict[str, Path]:
         listed = ((folder, name) for folder in self.committed if folder.is_dir() for name in sorted(os.listdir(folder)))
@@ -100,33 +125,54 @@ class Ledger:
 
     def _read(self, path: Path) -> Record:
         """What the file holds; parsed once as long as it does not change. The record is shared: not to be altered."""
-        name, modified = str(path), path.stat().st_mtime_ns
-        if name not in self._known or self._known[name][0] != modified:
-            self._known[name] = modified, _read(path)
-        return self._known[name][1]
+        status = path.stat()
+        state = status.st_mtime_ns, status.st_size, status.st_ino
+        if path not in self._known or self._known[path][0] != state:
+            key = path.parent.name if path.name == "record.json" else path.stem
+            self._known[path] = state, read_record(path, key)
+        return self._known[path][1]
 
 
-def write_json(path: Path, content: Any, indent: int | None = 1) -> Path:
-    """Write JSON, indented or on one line, whole or not at all.
+def sealed(record: Record) -> Record:
+    """The record with the digest of its content, as its file has it.
 
-    ValueError where a number is not finite or the place cannot be written.
+    Raises:
+        ValueError: it cannot be said in JSON, or a number is not finite.
     """
     try:
-        separators = (",", ":") if indent is None else None
-        text = json.dumps(content, indent=indent, separators=separators, allow_nan=False) + "\n"
+        content = json.loads(json.dumps(record, allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path.name}: cannot be written as JSON ({error})") from error
-    return write_text(path, text)
+        raise ValueError(f"record {record['key']}: cannot be written as JSON ({error})") from error
+    return record | {"digest": _digest(content)}
 
 
-def _read(path: Path) -> Record:
-    expected = path.parent.name if path.name == "record.json" else path.stem
+def _digest(content: Record) -> str:
+    """SHA-256 of everything in a record but its digest; how the file is laid out does not count."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def read_record(path: Path, key: str | None = None) -> Record:
+    """A record out of its file.
+
+    Args:
+        path: the file.
+        key: of the run that it must be of; None takes any.
+
+    Raises:
+        Damaged: the file is not as it was written, or another run's. Only a record of a name other than record.json,
+            a committed one, may be without a digest: those of before there were digests are.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: found no JSON ({error}), expected a run's record") from error
-    if not isinstance(record, dict) or record.get("key") != expected:
-        raise ValueError(f"{path}: expected the record of run {expected}")
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a run's record") from error
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path}: found no JSON ({error}), expected a run's record") from error
+    if not isinstance(record, dict) or "key" not in record or key not in (None, record["key"]):
+        raise Damaged(f"{path}: expected the record of run {key or 'any'}")
+    if record["digest"] != _digest(record) if "digest" in record else path.name == "record.json":
+        raise Damaged(f"{path}: its content is not what its digest says, expected the record as it was written")
     return record
 
 

@@ -6,25 +6,37 @@ folder; where only its committed record is at hand and the weights are needed, i
 
 from __future__ import annotations
 
-import os
+import logging
 import platform
 import subprocess
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ..data import resolve
 from ..data.layout import cache_dir
+from ..data.locks import lock_file, locked
 from ..data.store import Store
-from .keys import identity, key_of, recipe_dict
+from ..files import Damaged, clear_leftovers, set_aside
+from ..recipe import Job
+from .device import device_name, make_fabric
+from .keys import identity, is_recipe, key_of, recipe_dict
 from .ledger import Ledger, Record
-from .trainer import CHECKPOINT, fit, make_fabric, read_tensors, write_tensors
+from .logs import log_curve, make_logger
+from .tensors import read_tensors, write_tensors
+from .trainer import CHECKPOINT, Fitted, fit
 
 WEIGHTS = "weights.safetensors"
-VERSIONS = ("numpy", "numba", "lightning-fabric", "safetensors")
+# What a record names; a package may be installed under its other name.
+VERSIONS = (("numpy",), ("numba",), ("lightning-fabric", "lightning"), ("safetensors",))
+Made = TypeVar("Made")
+logger = logging.getLogger(__name__)
 
 
 def project_root() -> Path:
@@ -37,7 +49,12 @@ def default_ledger() -> Ledger:
     """The cache's runs, and the records committed under ``figures/<profile>``, given-up recipes among them."""
     figures = project_root() / "figures"
     folders = ("*/records", "*/simulated/records", "*/superseded")
-    return Ledger(cache_dir(), [path for pattern in folders for path in sorted(figures.glob(pattern))])
+    return _ledger(cache_dir(), tuple(path for pattern in folders for path in sorted(figures.glob(pattern))))
+
+
+@lru_cache(maxsize=4)
+def _ledger(root: Path, committed: tuple[Path, ...]) -> Ledger:
+    return Ledger(root, committed)  # one a process: it keeps what it has read
 
 
 @lru_cache(maxsize=8)
@@ -51,45 +68,97 @@ def fingerprint_of(dataset: str) -> str:
     return store_of(dataset).fingerprint
 
 
-def run(recipe, ledger: Ledger | None = None, *, progress: bool = False) -> Record:
+def run(recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None) -> Record:
     """The record of ``recipe``: out of the ledger, or made now (resuming where a killed run stopped).
 
     Args:
         recipe: a recipe; it is checked when it is made, so a bad one never gets here.
         ledger: :func:`default_ledger` when left out.
         progress: show bars with the time left.
+        log: "csv" or "tensorboard" writes the curve below ``logs/<key>`` of the cache, too.
     """
     ledger = ledger or default_ledger()
     key = key_of(identity(recipe, fingerprint_of))
     record = ledger.get(key)
-    return record if record is not None else _train(recipe, key, ledger, progress)
+    if record is None:
+        return _once(recipe, key, ledger, lambda: ledger.get(key), progress, log)
+    _tidy(ledger.folder_of(key))
+    log_curve(log, ledger.root / "logs" / key, record["result"]["curve"])
+    start = getattr(recipe, "init", None)
+    if is_recipe(start) and ledger.own(key) is not None:
+        run(start, ledger, progress=progress, log=log)  # its record may have been damaged
+    return record
 
 
-def pretrained_weights(recipe, ledger: Ledger | None = None, *, progress: bool = False) -> dict[str, Tensor]:
+def pretrained_weights(
+    recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None
+) -> dict[str, Tensor]:
     """State dict of the backbone that ``recipe`` (a pre-training) leaves; trained now if it is not at hand."""
     ledger = ledger or default_ledger()
     key = key_of(identity(recipe, fingerprint_of))
-    path = ledger.run_directory(key) / WEIGHTS
+
+    def at_hand() -> dict[str, Tensor] | None:
+        # without its record the run was killed between the two, and goes on from its checkpoint
+        return None if ledger.own(key) is None else kept_weights(ledger, key)
+
+    found = at_hand()
+    if found is None:
+        return _once(recipe, key, ledger, at_hand, progress, log)
+    _tidy(ledger.folder_of(key))
+    return found
+
+
+def kept_weights(ledger: Ledger, key: str) -> dict[str, Tensor] | None:
+    """The weights that a run of this cache left, or None; damaged ones are moved aside."""
+    path = ledger.folder_of(key) / WEIGHTS
     if not path.is_file():
-        _train(recipe, key, ledger, progress)
-    return read_tensors(path)[0]
+        return None
+    try:
+        return read_tensors(path, key)[0]
+    except Damaged as error:
+        set_aside(path, error)
+        return None
 
 
-def _train(recipe, key: str, ledger: Ledger, progress: bool) -> Record:
+def _once(recipe, key: str, ledger: Ledger, found: Callable[[], Made | None], progress: bool, log: str | None) -> Made:
+    """What ``found`` finds, after a training if it finds nothing; of several processes one trains, the others wait."""
+    folder = ledger.run_directory(key)
+    for wait in (False, True):
+        with locked(folder, wait=wait) as free:
+            if free:
+                result = found()
+                if result is None:
+                    clear_leftovers(folder)
+                    _train(recipe, key, ledger, progress, log)
+                    result = found()
+                return result
+        logger.warning("%s: another process trains it, waiting for that one", recipe.title)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a run left that was killed after its record was written."""
+    if lock_file(folder).exists() or (folder / CHECKPOINT).exists() or any(folder.glob(".*")):
+        with suppress(OSError, ValueError), locked(folder, wait=False) as free:  # a cache may be read-only
+            if free:
+                clear_leftovers(folder)
+                (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) -> None:
     store = store_of(recipe.dataset)
     fabric = make_fabric()
-    torch.manual_seed(recipe.seed)
-    if recipe.init is None:
-        job = recipe.job(store)
-    else:
-        weights = pretrained_weights(recipe.init, ledger, progress=progress)
-        torch.manual_seed(recipe.seed)
-        job = recipe.job(store, weights)
-    folder = ledger.run_directory(key)
-    fitted = fit(job, folder, fabric=fabric, progress=progress, title=recipe.title)
-    if getattr(recipe, "pretraining", False):  # its backbone is what others start from
-        write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key})
     about = identity(recipe, fingerprint_of)
+    versions, code, device = _versions(), commit(), device_name(fabric.device)  # before, so that they cannot end a run
+    curves = make_logger(log, ledger.root / "logs" / key)
+    weights, origin = _start(recipe, ledger, progress, log)
+    folder = ledger.run_directory(key)
+    options = {"fabric": fabric, "progress": progress, "title": recipe.title, "logger": curves}
+    job, fitted, result = trained(recipe, store, weights, folder, **options)
+    if getattr(recipe, "pretraining", False):  # its backbone is what others start from
+        write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key, "holds": "backbone"})
+    else:
+        note = {"key": key, "holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
+        write_tensors(folder / WEIGHTS, job.module.state_dict(), note)
     record = {
         "key": key,
         "recipe": recipe_dict(recipe),
@@ -99,30 +168,63 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool) -> Record:
         "sources": about["sources"],
         "torch": about["torch"],
         "seed": recipe.seed,
-        "device": _device_name(fabric.device),
+        "device": device,
         "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__}
-        | {name: version(name) for name in VERSIONS},
-        "commit": commit(),
+        "versions": versions,
+        "commit": code,
         "seconds": fitted.seconds,
+        "cpu_seconds": fitted.cpu_seconds,
         "timing": {"seconds_per_step": fitted.seconds_per_step, "steps": fitted.steps}
         | ({"view_seconds": job.view_seconds} if hasattr(job, "view_seconds") else {}),
-        "result": job.result() | {"curve": fitted.curve},
-    }
-    ledger.put(record)
+        "result": result,
+    } | origin
+    ledger.put(record)  # last: what has a record is finished
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    return ledger.get(key)
+    if curves is not None:
+        curves.finalize("success")
 
 
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores"
+def trained(
+    recipe, store: Store, weights: dict[str, Tensor] | None, folder: Path | None = None, **options
+) -> tuple[Job, Fitted, dict]:
+    """A run itself: what the keys of all recipes rest on. The job, how it went, and what the record keeps of it.
+
+    Args:
+        recipe: what to train.
+        store: its data.
+        weights: of what it starts from; None without.
+        folder: of the checkpoint.
+        options: of :func:`~pointvideo.study.trainer.fit`.
+    """
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(store) if weights is None else recipe.job(store, weights)
+    fitted = fit(job, folder, **options)
+    return job, fitted, job.result() | {"curve": fitted.curve}
+
+
+def _start(recipe, ledger: Ledger, progress: bool, log: str | None) -> tuple[dict[str, Tensor] | None, dict]:
+    """The weights of the recipe's ``init``, and what the record says of them where they come from a file."""
+    if recipe.init is None:
+        return None, {}
+    if is_recipe(recipe.init):
+        return pretrained_weights(recipe.init, ledger, progress=progress, log=log), {}
+    torch.manual_seed(recipe.seed)  # for what the file does not have
+    backbone = recipe.backbone.build()
+    report = recipe.init.load_into(backbone)
+    return backbone.state_dict(), {"weights": {"file": Path(recipe.init.file).name} | report._asdict()}
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what a run rests on, by the name under which they are installed; what is missing is left out."""
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    for names in VERSIONS:
+        for name in names:
+            try:
+                found[name] = version(name)
+                break
+            except PackageNotFoundError:
+                continue
+    return found
 
 
 @lru_cache(maxsize=1)

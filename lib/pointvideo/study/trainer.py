@@ -7,21 +7,26 @@ was killed goes on from there and ends with the same numbers.
 
 from __future__ import annotations
 
-import json
-import os
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from lightning_fabric import Fabric
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from ..files import Damaged, set_aside
 from ..recipe import Job, Optimiser, stable_seed, to_device
+from .device import make_fabric
+from .logs import log_epoch
+from .tensors import one_line, read_tensors, write_tensors
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from lightning_fabric.loggers import Logger
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -31,6 +36,7 @@ class Fitted(NamedTuple):
 
     curve: list[dict]
     seconds: float
+    cpu_seconds: float  # of all threads
     seconds_per_step: float
     steps: int
 
@@ -44,46 +50,46 @@ def build_optimiser(module: nn.Module, recipe: Optimiser) -> torch.optim.Optimiz
     return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
 
 
-def make_fabric(accelerator: str = "auto") -> Fabric:
-    """One device: bf16 autocast on GPUs that have it, float32 elsewhere."""
-    fabric = Fabric(accelerator=accelerator, devices=1)
-    if fabric.device.type == "cuda" and torch.cuda.is_bf16_supported():
-        return Fabric(accelerator=accelerator, devices=1, precision="bf16-mixed")
-    if fabric.device.type == "cpu" and not torch.cpu._is_amx_tile_supported():
-        # oneDNN's float32 product, twice as fast as the default here; with AMX it would round to bf16
-        torch.set_float32_matmul_precision("medium")
-    return fabric
-
-
 def fit(
-    job: Job, folder: Path | None = None, *, fabric: Fabric | None = None, progress: bool = False, title: str = ""
+    job: Job,
+    folder: Path | None = None,
+    *,
+    fabric: Fabric | None = None,
+    progress: bool = False,
+    title: str = "",
+    logger: Logger | None = None,
 ) -> Fitted:
     """Train ``job.module`` in place.
 
     Args:
         job: a recipe on its data.
-        folder: where the checkpoint lives; None trains without one.
+        folder: where the checkpoint lives, named by the run's key; None trains without one.
         fabric: device and precision; :func:`make_fabric` when left out.
         progress: show a bar with the time left.
         title: in front of the bar.
+        logger: one of Fabric's loggers, which gets the curve epoch by epoch.
 
     Raises:
-        ValueError: the loss is not finite (naming epoch and step), or the checkpoint cannot be written.
+        ValueError: the loss or a weight is not finite (naming epoch and step), or the checkpoint cannot be written.
     """
     fabric = fabric or make_fabric()
     if hasattr(job, "solve"):
-        begin = time.perf_counter()
+        begin, begin_cpu = time.perf_counter(), time.process_time()
         fabric.to_device(job.module)
         curve = job.solve()
-        return Fitted(curve, time.perf_counter() - begin, 0.0, 0)
-    training, per_epoch = job.training, job.steps_per_epoch
+        for entry in curve:
+            log_epoch(logger, entry)
+        return Fitted(curve, time.perf_counter() - begin, time.process_time() - begin_cpu, 0.0, 0)
+    name, training, per_epoch = title or "training", job.training, job.steps_per_epoch
     # the job's loss calls the bare module, which Fabric has moved; the wrapper is not needed
     _, optimiser = fabric.setup(job.module, build_optimiser(job.module, training.optimiser))
     path = None if folder is None else folder / CHECKPOINT
-    curve, spent, first = _resume(path, job, optimiser, fabric.device)
-    total = training.epochs * per_epoch
+    curve, spent, spent_cpu = _resume(path, job, optimiser)
+    first, total = len(curve), training.epochs * per_epoch
+    for entry in curve:
+        log_epoch(logger, entry)
     job.module.train()
-    begin = time.perf_counter()
+    begin, begin_cpu = time.perf_counter(), time.process_time()
     stepping = 0.0
     with (
         tqdm(total=total, initial=first * per_epoch, desc=title, disable=not progress, unit="step") as bar,
@@ -92,12 +98,14 @@ def fit(
         for epoch in range(first, training.epochs):
             torch.manual_seed(stable_seed(job.seed, epoch, 0xD0))  # dropout
             sums: dict[str, Tensor] = {}
+            watch = _Watch(f"{name}: the loss is not finite in epoch {epoch + 1}", fabric.device)
             epoch_begin = time.perf_counter()
             for step, batch in enumerate(_batches(job, epoch, fabric.device, ahead)):
                 for group in optimiser.param_groups:
                     group["lr"] = training.optimiser.rate_at(epoch * per_epoch + step, per_epoch, training.epochs)
                 with fabric.autocast():
                     parts = job.loss(*batch)
+                watch.see(step, parts)
                 fabric.backward(parts["loss"])
                 if training.optimiser.clip_norm is not None:
                     nn.utils.clip_grad_norm_(job.module.parameters(), training.optimiser.clip_norm)
@@ -105,20 +113,70 @@ def fit(
                 optimiser.zero_grad(set_to_none=True)
                 if hasattr(job, "after_step"):
                     job.after_step()
-                for name, value in parts.items():
-                    sums[name] = sums.get(name, 0.0) + value.detach()
+                for part, value in parts.items():
+                    sums[part] = sums.get(part, 0.0) + value.detach()
                 bar.update()
-            entry = {"epoch": epoch + 1} | {name: float(value) / per_epoch for name, value in sums.items()}
-            if not all(torch.isfinite(torch.tensor(value)) for value in entry.values()):
-                raise ValueError(f"{title or 'training'}: the loss is not finite in epoch {epoch + 1}, {entry}")
+            watch.report()
+            if not all_finite(job.module.state_dict()):
+                place = f"in epoch {epoch + 1}, after step {per_epoch}, its last"
+                raise ValueError(f"{name}: a weight is not finite {place}, whose loss still was: its gradient was not")
             stepping += time.perf_counter() - epoch_begin
+            entry = {"epoch": epoch + 1} | {part: float(value) / per_epoch for part, value in sums.items()}
             curve.append(entry | job.epoch_end(epoch))
+            if wrong := [part for part, value in curve[-1].items() if _number(value) and not math.isfinite(value)]:
+                raise ValueError(f"{name}: {wrong[0]} is not finite at the end of epoch {epoch + 1}")
+            log_epoch(logger, curve[-1])
             bar.set_postfix({k: f"{v:.3f}" for k, v in curve[-1].items() if k in ("loss", "accuracy")}, refresh=False)
             if path is not None and epoch + 1 < training.epochs:
-                _write(path, job, optimiser, curve, spent + time.perf_counter() - begin)
-    steps = (training.epochs - first) * per_epoch
-    seconds = spent + time.perf_counter() - begin
-    return Fitted(curve, seconds, stepping / max(1, steps), total)
+                seconds = spent + time.perf_counter() - begin, spent_cpu + time.process_time() - begin_cpu
+                _write(path, job, optimiser, curve, seconds)
+    return Fitted(
+        curve,
+        spent + time.perf_counter() - begin,
+        spent_cpu + time.process_time() - begin_cpu,
+        stepping / max(1, total - first * per_epoch),
+        total,
+    )
+
+
+class _Watch:
+    """Finds an epoch's first step with a number that is not finite.
+
+    On the CPU it is reported at once; elsewhere it waits on the device, so that no step waits for it, until
+    :meth:`report`.
+
+    Args:
+        text: beginning of the error.
+        device: where the losses are.
+    """
+
+    def __init__(self, text: str, device: torch.device):
+        self.text, self.now = text, device.type == "cpu"
+        self.first = torch.full((), -1, device=device)
+
+    def see(self, step: int, parts: dict[str, Tensor]) -> None:
+        """Look at the numbers of a step."""
+        for value in parts.values():
+            bad = ~torch.isfinite(value.detach()).all()
+            self.first = torch.where((self.first < 0) & bad, step, self.first)
+        if self.now and self.first >= 0:
+            found = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in parts.items())
+            raise ValueError(f"{self.text}, step {step + 1} ({found})")
+
+    def report(self) -> None:
+        """Raise if a step was not finite."""
+        if self.first >= 0:
+            raise ValueError(f"{self.text}, step {int(self.first) + 1}")
+
+
+def all_finite(tensors: dict[str, Tensor]) -> bool:
+    """Whether no floating-point value is infinite or NaN; one wait for the device."""
+    kept = [value.isfinite().all() for value in tensors.values() if value.is_floating_point()]
+    return not kept or bool(torch.stack(kept).all())
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float)
 
 
 def _batches(job: Job, epoch: int, device: torch.device, ahead: ThreadPoolExecutor):
@@ -135,52 +193,61 @@ def _batches(job: Job, epoch: int, device: torch.device, ahead: ThreadPoolExecut
         yield to_device(batch, device)
 
 
-def _write(path: Path, job: Job, optimiser: torch.optim.Optimizer, curve: list[dict], seconds: float) -> None:
+def _write(
+    path: Path, job: Job, optimiser: torch.optim.Optimizer, curve: list[dict], seconds: tuple[float, float]
+) -> None:
     tensors = {f"module.{name}": value for name, value in job.module.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         for name, value in state.items():
             if value is not None:
                 tensors[f"optimiser.{number}.{name}"] = torch.as_tensor(value)
-    extra = job.state() if hasattr(job, "state") else None
-    write_tensors(path, tensors, {"epoch": len(curve), "curve": curve, "seconds": seconds, "job": extra})
+    about = {"key": path.parent.name, "epoch": len(curve), "curve": curve, "seconds": seconds}
+    write_tensors(path, tensors, about | {"job": job.state() if hasattr(job, "state") else None})
 
 
-def _resume(path: Path | None, job: Job, optimiser: torch.optim.Optimizer, device: torch.device):
-    """(curve, seconds spent, first epoch to do) of a checkpoint, or of a fresh start."""
+def _resume(path: Path | None, job: Job, optimiser: torch.optim.Optimizer) -> tuple[list[dict], float, float]:
+    """(curve, seconds, CPU seconds) of a checkpoint, or of a fresh start.
+
+    A checkpoint that does not fit is named and moved aside, and nothing of it is used.
+    """
     if path is None or not path.is_file():
-        return [], 0.0, 0
-    tensors, about = read_tensors(path)
+        return [], 0.0, 0.0
+    before = deepcopy(job.module.state_dict()), deepcopy(optimiser.state_dict())
+    try:
+        tensors, about = read_tensors(path, path.parent.name)
+        try:
+            return _take(tensors, about, job, optimiser)
+        except Exception as error:  # torch and a job refuse what they cannot use in many ways
+            raise Damaged(f"{path}: does not fit this run ({one_line(error)})") from error
+    except Damaged as error:
+        job.module.load_state_dict(before[0])
+        optimiser.load_state_dict(before[1])
+        set_aside(path, error)
+        return [], 0.0, 0.0
+
+
+def _take(tensors: dict[str, Tensor], about: dict, job: Job, optimiser: torch.optim.Optimizer):
+    curve, (seconds, cpu_seconds) = about["curve"], about["seconds"]
+    if [entry["epoch"] for entry in curve] != list(range(1, about["epoch"] + 1)) or not curve:
+        raise ValueError(f"epoch {about['epoch']} behind a curve of {len(curve)}")
+    if len(curve) >= job.training.epochs:
+        raise ValueError(f"epoch {len(curve)}, expected one before the last, {job.training.epochs}")
+    if not all_finite(tensors):
+        raise ValueError("a number is not finite")
     job.module.load_state_dict({k[len("module.") :]: v for k, v in tensors.items() if k.startswith("module.")})
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict] = {}
     for key, value in tensors.items():
         if key.startswith("optimiser."):
             _, number, name = key.split(".", 2)
+            if value.dim() and value.shape != parameters[int(number)].shape:
+                raise ValueError(f"{key} has shape {tuple(value.shape)}")
             state.setdefault(int(number), {})[name] = value
+    if len({frozenset(entries) for entries in state.values()}) > 1:
+        raise ValueError("the optimiser's state is not whole")
+    if not state and optimiser.defaults.get("momentum", 1):
+        raise ValueError("the optimiser's state is missing")
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     if about["job"] is not None:
         job.load_state(about["job"])
-    return about["curve"], about["seconds"], about["epoch"]
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
-    """Write tensors and a JSON note as safetensors, whole or not at all."""
-    content = save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, {"about": json.dumps(about)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ValueError(f"{path}: cannot be written ({error.strerror}), expected a folder with space") from error
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """What :func:`write_tensors` wrote."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["about"])
-    except Exception as error:
-        raise ValueError(f"{path}: not a checkpoint of this project ({error}); delete it to start afresh") from error
+    return curve, seconds, cpu_seconds

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..backbones import BackboneSize, Clip, PPTrActionSegmentationSize
 from ..backbones.contract import call
@@ -24,7 +24,9 @@ from ..stream import ClipData
 from ..values import Count, Percent, Whole
 from .downstream import Downstream, Finetuning, label_names
 from .frame_classifier import FrameClassifier
+from .scoring.action_segmentation import ACTION_SEGMENTATION
 from .segmental import score
+from .task import Task
 
 # the loaders of HOI4D and C2P: one factor for all axes about the scene's centre, half of the clips mirrored
 HOI4D_AUGMENT = Augment(0.8, 1.2, per_axis=False, around="centre", mirror="x")
@@ -34,6 +36,8 @@ HOI4D_ACTION = ClipData("hoi4d_action", frames=150, divisor=1.0)
 @dataclass(frozen=True)
 class SegmentActions(Downstream):
     """Recipe of a fine-tuning for action segmentation; ``init=None`` trains from scratch."""
+
+    task: ClassVar[Task] = ACTION_SEGMENTATION
 
     backbone: BackboneSize = PPTrActionSegmentationSize()
     data: ClipData = HOI4D_ACTION
@@ -47,6 +51,10 @@ class SegmentActions(Downstream):
     @property
     def title(self) -> str:
         return f"action segmentation {self.start}, {self.backbone.name}, seed {self.seed}"
+
+    def network(self, outputs: int) -> FrameClassifier:
+        """What gives the logits of every frame."""
+        return FrameClassifier(self.backbone, outputs)
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> SegmentActionsJob:
         """This recipe on data, from the weights of its ``init``."""
@@ -62,12 +70,9 @@ class SegmentActionsJob(Finetuning):
         super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
         self.classes = label_names(store, "action", store.frame_fields)
         self.test = recipe.data.clips(store, "test")
-        self.module = self.network()
+        self.output_names = self.classes
+        self.module = recipe.network(len(self.classes))
         start_from(recipe, self.module.backbone, pretrained)
-
-    def network(self) -> nn.Module:
-        """What gives the logits of every frame."""
-        return FrameClassifier(self.recipe.backbone, len(self.classes))
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:
         """The label of every frame (batch, frames), then the clips (batch, frames, points, 3), augmented."""

@@ -25,11 +25,12 @@ from ..pretexts.collapse import collapse_probe
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Filled, Percent, Positive, Whole
-from .action_segmentation import SegmentActionsJob
+from .action_segmentation import SegmentActions, SegmentActionsJob
 from .downstream import Downstream
 from .point_classifier import point_features
-from .recognition import FinetuneJob, spread
-from .semantic_segmentation import SegmentPointsJob
+from .recognition import Finetune, FinetuneJob, spread
+from .semantic_segmentation import SegmentPoints, SegmentPointsJob
+from .task import Task
 
 HELD_OUT = 5  # one of so many training videos, where no subject can be held out
 
@@ -58,6 +59,15 @@ class Probe(Downstream):
     def title(self) -> str:
         start = self.start.replace("from scratch", "untrained")
         return f"{self.fit} probe per {self.level}, {start}, {self.backbone.name}, seed {self.seed}"
+
+    @property
+    def task(self) -> Task:
+        """The fine-tuning of the same level is of the same task: their results stand side by side."""
+        return {"clip": Finetune, "frame": SegmentActions, "point": SegmentPoints}[self.level].task
+
+    def network(self, outputs: int) -> Probed:
+        """The frozen encoder and a linear map."""
+        return Probed(self.backbone, outputs, self.level)
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> ProbeJob:
         """This recipe on data, with the weights of its ``init``."""
@@ -287,9 +297,6 @@ def standard(rows: Tensor) -> tuple[Tensor, Tensor]:
 class ClipProbe(ProbeJob, FinetuneJob):
     """Recognition from one feature a clip."""
 
-    def network(self) -> Probed:
-        return Probed(self.recipe.backbone, len(self.store.classes), "clip")
-
     def labelled(self, sequence: np.ndarray, start: np.ndarray, seed: int) -> tuple[Clip, Tensor, Tensor, np.ndarray]:
         labels = self.labels[sequence]
         clip = self.stream.reader.clip(sequence, start, seed)
@@ -299,9 +306,6 @@ class ClipProbe(ProbeJob, FinetuneJob):
 class FrameProbe(ProbeJob, SegmentActionsJob):
     """Action segmentation from one feature a frame."""
 
-    def network(self) -> Probed:
-        return Probed(self.recipe.backbone, len(self.classes), "frame")
-
     def labelled(self, sequence: np.ndarray, start: np.ndarray, seed: int) -> tuple[Clip, Tensor, Tensor, np.ndarray]:
         labels = self.stream.sampler.frame_values("action", sequence, start).long()
         clip = self.stream.reader.clip(sequence, start, seed)
@@ -310,9 +314,6 @@ class FrameProbe(ProbeJob, SegmentActionsJob):
 
 class PointProbe(ProbeJob, SegmentPointsJob):
     """Semantic segmentation from one feature a point."""
-
-    def network(self) -> Probed:
-        return Probed(self.recipe.backbone, self.scenes.outputs, "point")
 
     def labelled(self, sequence: np.ndarray, start: np.ndarray, seed: int) -> tuple[Clip, Tensor, Tensor, np.ndarray]:
         samples = self.scenes.samples(sequence, start, seed, None)

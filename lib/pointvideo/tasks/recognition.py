@@ -8,11 +8,11 @@ papers report the best.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..backbones import BackboneSize, Clip, PPTrSize
 from ..backbones.contract import call
@@ -24,11 +24,15 @@ from ..stream import ClipData
 from ..values import Count, Percent, Whole
 from .classifier import Classifier
 from .downstream import Downstream, Finetuning
+from .scoring.recognition import RECOGNITION
+from .task import Task
 
 
 @dataclass(frozen=True)
 class Finetune(Downstream):
     """Recipe of a fine-tuning for recognition; ``init=None`` trains from scratch."""
+
+    task: ClassVar[Task] = RECOGNITION
 
     backbone: BackboneSize = PPTrSize()
     data: ClipData = ClipData()
@@ -43,6 +47,10 @@ class Finetune(Downstream):
     @property
     def title(self) -> str:
         return f"fine-tuning {self.start}, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
+
+    def network(self, outputs: int) -> Classifier:
+        """What gives the logits of a clip."""
+        return Classifier(self.backbone, outputs)
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> FinetuneJob:
         """This recipe on data, from the weights of its ``init``."""
@@ -72,12 +80,8 @@ class FinetuneJob(Finetuning):
         super().__init__(recipe, store)
         self.test = spread(recipe.data.clips(store, "test"), recipe.evaluate_clips)
         self.labels = torch.from_numpy(np.asarray(store.labels, dtype=np.int64))
-        self.module = self.network()
+        self.module = recipe.network(len(store.classes))
         start_from(recipe, self.module.backbone, pretrained)
-
-    def network(self) -> nn.Module:
-        """What gives the logits of a clip."""
-        return Classifier(self.recipe.backbone, len(self.store.classes))
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:
         """Labels, then the clips (batch, frames, points, 3), scaled and normalised."""

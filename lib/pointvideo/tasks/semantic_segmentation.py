@@ -7,7 +7,7 @@ differ in. Counts of points are kept for every test sequence, so that an IoU has
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ from .downstream import Downstream, Finetuning
 from .intersection import Counts, class_ious, count, mean_iou
 from .point_classifier import PointClassifier
 from .scenes import Samples, scenes_of
+from .scoring.semantic_segmentation import SEMANTIC_SEGMENTATION
+from .task import Task
 
 # the loaders of HOI4D (turn up to 9 degrees) and Synthia (any turn), scale and turn about the scene's centre
 HOI4D_AUGMENT = Augment(0.8, 1.2, per_axis=False, around="centre", turn_degrees=9.0)
@@ -36,6 +38,8 @@ SYNTHIA4D = ClipData("synthia4d", frames=3, step=-1, points=16384, divisor=1.0, 
 @dataclass(frozen=True)
 class SegmentPoints(Downstream):
     """Recipe of a fine-tuning for semantic segmentation; ``init=None`` trains from scratch."""
+
+    task: ClassVar[Task] = SEMANTIC_SEGMENTATION
 
     # a network of its own, whose size has ``classes``; any other backbone's tokens are carried to the points
     backbone: BackboneSize = BallSegmentationSize()
@@ -55,6 +59,15 @@ class SegmentPoints(Downstream):
         task = f"{set_of(self.dataset)} segmentation"
         return f"{task} {self.start}, {self.backbone.name}, {frames}, seed {self.seed}"
 
+    def network(self, outputs: int) -> nn.Module:
+        """What gives the logits of every point."""
+        size = self.backbone
+        if getattr(size, "classes", outputs) != outputs:
+            raise ValueError(
+                f"{type(size).__name__}.classes: got {size.classes}, expected {outputs}, the labels of {self.dataset}"
+            )
+        return size.build() if hasattr(size, "classes") else PointClassifier(size, outputs)
+
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> SegmentPointsJob:
         """This recipe on data, from the weights of its ``init``."""
         return SegmentPointsJob(self, store, pretrained)
@@ -70,19 +83,10 @@ class SegmentPointsJob(Finetuning):
         super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
         self.scenes = scenes_of(recipe.dataset)(store, self.stream.reader)
         self.test = recipe.data.clips(store, "test", hop=recipe.evaluate_hop)
-        self.module = self.network()
+        self.output_names = ("",) * self.scenes.unscored + self.scenes.classes
+        self.module = recipe.network(self.scenes.outputs)
         # the head of a pre-training has seen nothing
         start_from(recipe, getattr(self.module, "backbone", self.module), pretrained, fresh=("head.",))
-
-    def network(self) -> nn.Module:
-        """What gives the logits of every point."""
-        size, outputs = self.recipe.backbone, self.scenes.outputs
-        if getattr(size, "classes", outputs) != outputs:
-            raise ValueError(
-                f"{type(size).__name__}.classes: got {size.classes}, expected {outputs}, the labels of "
-                f"{self.store.name}"
-            )
-        return size.build() if hasattr(size, "classes") else PointClassifier(size, outputs)
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor, Clip]:
         """Labels, which points count, then the clips as the network takes them."""

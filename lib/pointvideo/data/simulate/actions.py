@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .gestures import (
+from .arm_motions import (
     MIDLINE,
     Keys,
     draw_circle,

@@ -1,30 +1,92 @@
-"""What all worlds share when they are built: when one is already there, and which source made it."""
+"""What all worlds share: a frozen dataclass describes one, :func:`build` makes its store or finds it made."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from tqdm import tqdm
 
-from pointvideo.data.layout import StoreError
-from pointvideo.data.store import Store
+from ..layout import StoreError, cache_dir, digest_of_json
+from ..locks import locked
+from ..recorded import Recording
+from ..store import Store
+from ..writer import StoreWriter, set_aside, sweep
 
 
-def open_built(path: Path, digest: str) -> Store | None:
-    """The store at ``path`` if a world with this digest was built there, else None."""
+class World(Protocol):
+    """A simulated world before it is made: its parameters. The same parameters give the same bytes."""
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+
+    @property
+    def size(self) -> str:
+        """The seed and the sizes in a few letters, for the name of a folder."""
+
+    def header(self) -> dict[str, Any]:
+        """Camera, classes, fields and frame fields of the store, as a writer is told them."""
+
+    def recordings(self) -> dict[str, Callable[[], Recording]]:
+        """For every sequence by name what films it, in the order in which they are made."""
+
+
+def build(world: World, path: str | os.PathLike | None = None, *, progress: bool = True) -> Store:
+    """The store of a world, made now or found made. An interrupted call is continued by the same call.
+
+    Args:
+        world: what to make.
+        path: the store's folder; default: one of the cache that is named after the world. A store of the same world
+            with other parameters is replaced, once the new one is whole; any other is refused.
+        progress: show a bar.
+
+    Raises:
+        StoreError: another store at ``path``, or it cannot be written.
+    """
+    fingerprint = world_fingerprint(world)
+    if path is None:
+        path = cache_dir() / "stores" / "simulated" / f"{world.name}-{world.size}-{fingerprint[:8]}"
+    path = Path(path)
+    store = _built(path, fingerprint)
+    if store is None:
+        with locked(path):
+            store = _built(path, fingerprint)  # another process may have made it in the meantime
+            if store is None:
+                set_aside(path)
+                store = _make(world, path, fingerprint, progress)
+    sweep(path)
+    return store
+
+
+def _built(path: Path, fingerprint: str) -> Store | None:
     try:
         store = Store.open(path)
     except StoreError:
         return None
-    return store if (store.description.get("inputs") or {}).get("digest") == digest else None
+    return store if (store.source, store.fingerprint) == ("simulated", fingerprint) else None
 
 
-def source_digest(modules: Iterable[str]) -> str:
-    """Digest of the source of some modules of this package: worlds made by other code are other worlds."""
-    files = [Path(__file__).with_name(f"{name}.py") for name in sorted(modules)]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+def _make(world: World, path: Path, fingerprint: str, progress: bool) -> Store:
+    about = {"name": world.name, "source": "simulated", "unit": world.unit, "fingerprint": fingerprint}
+    made_by = type(world).__module__
+    recordings = world.recordings()
+    with StoreWriter(path, **about, **world.header(), made_by=made_by, inputs=arguments(world)) as writer:
+        bar = tqdm(recordings.items(), f"simulating {world.name}", unit="sequence", disable=not progress)
+        for name, film in bar:
+            if not writer.done(name, fingerprint):
+                made = film()
+                writer.add(made.sequence, made.frames, stamp=fingerprint, frame_values=made.frame_values)
+        return writer.finish(only=set(recordings))
+
+
+def arguments(world: World) -> dict[str, Any]:
+    """A world's parameters as plain JSON."""
+    return json.loads(json.dumps(asdict(world), default=lambda number: number.item()))
 
 
 def check_whole(least: int = 1, most: int | None = None, **numbers: int) -> None:
@@ -34,3 +96,12 @@ def check_whole(least: int = 1, most: int | None = None, **numbers: int) -> None
         if not whole or value < least or (most is not None and value > most):
             wanted = f"of at least {least}" if most is None else f"from {least} to {most}"
             raise ValueError(f"{name} is {value!r}, expected a whole number {wanted}")
+
+
+def world_fingerprint(world: World) -> str:
+    """What identifies a world before it is made: its parameters, and the code that it is made by."""
+    import hashlib
+
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    code = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return digest_of_json([world.name, arguments(world), code])

@@ -7,8 +7,7 @@ closed forms there. The tapered capsule is the round cone of Inigo Quilez, "Inte
 
 import numpy as np
 
-from pointvideo.kernels.cpu import njit
-
+from ...kernels.cpu import njit
 from .body import BOX, ELLIPSOID
 
 FAR = np.inf

@@ -11,16 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 
-from pointvideo.data.layout import Camera
-from pointvideo.kernels.cpu import njit, parallel_for
-
+from ...kernels.cpu import njit, parallel_for
+from ..layout import DepthCamera
 from .body import Solids
 from .cast import cast
 from .semantics import NO_LABEL, NOISE
 from .sensor import Pose, between, lattice, look_at, pixel_windows, uniform_at
 from .skeleton import Frames, Vectors
 
-HEAD_CAMERA = Camera(width=160, height=120, focal=116.0, centre_u=79.5, centre_v=59.5, scale=0.001)
+HEAD_CAMERA = DepthCamera(width=160, height=120, focal=116.0, centre_u=79.5, centre_v=59.5, scale=0.001)
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def film_from_head(
     points: int,
     mirror: bool,
     seed: int,
-    camera: Camera = HEAD_CAMERA,
+    camera: DepthCamera = HEAD_CAMERA,
     noise: HeadNoise = HEAD_NOISE,
 ) -> list[dict[str, UInt16[np.ndarray, "points 3"] | UInt8[np.ndarray, " points"]]]:
     """Film what moves (``solids`` on ``bones``, their ``part`` the semantic label) through a moving camera.

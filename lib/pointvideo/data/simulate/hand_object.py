@@ -6,21 +6,17 @@ and the category of its thing as the sequence's label. Subjects differ in hand, 
 ten of them train, the others test.
 """
 
-import hashlib
-import json
-import os
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
-from tqdm import tqdm
 
-from pointvideo.data.layout import Camera, Sequence, cache_dir
-from pointvideo.data.store import Store, StoreWriter
-
-from .building import check_whole, open_built, source_digest
+from .. import recorded
+from ..layout import DepthCamera, Sequence
+from .building import check_whole
 from .egocentric import HEAD_CAMERA, HEAD_NOISE, HeadNoise, film_from_head, follow_with_eyes, sway
 from .grammar import ACTION_NAMES, RATE, Step, draw_plan, draw_start
 from .hand import add_hand, pose_hand
@@ -37,10 +33,6 @@ FIELDS = {
 }
 FRAME_FIELDS = {"action": {"dtype": "uint8", "shape": [], "unit": "action", "names": list(ACTION_NAMES)}}
 _PERSON, _RECORDING = 0, 1  # purposes of random streams
-_OWN = (
-    "body", "cast", "egocentric", "grammar", "hand", "hand_object", "interactions", "objects", "rooms", "semantics",
-    "sensor", "shapes", "skeleton",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ def record(
     frames: int = 150,
     points: int = 2048,
     subjects: int = 10,
-    camera: Camera = HEAD_CAMERA,
+    camera: DepthCamera = HEAD_CAMERA,
     noise: HeadNoise = HEAD_NOISE,
 ) -> Recording:
     """Film recording ``number`` (from 0): ``frames`` frames at 7.5 a second, ``points`` pixels each.
@@ -150,75 +142,56 @@ def record(
     return Recording(category, subject, split_of(subject), tuple(plan), filmed, action.astype(np.uint8))
 
 
-def make(
-    path: str | os.PathLike | None = None,
-    *,
-    seed: int = 0,
-    sequences: int = 200,
-    frames: int = 150,
-    points: int = 2048,
-    subjects: int = 10,
-    camera: Camera = HEAD_CAMERA,
-    noise: HeadNoise = HEAD_NOISE,
-    progress: bool = True,
-) -> Store:
-    """Build the ``hand_object`` world, or open it where it is already built.
-
-    Parameters
-    ----------
-    path : folder of the store; default: a folder of the cache named after the world's parameters and the digest of
-        the source that makes it.
-    seed : the world; the same seed gives the same bytes.
-    sequences : how many recordings; with ten subjects, ten are one recording of each.
-    frames, points : frames a recording (7.5 a second), and at most how many points a frame.
-    subjects : how many people take turns; with fewer than two there is no test split.
-    camera, noise : the head camera (default: 160 x 120 pixels, depth in mm).
+@dataclass(frozen=True)
+class HandObject:
+    """The ``hand_object`` world, before it is made.
 
     The store has the point fields ``pixels`` and ``semantic``, the frame field ``action`` and the unit metre.
-    An interrupted call is continued by the same call. A store at ``path`` that was made otherwise is made anew.
-    Raises ValueError (one line) for counts below 1 and the like, StoreError where the store cannot be written.
-    """
-    check_whole(sequences=sequences, frames=frames, points=points, subjects=subjects)
-    check_whole(0, seed=seed)
-    world = {
-        "seed": int(seed),
-        "frames": int(frames),
-        "points": int(points),
-        "subjects": int(subjects),
-        "camera": asdict(camera),
-        "noise": asdict(noise),
-        "source": source_digest(_OWN),
-    }
-    stamp = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
-    world["sequences"] = int(sequences)
-    digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
-    size = f"{sequences}x{frames}x{points}"
-    path = Path(path) if path is not None else cache_dir() / "stores" / f"hand_object-seed{seed}-{size}-{digest[:8]}"
-    built = open_built(path, digest)
-    if built is not None:
-        return built
 
-    writer = StoreWriter(
-        path,
-        name="hand_object",
-        source="simulated",
-        unit="m",
-        camera=camera,
-        classes=CATEGORY_NAMES,
-        fields=FIELDS,
-        frame_fields=FRAME_FIELDS,
-        made_by="pointvideo.data.simulate.hand_object",
-        inputs={"digest": digest, **world},
-    )
-    names = [f"r{number:04d}" for number in range(sequences)]
-    with writer:
-        bar = tqdm(names, desc="simulating hand_object", unit="sequence", disable=not progress)
-        for number, name in enumerate(bar):
-            if writer.done(name, stamp):
-                continue
-            made = record(
-                number, seed=seed, frames=frames, points=points, subjects=subjects, camera=camera, noise=noise
-            )
-            sequence = Sequence(name, CATEGORY_NAMES.index(made.category), made.subject, made.split, frames)
-            writer.add(sequence, made.frames, stamp=stamp, frame_values={"action": made.action})
-        return writer.finish(only=set(names))
+    Args:
+        seed: the world; the same seed gives the same bytes.
+        sequences: how many recordings; with ten subjects, ten are one recording of each.
+        frames, points: frames a recording (7.5 a second), and at most how many points a frame.
+        subjects: how many people take turns; with fewer than two there is no test split.
+        camera, noise: the head camera (default: 160 x 120 pixels, depth in mm).
+
+    Raises:
+        ValueError: one line: counts below 1 and the like.
+    """
+
+    seed: int = 0
+    sequences: int = 200
+    frames: int = 150
+    points: int = 2048
+    subjects: int = 10
+    camera: DepthCamera = HEAD_CAMERA
+    noise: HeadNoise = HEAD_NOISE
+
+    name: ClassVar[str] = "hand_object"
+    unit: ClassVar[str] = "m"
+
+    def __post_init__(self) -> None:
+        check_whole(sequences=self.sequences, frames=self.frames, points=self.points, subjects=self.subjects)
+        check_whole(0, seed=self.seed)
+
+    @property
+    def size(self) -> str:
+        """Seed, sequences, frames and points."""
+        return f"seed{self.seed}-{self.sequences}x{self.frames}x{self.points}"
+
+    def header(self) -> dict[str, Any]:
+        """What a writer is told; the classes are the things' categories."""
+        return {"camera": self.camera, "classes": CATEGORY_NAMES, "fields": FIELDS, "frame_fields": FRAME_FIELDS}
+
+    def recordings(self) -> dict[str, Callable[[], recorded.Recording]]:
+        """Every recording by its number, ``r0000``."""
+        return {f"r{number:04d}": partial(self._film, number) for number in range(self.sequences)}
+
+    def _film(self, number: int) -> recorded.Recording:
+        made = record(
+            number, seed=self.seed, frames=self.frames, points=self.points, subjects=self.subjects,
+            camera=self.camera, noise=self.noise,
+        )  # fmt: skip
+        label = CATEGORY_NAMES.index(made.category)
+        sequence = Sequence(f"r{number:04d}", label, made.subject, made.split, self.frames)
+        return recorded.Recording(sequence, made.frames, {"action": made.action})

@@ -6,22 +6,18 @@ one. As in MSR-Action3D the person is cut out of the background, subjects of the
 others for testing.
 """
 
-import hashlib
-import json
-import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import product
+from typing import Any, ClassVar
 
 import numpy as np
-from tqdm import tqdm
 
-from pointvideo.data.layout import Camera, Sequence, cache_dir
-from pointvideo.data.store import Store, StoreWriter
-
+from ..layout import DepthCamera, Sequence
+from ..recorded import Recording
 from .body import PARTS, Clothing, Proportions, Solids, build_solids, draw_clothing, draw_proportions
-from .building import check_whole, open_built, source_digest
+from .building import check_whole
 from .motions import ACTION_NAMES, perform
 from .sensor import KINECT, KINECT_NOISE, UNIT, Noise, Pose, film, look_at
 from .skeleton import pose
@@ -29,7 +25,6 @@ from .style import Style, draw_style
 
 _AZIMUTHS = (0.0, 30.0, -30.0, 60.0, -60.0, 15.0, -15.0, 45.0, -45.0)  # degrees around the actor, 0 = in front
 _HEIGHTS = (1.0, 1.6, 0.8, 1.3)  # metres
-_OWN = ("actions", "body", "cast", "gestures", "motions", "people", "sensor", "skeleton", "style")
 _PERSON, _HABIT, _ACCIDENT = 0, 1, 2  # purposes of random streams
 FIELDS = {
     "pixels": {"dtype": "uint16", "shape": [3], "unit": f"u, v in pixels; {UNIT}"},
@@ -84,7 +79,7 @@ def record(
     *,
     seed: int = 0,
     cameras: int = 2,
-    camera: Camera = KINECT,
+    camera: DepthCamera = KINECT,
     noise: Noise = KINECT_NOISE,
     left_handed: bool = False,
 ) -> tuple[int, list[dict[str, np.ndarray]]]:
@@ -112,111 +107,83 @@ def record(
     return which, frames
 
 
-def make(
-    path: str | os.PathLike | None = None,
-    *,
-    seed: int = 0,
-    subjects: int = 10,
-    repeats: int = 2,
-    cameras: int = 2,
-    actions: Iterable[str] = ACTION_NAMES,
-    fields: Iterable[str] = ("pixels", "rgb", "part"),
-    left_handed: Iterable[int] = (),
-    camera: Camera = KINECT,
-    noise: Noise = KINECT_NOISE,
-    progress: bool = True,
-) -> Store:
-    """Build the ``people`` world, or open it where it is already built.
+@dataclass(frozen=True)
+class People:
+    """The ``people`` world, before it is made.
 
-    Parameters
-    ----------
-    path : folder of the store; default: a folder of the cache named after the world's parameters and this package's
-        source.
-    seed : the world; the same seed gives the same bytes.
-    subjects, repeats : how many people, and how often each performs each action. Half of the people (rounded up) train.
-    cameras : sensors at their own places (1 to 9); each performance is filmed by one of them, all actions and
-        subjects by all.
-    actions : names from ``ACTION_NAMES``; labels are positions in this list.
-    fields : ``pixels`` and any of ``rgb`` (colour) and ``part`` (body part, `PARTS`).
-    left_handed : numbers of the subjects who act with the left hand.
-    camera, noise : the sensor (default: Kinect v1, depth in counts of 5.12 mm).
+    Args:
+        seed: the world; the same seed gives the same bytes.
+        subjects, repeats: how many people, and how often each performs each action. Half of the people (rounded up)
+            train.
+        cameras: sensors at their own places (1 to 9); each performance is filmed by one of them, all actions and
+            subjects by all.
+        actions: names from ``ACTION_NAMES``; labels are positions in this list.
+        fields: ``pixels`` and any of ``rgb`` (colour) and ``part`` (body part, `PARTS`).
+        left_handed: numbers of the subjects who act with the left hand.
+        camera, noise: the sensor (default: Kinect v1, depth in counts of 5.12 mm).
 
-    An interrupted call is continued by the same call. A store at ``path`` that was made otherwise is made anew.
-    Raises ValueError (one line) for unknown actions, counts below 1 and the like, StoreError where the store cannot
-    be written.
+    Raises:
+        ValueError: one line: an unknown action, counts below 1 and the like.
     """
-    actions, fields, left_handed = tuple(actions), tuple(fields), tuple(sorted(set(left_handed)))
-    check_whole(subjects=subjects, repeats=repeats)
-    check_whole(most=len(_AZIMUTHS), cameras=cameras)
-    check_whole(0, seed=seed)
-    _check_actions(actions)
-    unknown = [name for name in fields if name not in FIELDS]
-    if unknown or "pixels" not in fields:
-        raise ValueError(f"fields {', '.join(map(repr, fields))}: expected 'pixels' and any of 'rgb', 'part'")
-    if any(not 1 <= number <= subjects for number in left_handed):
-        raise ValueError(f"left_handed {list(left_handed)}: expected subject numbers from 1 to {subjects}")
 
-    world = {
-        "seed": int(seed),
-        "subjects": int(subjects),
-        "repeats": int(repeats),
-        "cameras": int(cameras),
-        "actions": list(actions),
-        "fields": list(fields),
-        "left_handed": [int(number) for number in left_handed],
-        "camera": asdict(camera),
-        "noise": asdict(noise),
-        "source": source_digest(_OWN),
-    }
-    digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
-    size = f"{len(actions)}x{subjects}x{repeats}"
-    path = Path(path) if path is not None else cache_dir() / "stores" / f"people-seed{seed}-{size}-{digest[:8]}"
-    built = open_built(path, digest)
-    if built is not None:
-        return built
+    seed: int = 0
+    subjects: int = 10
+    repeats: int = 2
+    cameras: int = 2
+    actions: tuple[str, ...] = ACTION_NAMES
+    fields: tuple[str, ...] = ("pixels", "rgb", "part")
+    left_handed: tuple[int, ...] = ()
+    camera: DepthCamera = KINECT
+    noise: Noise = KINECT_NOISE
 
-    writer = StoreWriter(
-        path,
-        name="people",
-        source="simulated",
-        unit=UNIT,
-        camera=camera,
-        classes=actions,
-        fields={name: FIELDS[name] for name in fields},
-        made_by="pointvideo.data.simulate.people",
-        inputs={"digest": digest, **world},
-    )
-    todo = [(a, s, r) for r in range(1, repeats + 1) for s in range(1, subjects + 1) for a in actions]
-    names = {_name(*entry) for entry in todo}
-    with writer:
-        for action, subject, repeat in _with_progress(todo, progress):
-            name = _name(action, subject, repeat)
-            if writer.done(name, digest):
-                continue
-            which, frames = record(
-                action,
-                subject,
-                repeat,
-                seed=seed,
-                cameras=cameras,
-                camera=camera,
-                noise=noise,
-                left_handed=subject in left_handed,
+    name: ClassVar[str] = "people"
+    unit: ClassVar[str] = UNIT
+
+    def __post_init__(self) -> None:
+        check_whole(subjects=self.subjects, repeats=self.repeats)
+        check_whole(most=len(_AZIMUTHS), cameras=self.cameras)
+        check_whole(0, seed=self.seed)
+        _check_actions(self.actions)
+        unknown = [name for name in self.fields if name not in FIELDS]
+        if unknown or "pixels" not in self.fields:
+            found = ", ".join(map(repr, self.fields))
+            raise ValueError(f"fields {found}: expected 'pixels' and any of 'rgb', 'part'")
+        if any(not 1 <= number <= self.subjects for number in self.left_handed):
+            left = list(self.left_handed)
+            raise ValueError(f"left_handed {left}: expected subject numbers from 1 to {self.subjects}")
+
+    @property
+    def size(self) -> str:
+        """Seed, actions, subjects and repeats."""
+        return f"seed{self.seed}-{len(self.actions)}x{self.subjects}x{self.repeats}"
+
+    def header(self) -> dict[str, Any]:
+        """What a writer is told; the classes are the actions."""
+        return {
+            "camera": self.camera,
+            "classes": self.actions,
+            "fields": {name: FIELDS[name] for name in self.fields},
+        }
+
+    def recordings(self) -> dict[str, Callable[[], Recording]]:
+        """Every performance: ``a01_s01_e01`` is action 1 by subject 1, for the first time."""
+        numbers = range(1, self.repeats + 1), range(1, self.subjects + 1)
+        return {
+            f"a{ACTION_NAMES.index(action) + 1:02d}_s{subject:02d}_e{repeat:02d}": partial(
+                self._film, action, subject, repeat
             )
-            split = "train" if subject <= (subjects + 1) // 2 else "test"
-            sequence = Sequence(name, actions.index(action), subject, split, len(frames), which)
-            writer.add(sequence, [{field: frame[field] for field in fields} for frame in frames], stamp=digest)
-        return writer.finish(only=names)
+            for repeat, subject, action in product(*numbers, self.actions)
+        }
 
-
-def _name(action: str, subject: int, repeat: int) -> str:
-    return f"a{ACTION_NAMES.index(action) + 1:02d}_s{subject:02d}_e{repeat:02d}"
-
-
-def _with_progress(todo: list, progress: bool):
-    if not progress:
-        return todo
-    return tqdm(todo, desc="simulating people", unit="sequence")
+    def _film(self, action: str, subject: int, repeat: int) -> Recording:
+        which, frames = record(
+            action, subject, repeat, seed=self.seed, cameras=self.cameras, camera=self.camera, noise=self.noise,
+            left_handed=subject in self.left_handed,
+        )  # fmt: skip
+        name = f"a{ACTION_NAMES.index(action) + 1:02d}_s{subject:02d}_e{repeat:02d}"
+        split = "train" if subject <= (self.subjects + 1) // 2 else "test"
+        sequence = Sequence(name, self.actions.index(action), subject, split, len(frames), which)
+        return Recording(sequence, [{field: frame[field] for field in self.fields} for frame in frames])
 
 
 def _check_actions(actions: tuple[str, ...]) -> None:

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 
-from pointvideo.data.layout import Camera
-from pointvideo.kernels.cpu import njit
-
+from ...kernels.cpu import njit
+from ..layout import DepthCamera
 from .body import BOX, CAPSULE, Solids
 from .cast import cast
 from .skeleton import Frames
 
 METRES_PER_COUNT = 0.00512
 DISPARITY_STEP = 1.4315e-5  # of 1/depth, in 1/count
-KINECT = Camera(width=320, height=240, focal=280.0, centre_u=160.0, centre_v=120.0)
+KINECT = DepthCamera(width=320, height=240, focal=280.0, centre_u=160.0, centre_v=120.0)
 UNIT = "depth count (5.12 mm)"
 
 
@@ -60,7 +59,7 @@ def look_at(position: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], ro
     return Pose(np.stack([c * right + s * down, c * down - s * right, ahead]), np.asarray(position, float))
 
 
-def pixel_windows(solids: Solids, linear, centre, camera: Camera) -> np.ndarray:
+def pixel_windows(solids: Solids, linear, centre, camera: DepthCamera) -> np.ndarray:
     """Half-open pixel rectangle (u0, u1, v0, v1) that holds each solid, (frames, solids, 4)."""
     rows = np.linalg.norm(linear, axis=-1)  # how far a unit sphere reaches along each camera axis
     other = centre + linear[..., 1] * solids.length[:, None]
@@ -183,7 +182,7 @@ def film(
     bones: dict[str, Frames],
     sensor: Pose,
     *,
-    camera: Camera = KINECT,
+    camera: DepthCamera = KINECT,
     noise: Noise = KINECT_NOISE,
     seed: int = 0,
 ) -> list[dict[str, UInt16[np.ndarray, "points 3"] | UInt8[np.ndarray, "points 3"] | UInt8[np.ndarray, " points"]]]:

@@ -13,21 +13,18 @@ larger one.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from pointvideo.data.layout import Sequence, cache_dir
-from pointvideo.data.store import Store, StoreWriter
-from pointvideo.kernels import sample_farthest_points
-
-from .building import check_whole, open_built, source_digest
+from ...kernels import sample_farthest_points
+from ..layout import Sequence
+from ..recorded import Recording
+from .building import check_whole
 from .street_furniture import furnish
 from .street_layout import BLOCK, REACH, Course, Town, draw_town, lay_ground
 from .street_lots import build_lots, draw_lots
@@ -50,9 +47,6 @@ FIELDS = {
     "semantic": {"dtype": "uint8", "shape": [], "unit": "class", "names": [*CLASS_NAMES, "Void"]},
 }
 FRAME_FIELDS = {"centre": {"dtype": "float32", "shape": [3], "unit": "place of the car in metres, on the road"}}
-_OWN = (
-    "street", "street_furniture", "street_layout", "street_lots", "street_shapes", "street_traffic", "street_weather",
-)  # fmt: skip
 _LONGEST = 2000.0  # metres of road beyond which no drive goes
 _TOWN, _COURSE, _BLOCK, _TRAFFIC, _FRAME, _START, _SEASON = range(7)  # purposes of random streams
 
@@ -164,73 +158,59 @@ def _drops(centre: np.ndarray, count: int, rng: np.random.Generator) -> Cloud:
     return Cloud(place.astype(np.float32), up.astype(np.float32), grey.astype(np.float32), *kind)
 
 
-def make(
-    path: str | os.PathLike | None = None,
-    *,
-    seed: int = 0,
-    frames: int = 40,
-    points: int = 4096,
-    weathers: int = 4,
-    tests: int = 1,
-    progress: bool = True,
-) -> Store:
-    """Build the ``street`` world, or open it where it is already built.
-
-    Parameters
-    ----------
-    path : folder of the store; default: a folder of the cache named after the world's parameters and the source.
-    seed : the world; the same seed gives the same bytes.
-    frames : length of every drive, 5 frames a second.
-    points : points a frame (Synthia 4D: 16,384).
-    weathers : drives through each of the three training towns, 1 to 11.
-    tests : towns for testing, 1 to 8, each in SPRING and SUNSET.
+@dataclass(frozen=True)
+class Street:
+    """The ``street`` world, before it is made.
 
     A sequence is called after layout and weather (``01-SPRING``), its label is the weather, its subject the layout.
-    Fields ``xyz``, ``rgb``, ``semantic`` (12 classes and ``Void``) and, one a frame, ``centre``. An interrupted call is
-    continued by the same call; a store at ``path`` that was made otherwise is made anew. Raises ValueError (one line)
-    for numbers out of range, StoreError where the store cannot be written.
+    The store has the fields ``xyz``, ``rgb``, ``semantic`` (12 classes and ``Void``) and, one a frame, ``centre``.
+
+    Args:
+        seed: the world; the same seed gives the same bytes.
+        frames: length of every drive, 5 frames a second.
+        points: points a frame (Synthia 4D: 16,384).
+        weathers: drives through each of the three training towns, 1 to 11.
+        tests: towns for testing, 1 to 8, each in SPRING and SUNSET.
+
+    Raises:
+        ValueError: one line: numbers out of range.
     """
-    _check(seed, frames, points)
-    check_whole(most=len(WEATHER_NAMES), weathers=weathers)
-    check_whole(most=MOST_TESTS, tests=tests)
-    world = {
-        "seed": int(seed),
-        "frames": int(frames),
-        "points": int(points),
-        "weathers": int(weathers),
-        "tests": int(tests),
-        "source": source_digest(_OWN),
-    }
-    digest = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:16]
-    size = f"{frames}x{points}x{weathers}x{tests}"
-    path = Path(path) if path is not None else cache_dir() / "stores" / f"street-seed{seed}-{size}-{digest[:8]}"
-    built = open_built(path, digest)
-    if built is not None:
-        return built
-    writer = StoreWriter(
-        path,
-        name="street",
-        source="simulated",
-        unit=FIELDS["xyz"]["unit"],
-        camera=None,
-        classes=WEATHER_NAMES,
-        fields=FIELDS,
-        frame_fields=FRAME_FIELDS,
-        made_by="pointvideo.data.simulate.street",
-        inputs={"digest": digest, **world},
-    )
-    todo = [(layout, name, "train") for layout, names in TRAINING.items() for name in names[:weathers]]
-    todo += HELD_OUT
-    todo += [(6 + town, weather, "test") for town in range(1, tests) for weather in ("SPRING", "SUNSET")]
-    with writer:
-        for layout, weather, split in tqdm(todo, desc="simulating street", unit="drive", disable=not progress):
-            name = f"{layout:02d}-{weather}"
-            if writer.done(name, digest):
-                continue
-            film, centre = record(layout, weather, seed=seed, frames=frames, points=points)
-            sequence = Sequence(name, WEATHER_NAMES.index(weather), layout, split, frames)
-            writer.add(sequence, film, stamp=digest, frame_values={"centre": centre})
-        return writer.finish(only={f"{layout:02d}-{weather}" for layout, weather, _ in todo})
+
+    seed: int = 0
+    frames: int = 40
+    points: int = 4096
+    weathers: int = 4
+    tests: int = 1
+
+    name: ClassVar[str] = "street"
+    unit: ClassVar[str] = FIELDS["xyz"]["unit"]
+
+    def __post_init__(self) -> None:
+        _check(self.seed, self.frames, self.points)
+        check_whole(most=len(WEATHER_NAMES), weathers=self.weathers)
+        check_whole(most=MOST_TESTS, tests=self.tests)
+
+    @property
+    def size(self) -> str:
+        """Seed, frames, points, weathers and towns for testing."""
+        return f"seed{self.seed}-{self.frames}x{self.points}x{self.weathers}x{self.tests}"
+
+    def header(self) -> dict[str, Any]:
+        """What a writer is told; the classes are the weathers."""
+        return {"camera": None, "classes": WEATHER_NAMES, "fields": FIELDS, "frame_fields": FRAME_FIELDS}
+
+    def recordings(self) -> dict[str, Callable[[], Recording]]:
+        """Every drive: those for training, those of the official lists, those through more towns."""
+        drives = [(layout, name, "train") for layout, names in TRAINING.items() for name in names[: self.weathers]]
+        drives += HELD_OUT
+        drives += [(6 + town, weather, "test") for town in range(1, self.tests) for weather in ("SPRING", "SUNSET")]
+        return {f"{drive[0]:02d}-{drive[1]}": partial(self._film, *drive) for drive in drives}
+
+    def _film(self, layout: int, weather: str, split: str) -> Recording:
+        film, centre = record(layout, weather, seed=self.seed, frames=self.frames, points=self.points)
+        name = f"{layout:02d}-{weather}"
+        sequence = Sequence(name, WEATHER_NAMES.index(weather), layout, split, self.frames)
+        return Recording(sequence, film, {"centre": centre})
 
 
 def _check(seed: int, frames: int, points: int) -> None:

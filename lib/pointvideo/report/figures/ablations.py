@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pointvideo.report.claims import contrast_of
-from pointvideo.report.figures.runs import method_of
-from pointvideo.report.figures.style import MARKERS, PAGE, PALETTE, colour, panels
-from pointvideo.report.layout import Table, TableRow
-from pointvideo.report.metrics import metric
-from pointvideo.report.statistics import Contrast
+from ..claims import contrast_of
+from ..layout import Table, TableRow
+from ..statistics import Contrast
+from .style import NOT_RUN, PAGE, PALETTE, REPORTED, panels, seeds_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,9 +19,8 @@ def differences(
 ) -> dict[str, Contrast | None]:
     """Row -> its metric less that of row ``base``, with the paired bootstrap's interval; None where one has not been
     run. name: of the metric; without one the task's first. ``ValueError`` for a base that the table does not have."""
+    table[base]  # refused by name where there is none
     lines = {line.row.id: line for line in table.rows}
-    if base not in lines:
-        raise ValueError(f"table {table.title!r} has no row {base!r}; there is: {', '.join(lines)}")
     runs = {row_id: line.results for row_id, line in lines.items()}
     name = table.metrics[0] if name is None else name
     return {
@@ -35,9 +32,7 @@ def differences(
     }
 
 
-def draw_ablations(
-    table: Table, base: str = "as-pptr-c2p", name: str | None = None, *, resamples: int = 10_000
-) -> Figure:
+def draw_ablations(table: Table, base: str, name: str | None = None, *, resamples: int = 10_000) -> Figure:
     """A dot plot of :func:`differences`: left of 0 is worse than ``base``; bars are 95 % intervals.
 
     A cross is the paper's difference, only beside recorded runs. A row without runs says so.
@@ -46,29 +41,29 @@ def draw_ablations(
     name = table.metrics[0] if name is None else name
     lines = {line.row.id: line for line in table.rows}
     figure, axes = panels(1, width=PAGE, ratio=(0.95 + 0.32 * len(found)) / PAGE)
-    axes.axvline(0, color=colour(method_of(base)), linewidth=1.4)
+    axes.axvline(0, color=table[base].row.method.colour, linewidth=1.4)
     crosses: list[Any] = []
     for place, (row_id, contrast) in enumerate(found.items()):
-        method = method_of(row_id)
+        method = lines[row_id].row.method
         beside = {"xycoords": ("axes fraction", "data"), "fontsize": 7, "va": "center"}
         if contrast is None:
-            axes.annotate("not run", (1.01, place), color="#8a8a8a", **beside)
+            axes.annotate("not run", (1.01, place), color=NOT_RUN, **beside)
             continue
         low, high = 100 * contrast.interval.low, 100 * contrast.interval.high
-        axes.plot([low, high], [place, place], color=colour(method), linewidth=2, solid_capstyle="butt")
-        axes.plot(100 * contrast.estimate, place, MARKERS[method], color=colour(method), markersize=6)
-        seeds = f"{contrast.seeds} seed{'s' if contrast.seeds > 1 else ''}"
+        axes.plot([low, high], [place, place], color=method.colour, linewidth=2, solid_capstyle="butt")
+        axes.plot(100 * contrast.estimate, place, method.marker, color=method.colour, markersize=6)
+        seeds = seeds_words(contrast.seeds)
         axes.annotate(f"{100 * contrast.estimate:+.1f} [{low:+.1f}, {high:+.1f}], {seeds}", (1.01, place), **beside)
         if table.source == "recorded" and (printed := _printed(lines[row_id], lines[base], name)) is not None:
-            crosses += axes.plot(printed, place, MARKERS["reported"], color=PALETTE["reported"])
+            crosses += axes.plot(printed, place, REPORTED, color=PALETTE["reported"])
     if crosses:
         axes.legend(crosses[:1], ["printed in the paper"], loc="upper left", bbox_to_anchor=(0, -0.8 / len(found)))
     axes.set_yticks(range(len(found)), [lines[row_id].row.title for row_id in found])
     axes.set_ylim(len(found) - 0.4, -0.6)
-    axes.set_xlabel(f"{metric(name).title(table.task)}: difference to {lines[base].row.title!r}, points")
+    axes.set_xlabel(f"{table.task.title(name)}: difference to {lines[base].row.title!r}, points")
     return figure
 
 
 def _printed(line: TableRow, base: TableRow, name: str) -> float | None:
-    cells = line.row.printed.get(name), base.row.printed.get(name)
+    cells = line.printed.get(name), base.printed.get(name)
     return None if None in cells else cells[0].value - cells[1].value

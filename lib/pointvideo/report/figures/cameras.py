@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from pointvideo.report.figures.clouds import bounds, draw_cloud, project
-from pointvideo.report.figures.style import PALETTE
+from .clouds import bounds, draw_cloud, project
+from .style import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from pointvideo.report.figures.runs import METHODS, method_of
-from pointvideo.report.figures.style import MARKERS, PAGE, PALETTE, colour, panels
-from pointvideo.report.layout import Table, TableRow
-from pointvideo.report.metrics import place_of_class, same_class
-from pointvideo.report.outcomes import SemanticSegmentation
+from ...tasks.scoring.semantic_segmentation import FAMILY, Points, place_of_class, same_class
+from ..layout import Table, TableRow
+from .style import PAGE, PALETTE, REPORTED, panels, seeds_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ...study.experiments import Method
 
 
 def draw_class_ious(table: Table, *, printed: bool = False, only: Sequence[str] | None = None) -> Figure:
@@ -27,33 +27,30 @@ def draw_class_ious(table: Table, *, printed: bool = False, only: Sequence[str] 
     draw, in this order; all without. ``ValueError`` without a run of semantic segmentation.
     """
     run = [line for line in table.rows if line.results]
-    if table.task != "semantic segmentation" or not run:
-        raise ValueError(f"table {table.title!r} has no run of semantic segmentation to draw classes of")
+    _points(table)
     every = run[0].results[0].last.classes
     classes = every if only is None else tuple(every[place_of_class(name, every)] for name in only)
     figure, axes = panels(1, width=PAGE, ratio=(1.0 + 0.26 * len(classes)) / PAGE)
     spread = np.linspace(-0.24, 0.24, len(run)) if len(run) > 1 else [0.0]
-    seen: set[str] = set()
+    seen: set[Method] = set()
     for line, shift in zip(run, spread, strict=True):
-        name = method_of(line.row.id)
-        face = {"markerfacecolor": "white"} if name in seen else {}
-        seen.add(name)
+        method = line.row.method
+        face = {"markerfacecolor": "white"} if method in seen else {}
+        seen.add(method)
         for place, values in enumerate(_shares(line, every, classes)):
             if values:
                 height = place + shift
                 if len(values) > 1:
-                    axes.plot(values, [height] * len(values), "|", color=colour(name), markersize=5, alpha=0.6)
-                axes.plot(np.mean(values), height, MARKERS[name], color=colour(name), markersize=4.5, **face)
-        axes.plot([], [], MARKERS[name], color=colour(name), label=line.row.title, **face)
+                    axes.plot(values, [height] * len(values), "|", color=method.colour, markersize=5, alpha=0.6)
+                axes.plot(np.mean(values), height, method.marker, color=method.colour, markersize=4.5, **face)
+        axes.plot([], [], method.marker, color=method.colour, label=line.row.title, **face)
         if printed and table.source == "recorded":
             for place, of_class in enumerate(classes):
                 cell = _printed(line, of_class)
                 if cell is not None:
-                    axes.plot(cell, place + shift, MARKERS["reported"], color=colour(name), markersize=4)
+                    axes.plot(cell, place + shift, REPORTED, color=method.colour, markersize=4)
     if printed and table.source == "recorded":
-        axes.plot(
-            [], [], MARKERS["reported"], color=PALETTE["reported"], markersize=4, label="printed, colour of its row"
-        )
+        axes.plot([], [], REPORTED, color=PALETTE["reported"], markersize=4, label="printed, colour of its row")
     axes.set_yticks(range(len(classes)), classes)
     axes.set_ylim(len(classes) - 0.4, -0.6)
     axes.hlines(np.arange(len(classes) - 1) + 0.5, 0, 100, color="#eeeeee", linewidth=0.8, zorder=0)
@@ -70,8 +67,8 @@ def _shares(line: TableRow, every: tuple[str, ...], classes: tuple[str, ...]) ->
 
 
 def _printed(line: TableRow, of_class: str) -> float | None:
-    for name, cell in line.row.printed.items():
-        if name.startswith("iou:") and same_class(cell.column, of_class):
+    for name, cell in line.printed.items():
+        if name.startswith(FAMILY) and same_class(cell.column, of_class):
             return cell.value
     return None
 
@@ -79,17 +76,22 @@ def _printed(line: TableRow, of_class: str) -> float | None:
 def class_shares(table: Table) -> Float[np.ndarray, " classes"]:
     """Share of each class among the scored test points of a table's first run. ``ValueError`` without a run of semantic
     segmentation."""
-    results = [result for line in table.rows for result in line.results]
-    if not results or not isinstance(results[0].outcome, SemanticSegmentation):
-        raise ValueError(f"table {table.title!r} has no run of semantic segmentation")
-    truth = np.sum([counts["truth"] for counts in results[0].outcome.counts.values()], axis=0, dtype=np.float64)
+    truth = np.sum([counts["truth"] for counts in _points(table).counts.values()], axis=0, dtype=np.float64)
     return truth / truth.sum()
+
+
+def _points(table: Table) -> Points:
+    """What the first run predicted. ``ValueError`` without a run of semantic segmentation."""
+    outcome = next((result.outcome for line in table.rows for result in line.results), None)
+    if not isinstance(outcome, Points):
+        raise ValueError(f"table {table.title!r} has no run of semantic segmentation to draw classes of")
+    return outcome
 
 
 def present_classes(table: Table) -> tuple[str, ...]:
     """The classes that have a test point, most common first. ``ValueError`` as in :func:`class_shares`."""
     shares = class_shares(table)
-    classes = next(result.last.classes for line in table.rows for result in line.results)
+    classes = _points(table).classes
     return tuple(classes[place] for place in np.argsort(-shares, kind="stable") if shares[place] > 0)
 
 
@@ -99,30 +101,28 @@ def draw_gains_by_rarity(table: Table, base: str, rows: tuple[str, ...]) -> Figu
     A mark is the mean over seeds, a dash one seed. Classes without true points are left out. ``ValueError`` for rows
     that the table does not have.
     """
-    lines = {line.row.id: line for line in table.rows}
-    if unknown := [name for name in (base, *rows) if name not in lines]:
-        raise ValueError(f"table {table.title!r} has no row {unknown[0]!r}; there is: {', '.join(lines)}")
+    start, others = table[base], [table[name] for name in rows]
     shares = class_shares(table)
-    classes = next(result.last.classes for line in table.rows for result in line.results)
+    classes = _points(table).classes
     shown = [place for place in np.argsort(shares, kind="stable") if shares[place] > 0]
     figure, axes = panels(1, width=PAGE, ratio=0.42)
-    axes.axhline(0, color=colour(method_of(base)), linewidth=1.2)
-    for name, shift in zip(rows, np.linspace(-0.18, 0.18, len(rows)) if len(rows) > 1 else [0.0], strict=True):
-        method = method_of(name)
-        below = {result.seed: result for result in lines[base].results}
-        pairs = [(result, below[result.seed]) for result in lines[name].results if result.seed in below]
+    axes.axhline(0, color=start.row.method.colour, linewidth=1.2)
+    below = {result.seed: result for result in start.results}
+    for line, shift in zip(others, np.linspace(-0.18, 0.18, len(rows)) if len(rows) > 1 else [0.0], strict=True):
+        method = line.row.method
+        pairs = [(result, below[result.seed]) for result in line.results if result.seed in below]
         if not pairs:
-            axes.plot([], [], MARKERS[method], color=colour(method), label=f"{METHODS[method]}: not run")
+            axes.plot([], [], method.marker, color=method.colour, label=f"{method.label}: not run")
             continue
         gains = np.array([[100 * (a.last.iou[place] - b.last.iou[place]) for place in shown] for a, b in pairs])
         places = np.arange(len(shown)) + shift
         if len(gains) > 1:
-            axes.plot(places, gains.T, "_", color=colour(method), markersize=5, alpha=0.6)
-        label = f"{METHODS[method]}, {len(gains)} seed{'s' if len(gains) > 1 else ''}"
-        axes.plot(places, gains.mean(axis=0), MARKERS[method], color=colour(method), label=label)
+            axes.plot(places, gains.T, "_", color=method.colour, markersize=5, alpha=0.6)
+        label = f"{method.label}, {seeds_words(len(gains))}"
+        axes.plot(places, gains.mean(axis=0), method.marker, color=method.colour, label=label)
     names = [f"{classes[place]}, {_percent(shares[place])}" for place in shown]
     axes.set_xticks(range(len(shown)), names, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set(ylabel=f"IoU less that {METHODS[method_of(base)]}, points", xlim=(-0.6, len(shown) - 0.4))
+    axes.set(ylabel=f"IoU less that {start.row.method.label}, points", xlim=(-0.6, len(shown) - 0.4))
     axes.set_title("class and its share of the test points, rare to common")
     axes.grid(axis="y", color="#eeeeee")
     axes.set_axisbelow(True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Integer
 
-from pointvideo.report.figures.style import DEPTH_MAP, PAGE, PART_COLOURS, panels
+from .style import DEPTH_MAP, PAGE, PART_COLOURS, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pointvideo.report.deviations import KINDS, DeviationsTable
-from pointvideo.report.figures.style import PAGE, panels
+from ..deviations import KINDS, DeviationsTable
+from .style import PAGE, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

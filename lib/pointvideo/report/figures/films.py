@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from pointvideo.report.figures.clouds import bounds, draw_cloud
-from pointvideo.report.figures.ribbons import ACTION_COLOURS
-from pointvideo.report.figures.style import PAGE, panels
-from pointvideo.tasks.segmental import segments
+from ...tasks.segmental import segments
+from .clouds import bounds, draw_cloud
+from .ribbons import ACTION_COLOURS
+from .style import PAGE, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pointvideo.data.store import Store
+    from ...data.store import Store
 
 # what pictures are mostly of has a quiet colour, so that small things stand out
 NAMED_COLOURS = {

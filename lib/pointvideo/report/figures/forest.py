@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pointvideo.report.claims import Finding
-from pointvideo.report.figures.style import PAGE, PALETTE, panels
-from pointvideo.report.render import verdict_colour
+from ..claims import Finding
+from ..render import verdict_colour
+from .style import PAGE, PALETTE, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from pointvideo.report.figures.style import PAGE, PALETTE, panels
-from pointvideo.tasks.segmental import segments
+from ...tasks.segmental import segments
+from .style import PAGE, PALETTE, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pointvideo.data.store import Store
+    from ...data.store import Store
 
 SPLITS = {"train": ("o", "#333333"), "test": ("D", PALETTE["recorded"])}
 

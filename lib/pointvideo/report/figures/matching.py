@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int64
 
-from pointvideo.report.figures.style import PAGE, SIMILARITY_MAP, panels
+from .style import PAGE, SIMILARITY_MAP, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,40 +6,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pointvideo.report.figures.runs import curve_of
-from pointvideo.report.figures.style import MARKERS, colour, panels
+from .runs import curve_of
+from .style import NOT_RUN, curve_with_band, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ...study.experiments import Method
+
 Records = Sequence[Mapping[str, Any]]
 PROBES = {"effective_rank": "effective rank", "feature_std": "spread of directions"}
 
 
-def draw_pretraining(
-    runs: Mapping[str, Records],
-    *,
-    levels: Mapping[str, float] | None = None,
-    names: Mapping[str, str] | None = None,
-) -> Figure:
+def draw_pretraining(runs: Mapping[Method, Records], *, levels: Mapping[Method, float] | None = None) -> Figure:
     """One panel of the loss a method, since losses of different methods have nothing to do with each other; then the
     collapse probes of all: the effective rank of features (1: all on a line) and the mean standard deviation of their
     directions (0: all alike).
 
-    runs: method ("C2P", "STRL", "VideoMAE", "variant" …) -> its records, one a seed; the line is the mean over seeds,
-    the band one standard deviation. A method without records says so. levels: method -> the loss at which nothing has
-    been learnt, as a dotted line. names: method -> what the picture calls it.
+    runs: method -> its records, one a seed; the line is the mean over seeds, the band one standard deviation. A method
+    without records says so. levels: method -> the loss at which nothing has been learnt, as a dotted line.
     """
     if not runs:
         raise ValueError("pre-training curves need at least one method, found none")
     figure, axes = panels(len(runs) + len(PROBES), ratio=1.0)
     for axis, (method, records) in zip(axes, runs.items(), strict=False):
-        axis.set_title(f"loss, {(names or {}).get(method, method)}")
+        axis.set_title(f"loss, {method.label.removeprefix('after ')}")
         if not records:
-            axis.annotate("not run", (0.5, 0.5), xycoords="axes fraction", ha="center", color="#8a8a8a", fontsize=8)
+            axis.annotate("not run", (0.5, 0.5), xycoords="axes fraction", ha="center", color=NOT_RUN, fontsize=8)
         else:
             _line(axis, records, "loss", method)
         if levels and method in levels:
@@ -47,7 +41,7 @@ def draw_pretraining(
     for axis, (probe, title) in zip(axes[len(runs) :], PROBES.items(), strict=True):
         for method, records in runs.items():
             if records:
-                _line(axis, records, probe, method, (names or {}).get(method, method))
+                _line(axis, records, probe, method, method.label.removeprefix("after "))
         axis.set_title(title)
         axis.set_ylim(0, None)
     axes[len(runs)].legend()
@@ -57,11 +51,6 @@ def draw_pretraining(
     return figure
 
 
-def _line(axes: Axes, records: Records, name: str, method: str, label: str = "") -> None:
+def _line(axes: Axes, records: Records, name: str, method: Method, label: str = "") -> None:
     epochs, values = curve_of([record["result"]["curve"] for record in records], name)
-    mark = MARKERS[method] if len(epochs) <= 20 else ""
-    mean = values.mean(axis=0)
-    axes.plot(epochs, mean, color=colour(method), marker=mark, markersize=3, linewidth=1.2, label=label)
-    if len(values) > 1:
-        deviation = np.std(values, axis=0, ddof=1)
-        axes.fill_between(epochs, mean - deviation, mean + deviation, color=colour(method), alpha=0.2, linewidth=0)
+    curve_with_band(axes, epochs, values, method, label, small=True)

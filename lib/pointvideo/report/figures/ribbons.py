@@ -1,24 +1,24 @@
-"""Ribbons of action segmentation: one coloured bar a method and sequence, ground truth on top (C2P, Figure 6).
+"""Ribbons of action segmentation: one coloured bar a method and sequence, ground truth on top.
 matplotlib loads only inside the functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Integer
 
-from pointvideo.report.figures.runs import METHODS
-from pointvideo.report.figures.style import PAGE, PART_COLOURS, panels
-from pointvideo.report.outcomes import ActionSegmentation
-from pointvideo.tasks.segmental import Segment, segments
+from ...tasks.scoring.action_segmentation import Frames
+from ...tasks.segmental import Segment, segments
+from ..layout import TableRow
+from ..results import Result
+from .style import PAGE, PART_COLOURS, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Record = Mapping[str, Any]
 TRUTH = "ground truth"
 # after the ten colours of parts, ten lighter and darker ones; the name is written into segments that have room
 ACTION_COLOURS = (
@@ -36,13 +36,13 @@ ACTION_COLOURS = (
 )
 
 
-def spread_sequences(records: Sequence[Record], count: int) -> list[str]:
-    """Sequences that stand evenly from the worst to the best by their mean frame accuracy over ``records``, so that
-    nobody picks what looks good. ``ValueError`` if there are fewer or the records have different ones."""
-    outcomes = [_outcome(record) for record in records]
+def spread_sequences(results: Sequence[Result], count: int) -> list[str]:
+    """Sequences that stand evenly from the worst to the best by their mean frame accuracy over ``results``, so that
+    nobody picks what looks good. ``ValueError`` if there are fewer or the runs have different ones."""
+    outcomes = [_outcome(result) for result in results]
     names = sorted(outcomes[0].labels) if outcomes else []
     if any(set(outcome.labels) != set(names) for outcome in outcomes):
-        raise ValueError("the records have different sequences; ribbons compare the same ones")
+        raise ValueError("the runs have different sequences; ribbons compare the same ones")
     if not 1 <= count <= len(names):
         raise ValueError(f"{count} sequences to choose from {len(names)}")
     shares = [np.mean([np.mean(np.equal(*outcome.frames(name))) for outcome in outcomes]) for name in names]
@@ -51,34 +51,35 @@ def spread_sequences(records: Sequence[Record], count: int) -> list[str]:
     return [names[order[round(place)]] for place in places]
 
 
-def draw_ribbons(methods: Mapping[str, Record], sequences: Sequence[str], *, legend: int = 10) -> Figure:
+def draw_ribbons(lines: Sequence[TableRow], sequences: Sequence[str], *, legend: int = 10) -> Figure:
     """Each sequence as a stack of ribbons: what it is, then what every method says, top down, with its frame accuracy.
 
-    methods: method ("scratch", "VideoMAE" …) -> one record of action segmentation; the paper's order is scratch,
-    VideoMAE, STRL, C2P. An action keeps its colour in the whole figure. legend: how many actions it names, those of
-    most frames first. ``ValueError`` where records disagree about what a sequence is.
+    lines: rows of action segmentation, each shown by its first run. An action keeps its colour in the whole figure.
+    legend: how many actions it names, those of most frames first. ``ValueError`` where runs disagree about what a
+    sequence is.
     """
-    if not methods or not sequences:
-        raise ValueError(f"ribbons need a method and a sequence, found {len(methods)} and {len(sequences)}")
-    outcomes = {name: _outcome(record) for name, record in methods.items()}
+    runs = {line.row.method.label: line.results[0] for line in lines if line.results}
+    if not runs or not sequences:
+        raise ValueError(f"ribbons need a run and a sequence, found {len(runs)} and {len(sequences)}")
+    outcomes = {name: _outcome(result) for name, result in runs.items()}
     first = next(iter(outcomes.values()))
     frames = {}
     for sequence in sequences:
         frames[sequence] = {name: outcome.frames(sequence) for name, outcome in outcomes.items()}
         truth = first.frames(sequence)[1]
         if any(not np.array_equal(truth, found) for _, found in frames[sequence].values()):
-            raise ValueError(f"the records have different labels for sequence {sequence!r}")
-    every = [labels for lines in frames.values() for pair in lines.values() for labels in pair]
+            raise ValueError(f"the runs have different labels for sequence {sequence!r}")
+    every = [labels for by_run in frames.values() for pair in by_run.values() for labels in pair]
     shown = _by_frames(np.concatenate(every))
     shades = {action: ACTION_COLOURS[place % len(ACTION_COLOURS)] for place, action in enumerate(shown)}
-    height = 0.45 + 0.2 * (1 + len(methods))
+    height = 0.45 + 0.2 * (1 + len(runs))
     figure, axes = panels(
         1, len(sequences), width=PAGE, ratio=height / PAGE, sharex=True, squeeze=False,
         gridspec_kw={"hspace": 0.05},
     )  # fmt: skip
-    for panel, (sequence, lines) in zip(axes[:, 0], frames.items(), strict=True):
-        truth = next(iter(lines.values()))[1]
-        stack = {TRUTH: truth, **{name: guess for name, (guess, _) in lines.items()}}
+    for panel, (sequence, by_run) in zip(axes[:, 0], frames.items(), strict=True):
+        truth = next(iter(by_run.values()))[1]
+        stack = {TRUTH: truth, **{name: guess for name, (guess, _) in by_run.items()}}
         _draw_stack(panel, stack, shades, first.classes)
         panel.set_title(sequence, fontsize=7.5)
     axes[-1, 0].set_xlabel("frame")
@@ -106,7 +107,7 @@ def _draw_stack(
             _write(axes, part, line, len(values), shades[part.label], _name(part.label, classes))
         share = "" if name == TRUTH else f"{100 * np.mean(values == truth):.0f} %"
         axes.annotate(share, (1.005, line), xycoords=("axes fraction", "data"), fontsize=6.5, va="center")
-        labels.append(METHODS.get(name, name))
+        labels.append(name)
     axes.set_yticks(range(len(stack)), labels)
     axes.tick_params(axis="y", length=0)
     axes.set(xlim=(0, len(truth)), ylim=(len(stack) - 0.5, -0.5))
@@ -135,8 +136,7 @@ def _name(action: int, classes: Sequence[str]) -> str:
     return classes[action] if action < len(classes) else str(action)
 
 
-def _outcome(record: Record) -> ActionSegmentation:
-    found = record["result"]
-    if "edit" not in found.get("last", {}):
-        raise ValueError(f"record {record['key']} is no action segmentation; ribbons need a label a frame")
-    return ActionSegmentation(found["predictions"], found["labels"], tuple(found.get("classes", ())))
+def _outcome(result: Result) -> Frames:
+    if not isinstance(result.outcome, Frames):
+        raise ValueError(f"run {result.key} is {result.task.name}; ribbons need a label a frame")
+    return result.outcome

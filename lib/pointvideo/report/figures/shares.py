@@ -3,108 +3,111 @@ the functions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Integer
 
-from pointvideo.report.claims import Finding
-from pointvideo.report.figures.printed import draw_printed_shares, share_axis
-from pointvideo.report.figures.runs import METHODS, method_of
-from pointvideo.report.figures.style import MARKERS, colour, panels
-from pointvideo.report.layout import Table
-from pointvideo.report.render import verdict_colour
+from ...study.experiments import SCRATCH, Method
+from ..claims import Finding
+from ..layout import Table
+from ..render import verdict_colour
+from .style import panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def percent_of(row_id: str) -> int:
-    """Per cent of the labels that a row of ours trains on: the number behind "labels", 100 without one."""
-    words = row_id.split("-")
-    return int(words[words.index("labels") + 1]) if "labels" in words else 100
+def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]], None] | None = None) -> Figure:
+    """The task's first metric over the share of the labels, and the gains of a method with their intervals.
 
-
-def draw_data_efficiency(table: Table) -> Figure:
-    """The task's first metric over the share of the labels, and the gains of C2P with their intervals.
-
-    table: rows of one backbone and clip length, from scratch, after C2P and perhaps after other pre-trainings, at
-    several shares; a row without a share in its id has all labels. Beside recorded runs, the paper's curve follows in
-    a panel of its own: it is another model, and for recognition another data set and task.
+    table: rows of one backbone and clip length, from scratch and after pre-trainings, at several shares. printed:
+    draws a paper's curves of these methods, beside recorded runs, in a panel of its own: it is another model.
     """
-    recorded = table.source == "recorded"
+    recorded = table.source == "recorded" and printed is not None
     dataset = next((result.dataset for line in table.rows for result in line.results), "not run")
     figure, axes = panels(3 if recorded else 2, ratio=0.95 if recorded else 0.6)
-    found = {method_of(line.row.id) for line in table.rows}
-    methods = [name for name in METHODS if name in found]
-    accuracies: dict[str, dict[int, list[float]]] = {name: {} for name in methods}
+    accuracies: dict[Method, dict[int, list[float]]] = {}
     for line in table.rows:
-        accuracies[method_of(line.row.id)][percent_of(line.row.id)] = line.values(table.metrics[0])
-    draw_shares(axes[0], accuracies, label=_axis_label(table))
+        accuracies.setdefault(line.row.method, {})[line.row.label_percent] = line.values(table.metrics[0])
+    draw_shares(axes[0], accuracies, label=table.task.curve)
     axes[0].set_title(f"ours: {table.source} {dataset}")
-    over = _gains(table.findings)
-    draw_gains(axes[1], over.get("scratch", {}))
+    better, over = _gains(table)
+    draw_gains(axes[1], over.pop(SCRATCH, {}))
     for other, gains in over.items():
-        if other != "scratch":
-            draw_gains(axes[1], gains, over=other)
-    axes[1].set_title("ours: gain of C2P")
+        draw_gains(axes[1], gains, over=other)
+    axes[1].set_title(f"ours: gain of {better.label.removeprefix('after ')}")
     if recorded:
-        draw_printed_shares(axes[2], ["Scratch" if name == "scratch" else name for name in methods])
+        printed(axes[2], list(accuracies))
     entries = [axis.get_legend_handles_labels() for axis in axes[:2]]
     handles, labels = entries[0][0] + entries[1][0], entries[0][1] + entries[1][1]
     figure.legend(handles, labels, loc="outside upper right", ncols=min(4, len(labels)))
     return figure
 
 
-def _axis_label(table: Table) -> str:
-    return {"recognition": "test videos right, %", "action segmentation": "test frames right, %"}.get(
-        table.task, "mIoU on the test set, %"
-    )
+def _gains(table: Table) -> tuple[Method, dict[Method, dict[int, Finding]]]:
+    """The better method of plain comparisons at one share, and what it is compared with -> share -> finding.
+
+    ``ValueError`` for a table without such a claim, or with two better methods.
+    """
+    rows = {line.row.id: line.row for line in table.rows}
+    found: dict[Method, dict[int, Finding]] = {}
+    winners: set[Method] = set()
+    for finding in table.findings:
+        needed, plain = finding.claim.rows, sorted(finding.claim.rows.values()) == [-1, 1]
+        if not plain or not set(needed) <= set(rows) or finding.claim.metric != table.metrics[0]:
+            continue
+        worse, better = (rows[name] for name in sorted(needed, key=needed.get))
+        if worse.label_percent == better.label_percent:
+            found.setdefault(worse.method, {})[better.label_percent] = finding
+            winners.add(better.method)
+    if len(winners) != 1:
+        raise ValueError(f"table {table.title!r} has claims for {len(winners)} methods over others, expected one")
+    return winners.pop(), {method: dict(sorted(by_share.items())) for method, by_share in found.items()}
 
 
-def _gains(findings: Sequence[Finding]) -> dict[str, dict[int, Finding]]:
-    """What C2P is compared with -> share of the labels -> finding, of plain comparisons at one share."""
-    found: dict[str, dict[int, Finding]] = {}
-    for finding in findings:
-        percents = {percent_of(name) for name in finding.claim.rows}
-        others = [name for name, weight in finding.claim.rows.items() if weight == -1]
-        if len(percents) == len(others) == 1 and len(finding.claim.rows) == 2 and finding.claim.metric == "accuracy":
-            found.setdefault(method_of(others[0]), {})[percents.pop()] = finding
-    return {name: dict(sorted(by_share.items())) for name, by_share in found.items()}
+def share_axis(axes: Axes, percents: Sequence[int]) -> None:
+    """A logarithmic axis of the share of the labels, with a tick at each of ``percents``."""
+    axes.set_xscale("log")
+    axes.set_xticks(list(percents), [str(percent) for percent in percents])
+    axes.minorticks_off()
+    axes.set_xlim(min(percents) / 1.25, max(percents) * 1.25)
+    axes.set_xlabel("share of the training labels, %")
+    axes.grid(axis="y", color="#e6e6e6")
 
 
 def draw_shares(
-    axes: Axes, accuracies: Mapping[str, Mapping[int, Sequence[float]]], *, label: str = "test videos right, %"
+    axes: Axes, accuracies: Mapping[Method, Mapping[int, Sequence[float]]], *, label: str = "test videos right, %"
 ) -> None:
     """Accuracy over the share of the labels, a line a method.
 
-    accuracies: method ("scratch", "C2P" …) -> per cent of the labels -> metric of each seed, 0 to 1. A dash a seed,
+    accuracies: method -> per cent of the labels -> metric of each seed, 0 to 1. A dash a seed,
     a line through the means, a band of one standard deviation over seeds. A share without a run is left out. label:
     of the axis.
     """
     percents = sorted({percent for curve in accuracies.values() for percent in curve})
     if not percents:
         raise ValueError("a curve over shares needs at least one share, found none")
-    for name, curve in accuracies.items():
+    for method, curve in accuracies.items():
         run = [percent for percent in sorted(curve) if len(curve[percent])]
         if not run:
-            axes.plot([], [], color=colour(name), label=f"{METHODS[name]}: not run")
+            axes.plot([], [], color=method.colour, label=f"{method.label}: not run")
             continue
         values = [100 * np.asarray(curve[percent], dtype=float) for percent in run]
         mean = np.array([seeds.mean() for seeds in values])
         deviation = np.array([seeds.std(ddof=1) if len(seeds) > 1 else 0.0 for seeds in values])
-        axes.fill_between(run, mean - deviation, mean + deviation, color=colour(name), alpha=0.18, linewidth=0)
-        axes.plot(run, mean, color=colour(name), marker=MARKERS[name], label=METHODS[name])
+        axes.fill_between(run, mean - deviation, mean + deviation, color=method.colour, alpha=0.18, linewidth=0)
+        axes.plot(run, mean, color=method.colour, marker=method.marker, label=method.label)
         for percent, seeds in zip(run, values, strict=True):
             if len(seeds) > 1:
-                axes.plot([percent] * len(seeds), seeds, "_", color=colour(name), markersize=7)
+                axes.plot([percent] * len(seeds), seeds, "_", color=method.colour, markersize=7)
     share_axis(axes, percents)
     axes.set_ylabel(label)
 
 
-def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: str = "scratch") -> None:
+def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: Method = SCRATCH) -> None:
     """Gain over another start with its 95 % interval at each share of the labels, coloured by verdict.
 
     findings: per cent of the labels -> what our runs say about the claim at that share. A share without runs keeps
@@ -113,8 +116,8 @@ def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: str = "scra
     """
     if not findings:
         raise ValueError("a picture of gains needs at least one claim, found none")
-    plain = over == "scratch"
-    marker = "s" if plain else MARKERS[over]
+    plain = over == SCRATCH
+    marker = "s" if plain else over.marker
     face = {} if plain else {"markerfacecolor": "white"}
     axes.axhline(0, color="#999999", linewidth=1)
     for percent, finding in findings.items():
@@ -130,7 +133,7 @@ def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: str = "scra
         at = {"xy": (percent, low), "xytext": (0, -9)} if close else {"xy": (percent, high), "xytext": (0, 3)}
         text = f"{100 * finding.contrast.estimate:+.1f}"
         axes.annotate(text, **at, textcoords="offset points", fontsize=7, ha="center")
-    name = "gain" if plain else f"gain over {over}"
+    name = "gain" if plain else f"gain over {over.label.removeprefix('after ')}"
     for word in dict.fromkeys(finding.word for finding in findings.values()):
         axes.plot([], [], marker, color=verdict_colour(word), label=f"{name}: {word}", **face)
     share_axis(axes, list(findings))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pointvideo.report.stamps import Stamp, current_commit, read_stamp, save_figure
+from ..stamps import Stamp, current_commit, read_stamp, save_figure
 
 if TYPE_CHECKING:
     from IPython.display import DisplayObject
     from matplotlib.figure import Figure
 
-    from pointvideo.data.store import Store
+    from ...data.store import Store
 
 
 def data_stamp(store: Store, **parameters: Any) -> Stamp:

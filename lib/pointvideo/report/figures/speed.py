@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pointvideo.report.figures.style import PAGE, panels
+from .style import PAGE, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,8 +1,8 @@
 """One look for all figures: a palette that colour-blind readers can tell apart, sizes, captions, the SIMULATED
 watermark.
 
-Colours follow Okabe and Ito (2008). A method keeps its colour in every figure. matplotlib loads only inside the
-functions.
+Colours follow Okabe and Ito (2008). A method brings its own and keeps it in every figure. matplotlib loads only inside
+the functions.
 """
 
 from __future__ import annotations
@@ -14,34 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ...study.experiments import Method
+
 PALETTE = {
-    "scratch": "#666666",
-    "C2P": "#0072B2",
-    "STRL": "#D55E00",
-    "VideoMAE": "#CC79A7",
-    "complete to complete": "#A6761D",
-    "partial to partial": "#7A5195",
-    "symmetric": "#009E73",
-    "random points": "#E69F00",
-    "variant": "#8C5A2B",  # any other change of C2P
     "reported": "#000000",
     "recorded": "#009E73",
     "simulated": "#E69F00",
     "teacher": "#56B4E9",
     "student": "#0072B2",
 }
-MARKERS = {  # told apart without colour, too
-    "scratch": "o",
-    "C2P": "s",
-    "STRL": "^",
-    "VideoMAE": "D",
-    "complete to complete": "P",
-    "partial to partial": "X",
-    "symmetric": "h",
-    "random points": "*",
-    "variant": "v",
-    "reported": "x",
-}
+REPORTED = "x"  # marker of a printed number
+NOT_RUN = "#8a8a8a"
 PART_COLOURS = (
     "#0072B2",
     "#E69F00",
@@ -61,7 +44,7 @@ GOLDEN = 0.62
 
 
 def colour(name: str) -> str:
-    """Colour of a method or a source. ``ValueError`` lists the names that have one."""
+    """Colour of a source or a network. ``ValueError`` lists the names that have one; methods have their own."""
     if name not in PALETTE:
         raise ValueError(f"no colour for {name!r}; there is: {', '.join(PALETTE)}")
     return PALETTE[name]
@@ -153,18 +136,26 @@ def watermark(figure: Figure) -> None:
     )
 
 
-def curve_with_band(axes: Axes, x: Sequence[float | int], values: Any, *, name: str, label: str | None = None) -> None:
-    """Mean over seeds with a band of one standard deviation, in the colour of ``name``.
+def curve_with_band(
+    axes: Axes, x: Sequence[float | int], values: Any, method: Method, label: str | None = None, *, small: bool = False
+) -> None:
+    """Mean over seeds with a band of one standard deviation, in the method's colour, its marker on short curves.
 
-    values: (seeds, points on the curve). One seed gives a line without a band.
+    values: (seeds, points on the curve). One seed gives a line without a band. small: for a small panel.
     """
     import numpy
 
     table = numpy.asarray(values, dtype=float)
     if table.ndim != 2 or table.shape[1] != len(x):
         raise ValueError(f"values must be (seeds, {len(x)}), found {table.shape}")
-    mean = table.mean(axis=0)
-    axes.plot(x, mean, color=colour(name), marker=MARKERS.get(name, "") if len(x) <= 12 else "", label=label or name)
+    mean, size = table.mean(axis=0), {"markersize": 3, "linewidth": 1.2} if small else {}
+    mark = method.marker if len(x) <= (20 if small else 12) else ""
+    axes.plot(x, mean, color=method.colour, marker=mark, label=method.label if label is None else label, **size)
     if len(table) > 1:
         deviation = table.std(axis=0, ddof=1)
-        axes.fill_between(x, mean - deviation, mean + deviation, color=colour(name), alpha=0.18, linewidth=0)
+        axes.fill_between(x, mean - deviation, mean + deviation, color=method.colour, alpha=0.18, linewidth=0)
+
+
+def seeds_words(count: int) -> str:
+    """Such as "3 seeds"."""
+    return f"{count} seed{'s' if count != 1 else ''}"

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
-from pointvideo.report.figures.clouds import bounds, draw_cloud, draw_depth
-from pointvideo.report.figures.style import PAGE, PART_COLOURS, panels
+from .clouds import bounds, draw_cloud, draw_depth
+from .style import PAGE, PART_COLOURS, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-    from pointvideo.data.layout import Camera
+    from ...data.layout import DepthCamera
 
 FAINT = "#d4d4d4"  # points that are only there for orientation
 STILL = "#bdbdbd"
@@ -32,7 +32,7 @@ def time_map() -> Colormap:
     return ListedColormap(colormaps["plasma"](np.linspace(0.0, 0.9, 256)), "time")
 
 
-def depth_image(pixels: Integer[np.ndarray, "points 3"], camera: Camera) -> Float[np.ndarray, "height width"]:
+def depth_image(pixels: Integer[np.ndarray, "points 3"], camera: DepthCamera) -> Float[np.ndarray, "height width"]:
     """The depth image that pixels (u, v, depth) came from; 0 where there was no return."""
     pixels = np.asarray(pixels)
     if pixels.ndim != 2 or pixels.shape[1] != 3:

@@ -1,16 +1,22 @@
 """`python -m pointvideo.study.notebooks run|check|navigate`."""
 
 import argparse
+import platform
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pointvideo.data.layout import cache_dir
-from pointvideo.study.notebooks.execute import NotebookFailed, execute
-from pointvideo.study.notebooks.gate import faults
-from pointvideo.study.notebooks.pages import choose, navigate, read, read_index
-from pointvideo.study.notebooks.parameters import check_profile, parse, to_inject
+from ...burn import made_folder
+from ...data.layout import cache_dir, one_line
+
+try:
+    from .execute import NotebookFailed, execute
+    from .gate import faults
+    from .pages import choose, navigate, read, read_index
+    from .parameters import check_profile, parse, to_inject
+except ModuleNotFoundError as error:
+    sys.exit(f"notebooks: {sys.executable} has no {error.name}: pip install 'pointvideo[notebooks]' there")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except ValueError as error:
-        print(f"notebooks: {error}", file=sys.stderr)
+        print(f"notebooks: {one_line(error)}", file=sys.stderr)
         return 2
     except NotebookFailed as error:
         print(f"notebooks: {error}", file=sys.stderr)
@@ -53,6 +59,8 @@ def _run(options: argparse.Namespace) -> int:
         raise ValueError("--in-place: expected the quick profile without parameters or another output folder")
     pages = choose(read_index(options.folder), options.names)
     folder = options.folder if options.in_place else options.output or cache_dir() / "notebooks" / options.profile
+    if not options.in_place and folder.resolve() == options.folder.resolve():
+        raise ValueError(f"--output {folder}: found the notebooks' own folder, expected another one, or --in-place")
     paths = [options.folder / f"{page.name}.ipynb" for page in pages]
     given = {}
     for path in paths:
@@ -62,6 +70,9 @@ def _run(options: argparse.Namespace) -> int:
             to_inject(notebook, options.profile, given[path])
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from error
+    if not options.in_place and not options.output:
+        _make(folder.parent)
+    print(f"Python {platform.python_version()}, {sys.executable}", flush=True)
     begun = time.monotonic()
     for path in paths:
         print(f"{path.name}", flush=True)
@@ -69,6 +80,14 @@ def _run(options: argparse.Namespace) -> int:
         print(f"  {path.name}: {seconds:.1f} s", flush=True)
     print(f"{len(paths)} notebooks at {options.profile}: {time.monotonic() - begun:.0f} s, in {folder}", flush=True)
     return 0
+
+
+def _make(folder: Path) -> None:
+    """The folder, which the project makes and may delete."""
+    try:
+        made_folder(folder)
+    except OSError as error:
+        raise ValueError(f"{folder}: cannot be made ({error.strerror}), expected a writable folder") from error
 
 
 def _check(options: argparse.Namespace) -> int:

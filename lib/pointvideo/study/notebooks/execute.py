@@ -1,26 +1,30 @@
 """Strict execution of a notebook with papermill.
 
-Parameters are checked before a kernel starts. The output appears only when every cell has run; what a failed run had
-so far lies beside it as `<name>.failed.ipynb`.
+Parameters are checked before a kernel starts, and the kernel is always this interpreter's. The output appears only when
+every cell has run; what a failed run had so far lies beside it as `<name>.failed.ipynb`.
 """
 
+import logging
 import os
-import tempfile
+import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 
-from pointvideo.study.notebooks.pages import clean, read, write
-from pointvideo.study.notebooks.parameters import to_inject
-from pointvideo.study.notebooks.watch import KernelWatch
+from ...data.layout import one_line
+from .pages import clean, read, write
+from .parameters import to_inject
+from .watch import KernelWatch
 
 # Seconds that one cell may take.
 CELL_LIMIT = {"quick": 600, "laptop": 6 * 3600, "gpu": 24 * 3600, "paper": 14 * 24 * 3600}
@@ -31,9 +35,22 @@ class NotebookFailed(RuntimeError):
     """A cell failed, took too long, or lost its kernel; the message is one line."""
 
 
+class _ThisInterpreter(KernelSpecManager):
+    """Knows one kernel, this interpreter's: what is installed as "python3" somewhere may be another one's."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+
 class _WatchedClient(PapermillNotebookClient):
     watch: KernelWatch
     environment: dict[str, str]
+
+    def create_kernel_manager(self) -> Any:
+        manager = super().create_kernel_manager()
+        manager.kernel_spec_manager = _ThisInterpreter()
+        return manager
 
     def start_new_kernel(self, **kwargs: Any) -> None:
         super().start_new_kernel(env=self.environment, **kwargs)
@@ -51,8 +68,11 @@ class _StrictEngine(NBClientEngine):
         environment: dict[str, str],
         limit: int,
         say: Callable[[str], None],
+        page: list[nbformat.NotebookNode],
         **_: Any,
     ) -> None:
+        page[:] = [nb_man.nb]
+        logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # it logs the traceback of what is reported below
         index, started = 0, 0.0
 
         def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
@@ -78,6 +98,9 @@ class _StrictEngine(NBClientEngine):
             raise NotebookFailed(f"cell {index} took longer than its limit of {limit} s") from error
         except DeadKernelError as error:
             raise NotebookFailed(f"cell {index} lost its kernel") from error
+        except (RuntimeError, OSError) as error:
+            where = f"cell {index}" if started else f"the kernel of {sys.executable} does not start"
+            raise NotebookFailed(f"{where}: {one_line(error)}") from error
 
 
 papermill_engines.register("pointvideo-strict", _StrictEngine)
@@ -121,34 +144,39 @@ def execute(
         inject = to_inject(page, profile, parameters or {})
     except ValueError as error:
         raise ValueError(f"{notebook.name}: {error}") from error
+    if find_spec("ipykernel_launcher") is None:
+        raise ValueError(f"{sys.executable} has no ipykernel: pip install 'pointvideo[notebooks]' there")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{output.parent}: cannot be made ({error.strerror}), expected a writable folder") from error
     begun = time.monotonic()
     failed = output.with_name(f"{output.stem}.failed.ipynb")
-    with tempfile.TemporaryDirectory() as scratch:
-        working = Path(scratch) / notebook.name
-        try:
-            with KernelWatch() as watch:
-                execute_notebook(
-                    notebook,
-                    working,
-                    parameters=inject,
-                    engine_name="pointvideo-strict",
-                    kernel_name="python3",
-                    language="python",
-                    progress_bar=False,
-                    cwd=notebook.parent,
-                    watch=watch,
-                    environment=kernel_environment(),
-                    limit=timeout or CELL_LIMIT[profile],
-                    say=say,
-                )
-        except (PapermillExecutionError, NotebookFailed) as error:
-            write(read(working), failed)
-            raise NotebookFailed(f"{notebook.name}: {_one_line(error)}; see {failed}") from error
-        write(clean(read(working)), output)
+    so_far: list[nbformat.NotebookNode] = []  # in memory: a full folder of temporary files costs no computed cell
+    try:
+        with KernelWatch() as watch:
+            execute_notebook(
+                notebook,
+                None,
+                parameters=inject,
+                engine_name="pointvideo-strict",
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                cwd=notebook.parent,
+                watch=watch,
+                environment=kernel_environment(),
+                limit=timeout or CELL_LIMIT[profile],
+                say=say,
+                page=so_far,
+            )
+        write(clean(so_far[0]), output)
+    except (PapermillExecutionError, NotebookFailed, OSError) as error:
+        kept = ""
+        if so_far:
+            write(so_far[0], failed)
+            kept = f"; see {failed}"
+        raise NotebookFailed(f"{notebook.name}: {_one_line(error)}{kept}") from error
     failed.unlink(missing_ok=True)
     return time.monotonic() - begun
 
@@ -162,4 +190,4 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, PapermillExecutionError):
         value = (error.evalue or "").splitlines()
         return f"cell {error.cell_index} failed with {error.ename}: {value[0] if value else ''}"
-    return str(error)
+    return one_line(error)

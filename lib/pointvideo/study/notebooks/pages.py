@@ -8,7 +8,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from pointvideo.study.files import write_text
+from pointvideo.files import write_text
 
 NAVIGATION = "navigation"
 PROGRESS_BAR = re.compile(r"\r|\d+%\|")

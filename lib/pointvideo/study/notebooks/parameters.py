@@ -1,6 +1,7 @@
 """A notebook's parameters: the literals of the cell tagged `parameters`, with the types that they show."""
 
 import ast
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +18,26 @@ class Parameter:
     default: Any
 
     def check(self, value: Any) -> Any:
-        """The value, or ValueError where it does not have the default's type. An int will do for a float."""
+        """The value, or ValueError where it does not have the default's type and sign. An int will do for a float."""
         if isinstance(self.default, float) and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            value = float(value)
         if type(value) is not type(self.default):
             raise ValueError(
                 f"parameter {self.name}: found {value!r} ({type(value).__name__}), "
                 f"expected {type(self.default).__name__}, like {self.default!r}"
             )
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            self._check_range(value)
         if isinstance(self.default, (list, tuple)) and self.default:
             item = Parameter(f"{self.name}[...]", self.default[0])
             return type(self.default)(item.check(part) for part in value)
         return value
+
+    def _check_range(self, value: float) -> None:
+        """A number is positive where its default is, not negative where that is 0, and always finite."""
+        least = "a positive number" if self.default > 0 else "0 or more" if self.default == 0 else "a finite number"
+        if not math.isfinite(value) or value < 0 <= self.default or value == 0 < self.default:
+            raise ValueError(f"parameter {self.name}: found {value!r}, expected {least}, like {self.default!r}")
 
     def parse(self, text: str) -> Any:
         """The value that a command line's text stands for; text parameters are taken as they are."""

@@ -14,9 +14,9 @@ from ...pretexts.c2p import C2PPretrain
 from ...pretexts.views import Camera
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
+from ...study.experiments import Printed, Row, enough_updates, of_profile, small_training, three_times
 from ...tasks.action_segmentation import HOI4D_ACTION, SegmentActions
-from .methods import Pretrain, pretraining
-from .profiles import check_backbone, enough_updates, of_profile, small_training, three_times
+from .methods import BACKBONES, METHODS, STARTS, Pretrain, choose, pretraining, printed_name
 
 
 def camera(points: int) -> Camera:
@@ -123,23 +123,70 @@ _SIZES = {
         label_percents=_SHARES,
     ),
 }
-BACKBONES = ("pptr", "p4transformer")
 
-# Section 4.6 and appendix B: name of the row -> what differs from C2P as the paper describes it.
-VARIANTS: dict[str, dict[str, Any]] = {
-    "complete-to-complete": {"student_sees": "complete"},
-    "partial-to-partial": {"teacher_sees": "partial"},
-    "symmetric": {"teacher": "full"},
-    "random-points": {"student_sees": "random"},
-    "window-1": {"loss": C2PLoss(offsets=(), geometry_weight=1.0, time_weight=0.0)},
-    "window-5": {"loss": C2PLoss(offsets=(-2, -1, 1, 2))},
-    "window-5-far": {"loss": C2PLoss(offsets=(-2, 2))},
-    "one-head": {"loss": C2PLoss(predictors="one")},
-    "window-5-two-heads": {"loss": C2PLoss(offsets=(-2, -1, 1, 2), predictors="sides")},
-    "stop-gradient": {"loss": C2PLoss(stop_gradient=True)},
-    "other-negatives": {"loss": C2PLoss(negatives="other_frames", positive_in_denominator=True)},
-    "batch-norm": {"loss": C2PLoss(predictor_norm="batch")},
-    "no-clock": {"clock": False},
+
+@dataclass(frozen=True)
+class Variant:
+    """A change of C2P: its row's title, what differs from C2P as the paper describes it, where its number is printed,
+    as whose method it is drawn."""
+
+    title: str
+    changes: dict[str, Any]
+    printed: Printed | None = None
+    method: str = "variant"
+
+
+# Section 4.6 and appendix B
+VARIANTS = {
+    "complete-to-complete": Variant(
+        "complete to complete",
+        {"student_sees": "complete"},
+        Printed("Table 5", "Complete-to-Complete", "Frame-wise accuracy"),
+        "complete-to-complete",
+    ),
+    "partial-to-partial": Variant(
+        "partial to partial",
+        {"teacher_sees": "partial"},
+        Printed("Table 5", "Partial-to-Partial", "Frame-wise accuracy"),
+        "partial-to-partial",
+    ),
+    "symmetric": Variant(
+        "symmetric teacher", {"teacher": "full"}, Printed("text", "symmetric teacher", "accuracy"), "symmetric"
+    ),
+    "random-points": Variant(
+        "random points instead of a camera",
+        {"student_sees": "random"},
+        Printed("text", "random sampling instead of a camera", "accuracy"),
+        "random-points",
+    ),
+    "window-1": Variant(
+        "window of 1",
+        {"loss": C2PLoss(offsets=(), geometry_weight=1.0, time_weight=0.0)},
+        Printed("Table 7", "1", "Accuracy"),
+    ),
+    "window-5": Variant("window of 5", {"loss": C2PLoss(offsets=(-2, -1, 1, 2))}, Printed("Table 7", "5", "Accuracy")),
+    "window-5-far": Variant(
+        "window of 5, heads for t-2 and t+2",
+        {"loss": C2PLoss(offsets=(-2, 2))},
+        Printed("Table 7", "5 (t-2 and t+2)", "Accuracy"),
+    ),
+    "one-head": Variant(
+        "window of 3, one head",
+        {"loss": C2PLoss(predictors="one")},
+        Printed("Table 8", "window 3 with one head", "Accuracy"),
+    ),
+    "window-5-two-heads": Variant(
+        "window of 5, one head a direction",
+        {"loss": C2PLoss(offsets=(-2, -1, 1, 2), predictors="sides")},
+        Printed("Table 8", "window 5 with two heads", "Accuracy"),
+    ),
+    "stop-gradient": Variant("stop-gradient at the teacher", {"loss": C2PLoss(stop_gradient=True)}),
+    "other-negatives": Variant(
+        "neighbours are negatives, as released",
+        {"loss": C2PLoss(negatives="other_frames", positive_in_denominator=True)},
+    ),
+    "batch-norm": Variant("batch norm in the predictors, as released", {"loss": C2PLoss(predictor_norm="batch")}),
+    "no-clock": Variant("no frame number while pre-training", {"clock": False}),
 }
 
 
@@ -150,7 +197,7 @@ def sizes(profile: str) -> Sizes:
 
 def backbone_size(profile: str, backbone: str) -> PPTrActionSegmentationSize | P4ActionSegmentationSize:
     """A backbone at a profile's size."""
-    check_backbone(backbone, BACKBONES)
+    choose("backbone", backbone, BACKBONES)
     chosen = sizes(profile)
     if backbone == "pptr":
         return PPTrActionSegmentationSize(
@@ -188,15 +235,12 @@ def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: in
         # STRL's two clips come from one sequence: a part of it each, that begins anywhere
         part = {} if profile == "paper" else {"data": replace(shared["data"], frames=shared["data"].frames // 2)}
         videomae = {"augment": PRETRAIN_AUGMENT}
-        return pretraining(method, shared, chosen.predictor_hidden, strl=part, videomae=videomae)
-    plain = pretraining("c2p", shared, chosen.predictor_hidden, c2p=c2p | VARIANTS.get(method, {}))
+        return pretraining(method, shared, chosen.predictor_hidden, of_strl=part, of_videomae=videomae)
+    choose("method", method, ("c2p", "strl", "videomae", "released", *VARIANTS))
+    changes = VARIANTS[method].changes if method in VARIANTS else {}
+    plain = pretraining("c2p", shared, chosen.predictor_hidden, c2p=c2p | changes)
     assert isinstance(plain, C2PPretrain)
-    if method == "released":
-        return plain.as_released()
-    if method != "c2p" and method not in VARIANTS:
-        known = ("c2p", "strl", "videomae", "released", *VARIANTS)
-        raise ValueError(f"method: got {method!r}, expected one of {', '.join(known)}")
-    return plain
+    return plain.as_released() if method == "released" else plain
 
 
 def finetune(
@@ -225,68 +269,86 @@ def finetune(
     )
 
 
-Rows = dict[str, list[SegmentActions]]
+def _row(profile: str, method: str, backbone: str = "pptr", percent: int = 100, *, longer: bool = False) -> Row:
+    """The row of a start, "released" or a key of :data:`VARIANTS`: ``as-<backbone>-<method>``, with what is unusual
+    behind it."""
+    variant, name, because = VARIANTS.get(method), BACKBONES[backbone], ""
+    printed = Printed("Table 1", printed_name(backbone, method), frames=150) if method in STARTS else None
+    title = f"{name}, {STARTS[method].short if method in STARTS else 'every switch as released'}"
+    if variant is not None:
+        title, printed = f"{name}, {variant.title}", variant.printed
+    if percent < 100:
+        title += f", {percent} % of the labels"
+        printed = Printed("Table 6", f"{percent}%", {"scratch": "Scratch"}.get(method, METHODS[method].short))
+    if longer:
+        title, printed = f"{title}, three times as long", None
+        because = "the paper trains each row once and for one length"
+    elif printed is None:
+        because = "the paper does not say which of the two ways its number is of"
+        if method == "no-clock":
+            because = "the paper does not mention that the frame number is in the positional embedding"
+    return Row(
+        id=f"as-{backbone}-{method}" + (f"-labels-{percent}" if percent < 100 else "") + ("-long" if longer else ""),
+        title=title,
+        recipes=tuple(
+            finetune(profile, backbone, method, seed, percent, longer=longer) for seed in sizes(profile).seeds
+        ),
+        method=METHODS[method if method in STARTS else variant.method if variant else "variant"],
+        backbone=name,
+        label_percent=percent,
+        printed=printed,
+        because=because,
+    )
 
 
-def _rows(profile: str, names: dict[str, tuple[str, str, int]]) -> Rows:
-    return {
-        name: [finetune(profile, backbone, method, seed, percent) for seed in sizes(profile).seeds]
-        for name, (backbone, method, percent) in names.items()
-    }
+def _rows(profile: str, *methods: str) -> tuple[Row, ...]:
+    return tuple(_row(profile, method) for method in methods)
 
 
-def _variants(profile: str, methods: tuple[str, ...]) -> Rows:
-    return _rows(profile, {f"as-pptr-{method}": ("pptr", method, 100) for method in methods})
+def table1(profile: str) -> tuple[Row, ...]:
+    """Table 1 and Figure 6."""
+    p4transformer = (_row(profile, method, "p4transformer") for method in ("scratch", "c2p"))
+    return (*p4transformer, *_rows(profile, "scratch", "strl", "videomae", "c2p"))
 
 
-def table1(profile: str) -> Rows:
-    """Table 1 and Figure 6: rows ``as-<backbone>-<method>``."""
-    methods = {"p4transformer": ("scratch", "c2p"), "pptr": ("scratch", "strl", "videomae", "c2p")}
-    names = {f"as-{backbone}-{method}": (backbone, method, 100) for backbone in methods for method in methods[backbone]}
-    return _rows(profile, names)
-
-
-def table5(profile: str) -> Rows:
+def table5(profile: str) -> tuple[Row, ...]:
     """Table 5: which of the two networks sees partial views."""
-    return _variants(profile, ("complete-to-complete", "partial-to-partial", "c2p"))
+    return _rows(profile, "complete-to-complete", "partial-to-partial", "c2p")
 
 
-def text(profile: str) -> Rows:
+def text(profile: str) -> tuple[Row, ...]:
     """Section 4.6's numbers outside the tables: a symmetric teacher, random points instead of a camera."""
-    return _variants(profile, ("symmetric", "random-points", "c2p"))
+    return _rows(profile, "symmetric", "random-points", "c2p")
 
 
-def table6(profile: str) -> Rows:
-    """Table 6 and Figure 5: rows ``as-pptr-<method>-labels-<percent>``, and all labels, which Table 1 has."""
-    names = {
-        f"as-pptr-{method}-labels-{percent}": ("pptr", method, percent)
+def table6(profile: str) -> tuple[Row, ...]:
+    """Table 6 and Figure 5, but for all labels, which Table 1 has."""
+    return tuple(
+        _row(profile, method, percent=percent)
         for percent in sizes(profile).label_percents
         for method in ("scratch", "videomae", "c2p")
-    }
-    return _rows(profile, names)
+    )
 
 
-def table7(profile: str) -> Rows:
+def table7(profile: str) -> tuple[Row, ...]:
     """Table 7: the time window."""
-    return _variants(profile, ("window-1", "c2p", "window-5", "window-5-far"))
+    return _rows(profile, "window-1", "c2p", "window-5", "window-5-far")
 
 
-def table8(profile: str) -> Rows:
+def table8(profile: str) -> tuple[Row, ...]:
     """Table 8: one prediction head for several frames, beside a head a frame."""
-    return _variants(profile, ("c2p", "one-head", "window-5-far", "window-5-two-heads"))
+    return _rows(profile, "c2p", "one-head", "window-5-far", "window-5-two-heads")
 
 
-def longer(profile: str) -> Rows:
+def longer(profile: str) -> tuple[Row, ...]:
     """PPTr from scratch and after C2P with three times the fine-tuning, and as Table 1 has them, to compare gains."""
-    return _variants(profile, ("scratch", "c2p")) | {
-        f"as-pptr-{method}-long": [
-            finetune(profile, "pptr", method, seed, longer=True) for seed in sizes(profile).seeds
-        ]
-        for method in ("scratch", "c2p")
-    }
+    return (
+        *_rows(profile, "scratch", "c2p"),
+        *(_row(profile, method, longer=True) for method in ("scratch", "c2p")),
+    )
 
 
-def released(profile: str) -> Rows:
+def released(profile: str) -> tuple[Row, ...]:
     """Paper against released code, switch by switch and all together, and scratch to measure them by."""
     switches = ("stop-gradient", "other-negatives", "batch-norm", "no-clock")
-    return _variants(profile, ("scratch", "c2p", "released", *switches))
+    return _rows(profile, "scratch", "c2p", "released", *switches)

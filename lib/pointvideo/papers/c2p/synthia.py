@@ -9,9 +9,10 @@ from ...pretexts.c2p import C2PPretrain
 from ...pretexts.views import Camera, Trajectory
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
+from ...study.experiments import Printed, Row, of_profile, small_training
 from ...tasks.semantic_segmentation import SYNTHIA4D, SYNTHIA_AUGMENT, SegmentPoints
 from .action import PRETRAIN_AUGMENT
-from .profiles import of_profile, small_training
+from .methods import METHODS, choose, printed_name
 from .semantic import small_pyramid
 
 PRETRAIN_FRAMES = 12  # section 4.4: a full turn in steps of 30 degrees
@@ -124,8 +125,7 @@ def pretrain(profile: str, seed: int = 0) -> C2PPretrain:
 
 def finetune(profile: str, frames: int = 3, method: str = "scratch", seed: int = 0) -> SegmentPoints:
     """Segmentation of Synthia 4D from scratch or from C2P's weights, else the same."""
-    if method not in ("scratch", "c2p"):
-        raise ValueError(f"method: got {method!r}, expected scratch or c2p")
+    choose("method", method, ("scratch", "c2p"))
     chosen = sizes(profile)
     return SegmentPoints(
         backbone=chosen.backbone,
@@ -139,11 +139,17 @@ def finetune(profile: str, frames: int = 3, method: str = "scratch", seed: int =
     )
 
 
-def table3(profile: str) -> dict[str, list[SegmentPoints]]:
+def table3(profile: str) -> tuple[Row, ...]:
     """Table 3: rows ``synthia-p4transformer-<method>-<frames>``."""
-    return {
-        f"synthia-p4transformer-{method}-{frames}": [
-            finetune(profile, frames, method, seed) for seed in sizes(profile).seeds
-        ]
+    return tuple(
+        Row(
+            id=f"synthia-p4transformer-{method}-{frames}",
+            title=f"P4Transformer, {METHODS[method].short}, {frames} frame{'s' if frames > 1 else ''}",
+            recipes=tuple(finetune(profile, frames, method, seed) for seed in sizes(profile).seeds),
+            method=METHODS[method],
+            backbone="P4Transformer",
+            frames=frames,
+            printed=Printed("Table 3", printed_name("p4transformer", method), frames=frames),
+        )
         for method, frames in (("scratch", 1), ("scratch", 3), ("c2p", 3))
-    }
+    )

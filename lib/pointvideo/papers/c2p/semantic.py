@@ -8,10 +8,10 @@ from typing import Any
 from ...backbones import BallSegmentationSize, P4SegmentationSize, PyramidSize, TransformerSize
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
+from ...study.experiments import Printed, Row, of_profile, small_training
 from ...tasks.semantic_segmentation import HOI4D_SEMANTIC, SegmentPoints
 from .action import PRETRAIN_AUGMENT, camera
-from .methods import Pretrain, pretraining
-from .profiles import check_backbone, of_profile, small_training
+from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name
 
 CLASSES = 49
 PRETRAIN_FRAMES, PRETRAIN_STEP, PRETRAIN_HOP = 10, 2, 3  # section 4.3: sequences of 10; released: frames 3d, 3d + 2, …
@@ -143,7 +143,7 @@ def clip_data(profile: str) -> ClipData:
 def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: int = 0) -> Pretrain:
     """A pre-training on clips of ten frames; ``method`` is "c2p", "strl" or "videomae"."""
     chosen = sizes(profile)
-    check_backbone(backbone, chosen.backbones)
+    choose("backbone", backbone, chosen.backbones)
     data = replace(
         clip_data(profile), frames=PRETRAIN_FRAMES, step=PRETRAIN_STEP, hop=PRETRAIN_HOP, points=chosen.pretrain_points
     )
@@ -154,13 +154,13 @@ def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: in
         "seed": seed,
     }
     c2p = {"camera": camera(chosen.stored), "augment": PRETRAIN_AUGMENT}
-    return pretraining(method, shared, chosen.predictor_hidden, c2p=c2p, videomae={"augment": PRETRAIN_AUGMENT})
+    return pretraining(method, shared, chosen.predictor_hidden, c2p=c2p, of_videomae={"augment": PRETRAIN_AUGMENT})
 
 
 def finetune(profile: str, backbone: str = "pptr", method: str = "scratch", seed: int = 0) -> SegmentPoints:
     """Semantic segmentation from scratch or from the weights of a pre-training, else the same."""
     chosen = sizes(profile)
-    check_backbone(backbone, chosen.backbones)
+    choose("backbone", backbone, chosen.backbones)
     return SegmentPoints(
         backbone=chosen.backbones[backbone],
         data=clip_data(profile),
@@ -172,11 +172,18 @@ def finetune(profile: str, backbone: str = "pptr", method: str = "scratch", seed
     )
 
 
-def table2(profile: str) -> dict[str, list[SegmentPoints]]:
+def table2(profile: str) -> tuple[Row, ...]:
     """Table 2: rows ``ss-<backbone>-<method>``."""
     methods = {"p4transformer": ("scratch", "c2p"), "pptr": ("scratch", "strl", "videomae", "c2p")}
-    return {
-        f"ss-{backbone}-{method}": [finetune(profile, backbone, method, seed) for seed in sizes(profile).seeds]
+    return tuple(
+        Row(
+            id=f"ss-{backbone}-{method}",
+            title=f"{BACKBONES[backbone]}, {METHODS[method].short}",
+            recipes=tuple(finetune(profile, backbone, method, seed) for seed in sizes(profile).seeds),
+            method=METHODS[method],
+            backbone=BACKBONES[backbone],
+            printed=Printed("Table 2", printed_name(backbone, method), frames=3),
+        )
         for backbone in methods
         for method in methods[backbone]
-    }
+    )

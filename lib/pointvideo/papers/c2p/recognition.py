@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from ...backbones import P4TransformerSize, PPTrSize, TransformerSize, TubeSize
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
+from ...study.experiments import Printed, Row, enough_updates, of_profile, small_training
 from ...tasks.recognition import Finetune
-from .methods import Pretrain, pretraining
-from .profiles import enough_updates, of_profile, small_training
+from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name
 
-BACKBONES = ("pptr", "p4transformer")
 PRETRAIN_FRAMES = 24  # section 4.5: pre-trained on clips of 24 frames, fine-tuned on 8, 16 and 24
 
 
@@ -112,11 +111,10 @@ def sizes(profile: str) -> Sizes:
 def backbone_size(profile: str, backbone: str) -> PPTrSize | P4TransformerSize:
     """A backbone at a profile's size."""
     chosen = sizes(profile)
+    choose("backbone", backbone, BACKBONES)
     if backbone == "pptr":
         return PPTrSize(chosen.tube, chosen.pptr)
-    if backbone == "p4transformer":
-        return P4TransformerSize(chosen.tube, chosen.p4transformer)
-    raise ValueError(f"backbone: got {backbone!r}, expected one of {', '.join(BACKBONES)}")
+    return P4TransformerSize(chosen.tube, chosen.p4transformer)
 
 
 def pretrain(profile: str, backbone: str, seed: int = 0, method: str = "c2p") -> Pretrain:
@@ -151,49 +149,60 @@ def finetune(
     )
 
 
-Rows = dict[str, list[Finetune]]
-
-
-def table4(profile: str) -> Rows:
+def table4(profile: str) -> tuple[Row, ...]:
     """Table 4, recognition on MSR-Action3D: rows ``<backbone>-<method>-<frames>``, one recipe a seed.
 
     The baselines have a row at 24 frames only, with PPTr, as in the paper.
     """
     chosen = sizes(profile)
-    methods = {
-        (backbone, frames): ("scratch", "strl", "videomae", "c2p")
-        if (backbone, frames) == ("pptr", PRETRAIN_FRAMES)
-        else ("scratch", "c2p")
+
+    def row(backbone: str, method: str, frames: int) -> Row:
+        main = backbone == "pptr" and frames == PRETRAIN_FRAMES and method in ("scratch", "c2p")
+        seeds = chosen.main_seeds if main and chosen.main_seeds else chosen.seeds
+        absent = backbone == "p4transformer" and method == "c2p"
+        return Row(
+            id=f"{backbone}-{method}-{frames}",
+            title=f"{BACKBONES[backbone]}, {METHODS[method].short}, {frames} frames",
+            recipes=tuple(finetune(profile, backbone, frames, method, seed) for seed in seeds),
+            method=METHODS[method],
+            backbone=BACKBONES[backbone],
+            frames=frames,
+            printed=None if absent else Printed("Table 4", printed_name(backbone, method), frames=frames),
+            because="the paper gives no such row on MSR-Action3D" if absent else "",
+        )
+
+    return tuple(
+        row(backbone, method, frames)
         for backbone in BACKBONES
         for frames in chosen.frames
         # 8 and 16 frames are PPTr's rows; the paper has no P4Transformer with C2P on this set
         if backbone == "pptr" or frames == PRETRAIN_FRAMES or chosen.every_length
-    }
-    main = {("pptr", PRETRAIN_FRAMES, method): chosen.main_seeds or chosen.seeds for method in ("scratch", "c2p")}
-    return {
-        f"{backbone}-{method}-{frames}": [
-            finetune(profile, backbone, frames, method, seed)
-            for seed in main.get((backbone, frames, method), chosen.seeds)
-        ]
-        for (backbone, frames), several in methods.items()
-        for method in several
-    }
+        for method in ("scratch", "strl", "videomae", "c2p")
+        if method in ("scratch", "c2p") or (backbone, frames) == ("pptr", PRETRAIN_FRAMES)
+    )
 
 
-def table6(profile: str) -> Rows:
+def table6(profile: str) -> tuple[Row, ...]:
     """Table 6 and Figure 5's protocol on MSR-Action3D: rows ``pptr-<scratch|c2p>-24-labels-<percent>``.
 
     The paper runs it on HOI4D action segmentation; the protocol (pre-train on everything, fine-tune on a share of the
     labels) is the same.
     """
     chosen = sizes(profile)
-    return {
-        f"pptr-{method}-{PRETRAIN_FRAMES}-labels-{percent}": [
-            finetune(profile, "pptr", PRETRAIN_FRAMES, method, seed, percent) for seed in chosen.seeds
-        ]
+    return tuple(
+        Row(
+            id=f"pptr-{method}-{PRETRAIN_FRAMES}-labels-{percent}",
+            title=f"PPTr, {METHODS[method].short}, {percent} % of the labels",
+            recipes=tuple(finetune(profile, "pptr", PRETRAIN_FRAMES, method, seed, percent) for seed in chosen.seeds),
+            method=METHODS[method],
+            backbone=BACKBONES["pptr"],
+            frames=PRETRAIN_FRAMES,
+            label_percent=percent,
+            because="Table 6 is HOI4D action segmentation",
+        )
         for percent in chosen.label_percents
         for method in ("scratch", "c2p")
-    }
+    )
 
 
 def as_released(recipe: Finetune) -> Finetune:

@@ -1,4 +1,4 @@
-"""Arm gestures of the 20 actions: waves, strokes, throws and claps, as programs of key poses (see `actions`)."""
+"""Motions of the arms in the 20 actions: waves, strokes, throws and claps, as programs of key poses (see `actions`)."""
 
 import numpy as np
 

@@ -1,0 +1,158 @@
+"""The catalogue of data sets: who reads the recorded one, how large its release is, which simulated world stands in.
+
+A new set is one entry here, and its reader. A world is named by a function that makes its description, so that nothing
+is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .layout import SMALL, UNITS, StoreError
+
+if TYPE_CHECKING:
+    from .recorded import Reader
+    from .simulate.building import World
+
+NEAR = 1.1
+"""Metres to which the head's camera reads where actions are the task: arm's length, so that the few points that small
+networks see are of hands and things."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One recorded set.
+
+    Args:
+        name: as commands and recipes call it; the name of its folder in ``POINTVIDEO_DATA``.
+        title: as papers call it.
+        module: the module of this package that reads its official files.
+        official, counted: how many of what the official release has, e.g. 567 files.
+        unit: of its coordinates, one of :data:`~pointvideo.data.layout.UNITS`.
+        tasks: what it is used for.
+        world: makes the description of the world that stands in; told whether a small one is wanted.
+    """
+
+    name: str
+    title: str
+    module: str
+    official: int
+    counted: str
+    unit: str
+    tasks: tuple[str, ...]
+    world: Callable[[bool], World]
+
+    @property
+    def divisor(self) -> int:
+        """By how much coordinates are divided unless a recipe says otherwise."""
+        return UNITS[self.unit]
+
+    def reader(self) -> Reader:
+        """The module that reads the official files."""
+        return import_module(f"{__package__}.{self.module}")
+
+
+def _people(small: bool = False) -> World:
+    from .simulate.people import People
+
+    return People()  # as large as MSR-Action3D, always
+
+
+def _hand_object(small: bool = False) -> World:
+    from .simulate.hand_object import HandObject
+
+    return HandObject()
+
+
+def _hands_at_work(small: bool) -> World:
+    from .simulate.hand_object import HEAD_NOISE, HandObject
+
+    noise = replace(HEAD_NOISE, farthest=NEAR)
+    sequences, points = (24, 256) if small else (480, 512)
+    return HandObject(sequences=sequences, points=points, noise=noise)
+
+
+def _hands_and_things(small: bool) -> World:
+    from .simulate.hand_object import HandObject
+
+    return HandObject(sequences=24, points=512) if small else HandObject(sequences=200, points=1024)
+
+
+def _street(small: bool = False) -> World:
+    from .simulate.street import Street
+
+    return Street()
+
+
+def _drives(small: bool) -> World:
+    from .simulate.street import Street
+
+    return Street(frames=12, points=1024, weathers=1, tests=3) if small else Street(frames=40, points=4096, tests=4)
+
+
+SETS = (
+    DataSet(
+        "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", ("recognition",), _people
+    ),
+    DataSet(
+        "hoi4d_action", "HOI4D action segmentation", "hoi4d_action", 3863, "sequence", "metre",
+        ("action segmentation",), _hands_at_work,
+    ),
+    DataSet(
+        "hoi4d_semantic", "HOI4D semantic segmentation", "hoi4d_semantic", 3863, "sequence", "metre",
+        ("semantic segmentation",), _hands_and_things,
+    ),
+    DataSet(
+        "synthia4d", "Synthia 4D", "synthia4d_files", 22589, "frame", "metre", ("semantic segmentation",), _drives
+    ),
+)  # fmt: skip
+"""The recorded sets that can be prepared."""
+
+WORLDS: dict[str, Callable[[], World]] = {"people": _people, "hand_object": _hand_object, "street": _street}
+"""The simulated worlds by their own names, each in its own size."""
+
+
+def find(name: str) -> DataSet | None:
+    """The entry of a recorded set; None for a name that is none."""
+    return next((entry for entry in SETS if entry.name == name), None)
+
+
+def recorded(name: str) -> DataSet:
+    """The entry of a recorded set; StoreError, one line, for a name that is none."""
+    entry = find(name)
+    if entry is None:
+        known = [entry.name for entry in SETS]
+        hint = f"; did you mean {near[0]}?" if (near := alike(name, known)) else ""
+        raise StoreError(f"no recorded set {name!r} that can be prepared, known: {', '.join(known)}{hint}")
+    return entry
+
+
+def world_of(name: str) -> World | None:
+    """The simulated world of that name, or the one that stands in for the set; None where there is none.
+
+    With "-small" behind the name it has the small size, where it has one.
+    """
+    plain, small = name.removesuffix(SMALL), name.endswith(SMALL)
+    if plain in WORLDS:
+        return WORLDS[plain]()
+    entry = find(plain)
+    return None if entry is None else entry.world(small)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two names differ only in case and in what stands between words: ``MSR-Action3D``, ``msr_action3d``."""
+    return _bare(one) == _bare(other)
+
+
+def alike(name: str, among: list[str]) -> list[str]:
+    """Those of the names that ``name`` may have meant, the nearest first."""
+    bare = {_bare(each): each for each in among}
+    return [bare[each] for each in get_close_matches(_bare(name), bare, n=3, cutoff=0.75)]
+
+
+def _bare(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())

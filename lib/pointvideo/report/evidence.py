@@ -1,0 +1,220 @@
+"""What an experiment's runs say, as one value: its rows, their records, the table, the findings, the stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from ..data.layout import cache_dir
+from ..study.experiments import Experiment, Paper, Row
+from ..study.keys import recipe_chain, recipe_key
+from ..study.ledger import Ledger, Record, newest_of_recipe
+from ..study.runner import default_ledger, fingerprint_of, project_root, run
+from .claims import Claim, Finding, claims_about, claims_of
+from .layout import Table
+from .stamps import Stamp, save_figure, save_table, stamp_from_records
+from .tables import build_table
+
+Source = Literal["recorded", "simulated"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """An experiment at a profile with the runs there are, all on data of one source.
+
+    records: by a row's id, one a seed; those of other tables' rows, too, where a claim of this one needs them.
+    source: None without a record.
+    """
+
+    paper: Paper
+    experiment: Experiment
+    profile: str
+    rows: tuple[Row, ...]
+    records: Mapping[str, Sequence[Record]] = field(repr=False)
+    source: Source | None
+    claims: tuple[Claim, ...] = field(repr=False)
+
+    @cached_property
+    def table(self) -> Table:
+        """Ours beside what is printed; rows without a record say "not run", records of earlier code are marked."""
+        current = {
+            row.id: [
+                recipe_key(recipe, record["dataset"]["fingerprint"])
+                for record in self.records[row.id]
+                for recipe in row.recipes
+                if recipe.seed == record["seed"]
+            ]
+            for row in self.rows
+        }
+        title, note = self.experiment.title, self.experiment.note
+        return build_table(
+            self.paper, title, self.rows, self.records, claims=self.claims, current_keys=current, note=note
+        )
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the runs say about the claims below the table."""
+        return self.table.findings
+
+    @property
+    def every_record(self) -> list[Record]:
+        """All records, row after row."""
+        return [record for several in self.records.values() for record in several]
+
+    @property
+    def planned(self) -> int:
+        """How many runs the table has if nothing is missing."""
+        return sum(len(row.recipes) for row in self.rows)
+
+    @cached_property
+    def missing(self) -> tuple[Any, ...]:
+        """The recipes of the table's rows that have no record."""
+        return tuple(
+            recipe
+            for row in self.rows
+            for recipe in row.recipes
+            if recipe.seed not in {record["seed"] for record in self.records[row.id]}
+        )
+
+    @cached_property
+    def stamp(self) -> Stamp:
+        """Where it comes from. ``ValueError`` without a record."""
+        about = {"paper": self.paper.name, "profile": self.profile, "table": self.experiment.number}
+        return stamp_from_records(self.every_record, parameters=about)
+
+    def row(self, row_id: str) -> Row:
+        """A row by id. ``ValueError`` lists what exists."""
+        return self.table[row_id].row
+
+    def only(self, *row_ids: str) -> Evidence:
+        """The same with these rows alone, in this order, and the claims that need no other."""
+        rows = tuple(self.row(name) for name in row_ids)
+        records = {row.id: self.records[row.id] for row in rows}
+        return replace(self, rows=rows, records=records, claims=claims_about(self.paper, records))
+
+
+def evidence(
+    paper: Paper, number: str, profile: str, ledger: Ledger | None = None, *, source: Source | None = None
+) -> Evidence:
+    """The newest records of a table, whether or not their data is at hand and the code is today's; nothing runs.
+
+    source: of the data; without it recorded where there is any such record, else simulated, never both.
+    """
+    experiment, ledger = paper.experiment(number), ledger or default_ledger()
+    wanted, claims = _wanted(paper, experiment, profile)
+    known = ledger.records()
+    for kind in (source,) if source else ("recorded", "simulated"):
+        of_kind = [record for record in known if record["dataset"]["source"] == kind]
+        found = {row.id: [newest_of_recipe(of_kind, recipe) for recipe in row.recipes] for row in wanted}
+        records = {name: [record for record in several if record is not None] for name, several in found.items()}
+        if any(records.values()):
+            break
+    return _made(paper, experiment, profile, records, claims)
+
+
+def run_experiment(
+    paper: Paper, number: str, profile: str, ledger: Ledger | None = None, *, progress: bool = False
+) -> Evidence:
+    """A table on the data at hand; what is missing of it, and of what its claims need, is trained."""
+    experiment, ledger = paper.experiment(number), ledger or default_ledger()
+    wanted, claims = _wanted(paper, experiment, profile)
+    records = {row.id: [run(recipe, ledger, progress=progress) for recipe in row.recipes] for row in wanted}
+    return _made(paper, experiment, profile, records, claims)
+
+
+def merged(title: str, several: Sequence[Evidence]) -> Evidence:
+    """Several tables of a paper at one profile as one, each row once, with the claims that its rows decide.
+
+    ``ValueError`` for tables of different papers or profiles.
+    """
+    first = several[0]
+    if len({(one.paper, one.profile) for one in several}) > 1:
+        raise ValueError(f"{title}: tables of several papers or profiles, expected one of each")
+    rows = {row.id: row for one in several for row in one.rows}
+    number = " and ".join(one.experiment.number for one in several)
+    experiment = replace(first.experiment, number=number, title=title, rows=lambda profile: tuple(rows.values()))
+    records = {name: next(one.records[name] for one in several if name in one.records) for name in rows}
+    return _made(first.paper, experiment, first.profile, records, claims_about(first.paper, rows))
+
+
+def _wanted(paper: Paper, experiment: Experiment, profile: str) -> tuple[list[Row], tuple[Claim, ...]]:
+    """The table's rows, then those of other tables that its claims need; and its claims."""
+    claims, every = claims_of(paper, experiment, profile), paper.rows(profile)
+    own = {row.id: row for row in experiment.rows(profile)}
+    borrowed = {name: every[name] for claim in claims for name in claim.rows if name not in own}
+    return [*own.values(), *borrowed.values()], claims
+
+
+def _made(
+    paper: Paper,
+    experiment: Experiment,
+    profile: str,
+    records: Mapping[str, Sequence[Record]],
+    claims: tuple[Claim, ...],
+) -> Evidence:
+    sources = {record["dataset"]["source"] for several in records.values() for record in several}
+    if len(sources) > 1:
+        raise TypeError(f"{experiment.title}: recorded and simulated runs, expected one or the other")
+    source = next(iter(sources), None)
+    return Evidence(paper, experiment, profile, experiment.rows(profile), records, source, claims)
+
+
+def figures_folder(profile: str, source: Source | None = "recorded") -> Path:
+    """Where a profile's figures and tables go.
+
+    ``figures/<profile>`` in the project, to be committed, is for recorded data, ``figures/<profile>/simulated`` for
+    simulated; quick ones go into the cache.
+    """
+    folder = (cache_dir() if profile == "quick" else project_root()) / "figures" / profile
+    return folder / "simulated" if source == "simulated" and profile != "quick" else folder
+
+
+def file_name(found: Evidence) -> str:
+    """Such as "c2p_table_4", or "c2p_released" for numbers outside the paper's tables."""
+    number = found.experiment.number
+    return f"{found.paper.name}_{f'table_{number}' if number[0].isdigit() else number}"
+
+
+def write(found: Evidence) -> list[Path]:
+    """Write the table with its stamp where :func:`figures_folder` says; beyond quick its picture and the records
+    beside it, to be committed: they are the evidence. Nothing without a record."""
+    if found.source is None:
+        return []
+    folder, name = figures_folder(found.profile, found.source), file_name(found)
+    paths = [save_table(found.table, folder / f"{name}{suffix}", found.stamp) for suffix in (".csv", ".md", ".html")]
+    if found.profile == "quick":
+        return paths
+    ledger = default_ledger()
+    links = (link for row in found.rows for recipe in row.recipes for link in recipe_chain(recipe))
+    keys = {key for key in (recipe_key(link, fingerprint_of) for link in links) if ledger.get(key) is not None}
+    keys |= {record["key"] for record in found.every_record}
+    return [*paths, draw(found, folder / f"{name}.png"), *ledger.export(sorted(keys), folder / "records")]
+
+
+def draw(found: Evidence, path: Path) -> Path:
+    """The table's picture, as its experiment says, with its stamp."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    from .figures.runs import draw_accuracies
+    from .figures.shares import draw_data_efficiency
+    from .figures.style import use_style
+
+    picture = {"rows": draw_accuracies, "shares": draw_data_efficiency}.get(
+        found.experiment.picture, found.experiment.picture
+    )
+    with matplotlib.rc_context():
+        use_style()
+        figure = picture(found.table)
+        save_figure(figure, path, found.stamp)
+        pyplot.close(figure)
+    return path
+
+
+def committed_ledger() -> Ledger:
+    """The committed records alone, without the runs of one's own cache."""
+    figures = project_root() / "figures"
+    return Ledger(figures, sorted([*figures.glob("*/records"), *figures.glob("*/simulated/records")]))

@@ -1,0 +1,492 @@
+"""Python source as :mod:`pointvideo.definitions` reads it: what a module defines, what a name in it means, and the text
+of a definition without what cannot change a result."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import hashlib
+import json
+import symtable
+import sys
+import sysconfig
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+PACKAGE = __name__.partition(".")[0]
+# Definitions reached by calls with strings: function -> what its literal arguments name.
+NAMED_BY_STRINGS = {f"{PACKAGE}.kernels.dispatch:launcher": f"{PACKAGE}.kernels.gpu.{{}}:{{}}"}
+PLAIN_BASES = {"object", "typing.Protocol", "typing.Generic", "abc.ABC", "typing.NamedTuple", "enum.Enum"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+Unit = tuple[str, str]  # a module and a name that it defines; no name: the module itself
+Target = Unit | str | None  # a definition, an installed library's dotted name, or a name that nobody defines
+
+
+class Piece(NamedTuple):
+    """A statement, or a few that belong together: its text and what it uses."""
+
+    text: str
+    uses: frozenset[Unit]  # definitions
+    asked: frozenset[Unit]  # what isinstance asks for: a class is only compared with
+    attributes: frozenset[str]
+    dynamic: bool  # it asks for an attribute by a computed name
+    files: frozenset[Path]
+
+
+class Module:
+    """What the top level of a source file binds: name -> statements, name -> import, name -> what acts on it."""
+
+    def __init__(self, name: str, text: str, file: Path | None) -> None:
+        self.name, self.file = name, file
+        self.is_package = file is not None and file.name == "__init__.py"
+        self.bound: dict[str, list[ast.stmt]] = {}
+        self.imports: dict[str, tuple[str, str | None]] = {}
+        self.stars: list[str] = []
+        self.attached: dict[str, list[ast.stmt]] = {}
+        self.preamble: list[ast.stmt] = []
+        try:
+            tree = ast.parse(text)
+        except SyntaxError as error:
+            raise ValueError(f"{file}: expected Python source, found a syntax error in line {error.lineno}") from error
+        for statement in tree.body:
+            self._index(statement)
+
+    def _index(self, statement: ast.stmt) -> None:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            self._import(statement)
+        elif isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING"):
+            for inner in statement.body:
+                self._index(inner)
+        elif isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+            acts_on = [root_name(decorator) for decorator in statement.decorator_list]
+            acts_on = [name for name in acts_on if name in self.bound]
+            for name in acts_on:
+                self.attached.setdefault(name, []).append(statement)
+            self._bind([statement.name], statement, again=bool(acts_on))
+        elif isinstance(statement, ast.If) and ast.unparse(statement.test).startswith("__name__ =="):
+            return
+        elif not is_text(statement):
+            names = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            stored = [node.id for node in ast.walk(statement)
+                      if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]  # fmt: skip
+            compound = hasattr(statement, "body")
+            for inner in ast.walk(statement) if compound else ():
+                if isinstance(inner, (ast.Import, ast.ImportFrom)):
+                    stored += [alias.asname or alias.name.partition(".")[0] for alias in inner.names]
+                elif isinstance(inner, (*FUNCTIONS, ast.ClassDef)):
+                    stored.append(inner.name)
+            if stored:
+                self._bind(stored, statement, again=compound or isinstance(statement, ast.AugAssign))
+                return
+            acted = root_name(statement.targets[0]) if isinstance(statement, ast.Assign) else None
+            if isinstance(statement, ast.Expr):
+                acted = root_name(statement.value)
+            if self.name == "__main__":  # a script or notebook uses its definitions; it registers nothing
+                names = [acted]
+            found = {name for name in names if name in self.bound}
+            for name in found:
+                self.attached.setdefault(name, []).append(statement)
+            if not found and self.name != "__main__":
+                self.preamble.append(statement)
+
+    def _bind(self, names: list[str], statement: ast.stmt, again: bool) -> None:
+        for name in dict.fromkeys(names):
+            self.bound[name] = [*self.bound.get(name, ()), statement] if again else [statement]
+
+    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        for bound, base, attribute in imported(statement, self.name, self.is_package):
+            if bound == "*":
+                self.stars.append(base)
+            else:
+                self.imports[bound] = base, attribute
+                self.bound.pop(bound, None)
+
+
+class Library:
+    """All source that is our own: this package, the roots' packages, modules that are not installed."""
+
+    def __init__(self, tops: frozenset[str]) -> None:
+        self.tops = tops | {PACKAGE, "__main__"}
+        self.modules: dict[str, Module | None] = {}
+        self.stamps: dict[str, Any] = {}
+        self.remembered: dict[Any, Any] = {}
+
+    @staticmethod
+    @lru_cache(maxsize=16)
+    def _of(tops: frozenset[str]) -> list[Library]:
+        return [Library(tops)]
+
+    @staticmethod
+    def of(tops: frozenset[str]) -> Library:
+        """The library for roots of these packages; read anew when a module was loaded anew."""
+        held = Library._of(tops)
+        if any(_stamp(name) != stamp for name, stamp in held[0].stamps.items()):
+            held[0] = Library(tops)
+        return held[0]
+
+    def module(self, name: str) -> Module | None:
+        """Our own module of that name, None where it is installed or there is none."""
+        if name not in self.modules:
+            text, file = self._source(name)
+            self.modules[name] = None if text is None else Module(name, text, file)
+            if text is not None:
+                self.stamps[name] = _stamp(name)
+        return self.modules[name]
+
+    def need(self, name: str) -> Module:
+        """Our own module of that name."""
+        module = self.module(name)
+        if module is None:
+            raise ValueError(f"{name}: its source cannot be read, expected definitions in a file or a notebook's cell")
+        return module
+
+    def _source(self, name: str) -> tuple[str | None, Path | None]:
+        if name == "__main__" and (cells := _cells()) is not None:
+            return "\n".join(cells), None
+        file = _file(name)
+        if file is None or (name.partition(".")[0] not in self.tops and _installed(file)):
+            return None, None
+        return file.read_text(encoding="utf-8"), file
+
+    def member(self, module: str, name: str) -> Target:
+        """What ``name`` means in a module."""
+        source = self.module(module)
+        if source is None:
+            return f"{module}.{name}"
+        if name in source.bound:
+            return module, name
+        if name in source.imports:
+            base, attribute = source.imports[name]
+            return self._imported(base, attribute)
+        for base in source.stars:
+            target = self.member(base, name)
+            if isinstance(target, tuple):
+                return target
+        if self.module(f"{module}.{name}") is not None:
+            return f"{module}.{name}", ""
+        live = getattr(sys.modules.get(module), name, None)  # made available by the module's __getattr__
+        place = getattr(live, "__module__", None), getattr(live, "__qualname__", None)
+        if place[0] not in (None, module) and self.module(place[0]) and place[1] in self.module(place[0]).bound:
+            return place
+        return None
+
+    def _imported(self, base: str, attribute: str | None) -> Target:
+        if attribute is not None:
+            return self.member(base, attribute)
+        return (base, "") if self.module(base) is not None else base
+
+    def chain(self, module: Module, node: ast.AST, local: dict[str, Target]) -> tuple[Target, list[str]]:
+        """What a name, or a name with attributes, means, and the attributes that are left."""
+        attributes: list[str] = []
+        while isinstance(node, ast.Attribute):
+            attributes.insert(0, node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return None, attributes
+        target = local[node.id] if node.id in local else self.member(module.name, node.id)
+        while attributes and isinstance(target, tuple) and not target[1]:
+            further = self.member(target[0], attributes[0])
+            if further is None:
+                break
+            target = further
+            attributes.pop(0)
+        return target, attributes
+
+    def piece(self, module: Module, statements: list[ast.stmt]) -> Piece:
+        """The statements without what cannot change a result, names replaced by what they mean."""
+        body = normalised(statements)
+        local: dict[str, Target] = {}
+        for statement in body:
+            for node in ast.walk(statement):
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    for bound, base, attribute in imported(node, module.name, module.is_package):
+                        local[bound] = self._imported(base, attribute)
+        writer = _Names(self, module, global_names(body, module), local)
+        text = "".join(canonical(writer.visit(statement)) for statement in body)
+        return Piece(
+            text,
+            frozenset(writer.uses),
+            frozenset(writer.asked - writer.uses),
+            frozenset(writer.attributes | (writer.words if writer.dynamic else set())),
+            writer.dynamic,
+            frozenset(writer.files),
+        )
+
+
+class _Names(ast.NodeTransformer):
+    """Replace names of definitions and libraries by what they mean, and note what is used."""
+
+    def __init__(self, library: Library, module: Module, names: set[str], local: dict[str, Target]) -> None:
+        self.library, self.module, self.names, self.local = library, module, names, local
+        self.uses: set[Unit] = set()
+        self.asked: set[Unit] = set()
+        self.attributes: set[str] = set()
+        self.words: set[str] = set()
+        self.files: set[Path] = set()
+        self.dynamic = False
+
+    def _meant(self, node: ast.expr, into: set[Unit]) -> ast.expr:
+        target, attributes = self.library.chain(self.module, node, self.local)
+        if target is None:
+            return node
+        if isinstance(target, tuple):
+            module, name = target
+            names = [name] if name else self.library.need(module).bound  # a module as a value: all of it
+            into.update((module, each) for each in names)
+            target = name or module.rpartition(".")[2]
+        self.attributes.update(attributes)
+        for word in attributes:
+            target = f"{target}.{word}"
+        return ast.Name(target, ast.Load())
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._meant(node, self.uses) if node.id in self.names or node.id in self.local else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(root, ast.Name) and (root.id in self.names or root.id in self.local):
+            return self._meant(node, self.uses)
+        self.attributes.add(node.attr)
+        self.generic_visit(node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        called = node.func.id if isinstance(node.func, ast.Name) else None
+        if called in ("isinstance", "issubclass") and len(node.args) == 2:
+            for inner in ast.walk(node.args[1]):
+                if isinstance(inner, ast.Name) and inner.id in self.names:
+                    self._meant(inner, self.asked)
+            node.args[0] = self.visit(node.args[0])
+            return node
+        if called in ("getattr", "hasattr", "setattr") and len(node.args) > 1:
+            if isinstance(node.args[1], ast.Constant):
+                self.attributes.add(node.args[1].value)
+            else:
+                self.dynamic = True
+        if called in self.names and all(isinstance(argument, ast.Constant) for argument in node.args):
+            target = self.library.member(self.module.name, called)
+            if isinstance(target, tuple) and (pattern := NAMED_BY_STRINGS.get(":".join(target))):
+                module, _, name = pattern.format(*(argument.value for argument in node.args)).partition(":")
+                if name not in self.library.need(module).bound:
+                    raise ValueError(f"{self.module.name}: {called} names {module}.{name}, which does not exist")
+                self.uses.add((module, name))
+        self.generic_visit(node)
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if isinstance(node.value, str):
+            if node.value.isidentifier():
+                self.words.add(node.value)
+            elif node.value.endswith((".yaml", ".yml")) and self.module.file is not None:
+                beside = self.module.file.parent / node.value
+                if "\n" not in node.value and beside.is_file():
+                    self.files.add(beside)
+        return node
+
+
+def imported(
+    node: ast.Import | ast.ImportFrom, module: str, is_package: bool
+) -> Iterator[tuple[str, str, str | None]]:
+    """(name bound, module, name in it or None) of each part of an import."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.asname or alias.name.partition(".")[0], (
+                alias.name if alias.asname else alias.name.partition(".")[0]
+            ), None
+        return
+    base = node.module or ""
+    if node.level:
+        parts = module.split(".")
+        parts = parts[: len(parts) - node.level + is_package]
+        base = ".".join([*parts, base] if base else parts)
+    for alias in node.names:
+        yield alias.asname or alias.name, base, alias.name
+
+
+def root_name(node: ast.AST) -> str | None:
+    """``a`` of ``a.b(…).c[…]``."""
+    while isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def is_text(statement: ast.stmt) -> bool:
+    """Whether it is a bare string: a docstring or a comment."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def global_names(body: list[ast.stmt], module: Module) -> set[str]:
+    """The names that the statements look up outside themselves."""
+    text = ast.unparse(ast.Module(body, []))
+    found: set[str] = set()
+    waiting = [symtable.symtable(text, module.name, "exec")]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        top = table.get_type() == "module"
+        found |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return found
+
+
+def normalised(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """A copy of the statements without docstrings, annotations, imports and the texts of errors."""
+    visited = (_Normalise().visit(copy.deepcopy(statement)) for statement in statements)
+    return [ast.fix_missing_locations(statement) for statement in visited if statement is not None]
+
+
+class _Normalise(ast.NodeTransformer):
+    def __init__(self) -> None:
+        self.in_class = False
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list) and block and isinstance(block[-1], ast.Raise):
+                while len(block) > 1 and _only_words(block[-2]):
+                    del block[-2]
+            elif name == "body" and block == []:
+                block.append(ast.Pass())
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if is_text(node) else self.generic_visit(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        outer, self.in_class = self.in_class, True
+        self.generic_visit(node)
+        self.in_class = outer
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        outer, self.in_class = self.in_class, False
+        node.returns = None
+        every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg]
+        for argument in every:
+            if argument is not None:
+                argument.annotation = None
+        self.generic_visit(node)
+        self.in_class = outer
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        if self.in_class:
+            node.annotation = ast.Constant(None)
+            return self.generic_visit(node)
+        return None if node.value is None else self.visit(ast.Assign([node.target], node.value))
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        node.cause = None
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        node.msg = None
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        called = ast.unparse(node.func)
+        if called.endswith(("Error", "Exception", "Warning")) or called == "warnings.warn":
+            node.args, node.keywords = [], []
+        return self.generic_visit(node)
+
+
+def _only_words(statement: ast.stmt) -> bool:
+    """Whether it only gives plain names their values: before a raise, the words of an error."""
+    return isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets)
+
+
+def canonical(node: object) -> str:
+    """The tree as text: no positions, no empty fields, so that Python versions agree."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return ""
+    if isinstance(node, ast.AST):
+        fields = [
+            f"{name}={canonical(value)}"
+            for name, value in ast.iter_fields(node)
+            if value not in (None, []) and name not in ("kind", "type_comment", "ctx")
+        ]
+        return f"{type(node).__name__}({','.join(fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(canonical(item) for item in node if not isinstance(item, ast.Pass))}]"
+    return repr(node)
+
+
+def digest(text: str) -> str:
+    """12 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def file_digest(file: Path) -> str:
+    """Of a yaml file's content, however it is written."""
+    return digest(json.dumps(yaml.safe_load(file.read_text(encoding="utf-8")), sort_keys=True, default=str))
+
+
+def _cells() -> list[str] | None:
+    """The cells of the notebook that runs, those with a syntax error left out; None in a script."""
+    main = sys.modules["__main__"]
+    cells = getattr(main, "In", None) if hasattr(main, "get_ipython") else None
+    if cells is None:
+        return None
+    found = []
+    for cell in cells:
+        try:
+            ast.parse(cell)
+            found.append(cell)
+        except SyntaxError:
+            pass
+    return found
+
+
+def _stamp(name: str) -> Any:
+    """Equal as long as what is loaded under that name, or the file that would be, is the same."""
+    if name == "__main__" and (cells := _cells()) is not None:
+        return len(cells)
+    module = sys.modules.get(name)
+    if module is not None:
+        return getattr(module, "__spec__", None)
+    file = _file(name)
+    return None if file is None else file.stat().st_mtime_ns
+
+
+def _file(name: str) -> Path | None:
+    """The Python file of a module, loaded or not; None where it has none."""
+    module = sys.modules.get(name)
+    if module is not None:
+        file = getattr(module, "__file__", None)
+        return Path(file) if file and file.endswith(".py") else None
+    parent, _, last = name.rpartition(".")
+    if not parent:
+        spec = PathFinder.find_spec(name)
+        return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+    above = _file(parent)
+    if above is None or above.name != "__init__.py":
+        return None
+    for file in (above.parent / last / "__init__.py", above.parent / f"{last}.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _installed(file: Path) -> bool:
+    """Whether a file belongs to Python or an installed library."""
+    paths = sysconfig.get_paths()
+    folders = {Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    resolved = file.resolve()
+    return not folders.isdisjoint(resolved.parents) or not {"site-packages", "dist-packages"}.isdisjoint(resolved.parts)

@@ -1,0 +1,173 @@
+"""Experiments of a paper as data: which recipes make which row of which table, and where the paper has its number.
+
+A row carries its structure (method, backbone, frames, share of the labels); its id is only a name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..recipe import Optimiser, Training
+
+if TYPE_CHECKING:
+    from ..tasks.task import Task
+
+PROFILES = ("quick", "laptop", "gpu", "paper")  # sizes, never code: minutes, hours, the authors' models, their schedule
+Sizes = TypeVar("Sizes")
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a method is called and drawn, the same in every figure. short: in a row's title."""
+
+    label: str
+    colour: str
+    marker: str
+    short: str = ""
+
+
+SCRATCH = Method("from scratch", "#666666", "o", "from scratch")
+STRL = Method("after STRL", "#D55E00", "^", "STRL")
+VIDEOMAE = Method("after VideoMAE", "#CC79A7", "D", "VideoMAE")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """Where a paper prints a row's numbers: all columns of a line, or one."""
+
+    table: str
+    row: str
+    column: str | None = None
+    frames: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Args:
+        id: its name, unique in the paper.
+        title: as the table shows it.
+        recipes: one a seed; all of one task.
+        method: what it was pre-trained with, or varied in.
+        backbone: as the paper calls it.
+        frames: of a clip, where rows differ in it.
+        label_percent: share of the training labels.
+        printed: where the paper has its numbers, or None and ``because`` says why not.
+    """
+
+    id: str
+    title: str
+    recipes: tuple[Any, ...]
+    method: Method
+    backbone: str
+    frames: int | None = None
+    label_percent: int = 100
+    printed: Printed | None = None
+    because: str = ""
+
+    @property
+    def task(self) -> Task:
+        """What its recipes learn."""
+        return self.recipes[0].task
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table of a paper, or numbers that stand in its text.
+
+    Args:
+        number: its name on the command line, such as "4" or "released".
+        title: with the paper's name.
+        rows: the rows at a profile.
+        dataset: the set it is on.
+        picture: "rows", a metric row by row; "shares", over the share of the labels; or a function of the table.
+        note: what holds for every row, below the table.
+    """
+
+    number: str
+    title: str
+    rows: Callable[[str], tuple[Row, ...]]
+    dataset: str
+    picture: str | Callable[[Any], Any] = "rows"
+    note: str = ""
+
+    def recipes(self, profile: str) -> list[Any]:
+        """The recipes of all rows, in order."""
+        return [recipe for row in self.rows(profile) for recipe in row.recipes]
+
+
+@dataclass(frozen=True, eq=False)
+class Paper:
+    """A paper: what it is, how its methods are drawn, its experiments; ``folder`` holds ``reported.yaml``,
+    ``claims.yaml`` and ``deviations.yaml``."""
+
+    name: str
+    title: str
+    short: str
+    venue: str
+    arxiv: str
+    methods: Mapping[str, Method] = field(repr=False)
+    experiments: Mapping[str, Experiment] = field(repr=False)
+    folder: Path = field(repr=False)
+
+    def experiment(self, number: str) -> Experiment:
+        """An experiment by number. ``ValueError`` lists what exists."""
+        if number not in self.experiments:
+            raise ValueError(f"table: got {number!r}, expected one of {', '.join(self.experiments)}")
+        return self.experiments[number]
+
+    def rows(self, profile: str) -> dict[str, Row]:
+        """Every row of every table at a profile, by id. ``ValueError`` where two rows of one id differ."""
+        found: dict[str, Row] = {}
+        for experiment in self.experiments.values():
+            for row in experiment.rows(profile):
+                if found.setdefault(row.id, row) != row:
+                    raise ValueError(f"{self.name}: two rows {row.id!r} at {profile} differ, expected one")
+        return found
+
+    @cached_property
+    def known_rows(self) -> dict[str, Row]:
+        """Every row by id, at the first profile that has it."""
+        return {name: row for profile in reversed(PROFILES) for name, row in self.rows(profile).items()}
+
+    def row(self, name: str) -> Row:
+        """A row by id. ``ValueError`` lists what exists."""
+        if name not in self.known_rows:
+            raise ValueError(f"no row {name!r} of {self.short}; there is: {', '.join(self.known_rows)}")
+        return self.known_rows[name]
+
+
+def of_profile(known: Mapping[str, Sizes], profile: str) -> Sizes:
+    """The sizes of a profile; ValueError for an unknown one."""
+    if profile not in known:
+        raise ValueError(f"profile: got {profile!r}, expected one of {', '.join(PROFILES)}")
+    return known[profile]
+
+
+def small_training(epochs: int, clips_per_video: int, batch: int, rate: float = 1e-3) -> Training:
+    """AdamW with a cosine and a tenth of the epochs as warm-up: what learns fast where the authors' SGD has no time."""
+    optimiser = Optimiser("adamw", rate, 0.05, warmup_epochs=epochs / 10, schedule="cosine")
+    return Training(epochs=epochs, batch=batch, clips_per_video=clips_per_video, optimiser=optimiser)
+
+
+def enough_updates(training: Training, label_percent: int) -> Training:
+    """At least half as many updates as with all labels, so that no row stops before it has begun to learn."""
+    if training.clips_per_video is None:
+        return training
+    # a share that is none is refused by the recipe
+    clips = math.ceil(training.clips_per_video * max(1.0, 50 / max(1, label_percent)))
+    return replace(training, clips_per_video=clips)
+
+
+def three_times(training: Training) -> Training:
+    """Three times the epochs; steps of the schedule come three times as late, the warm-up stays as it is."""
+    optimiser = training.optimiser
+    if optimiser.schedule == "steps":
+        optimiser = replace(optimiser, milestones=tuple(3 * epoch for epoch in optimiser.milestones))
+    return replace(training, epochs=3 * training.epochs, optimiser=optimiser)
