@@ -12,7 +12,7 @@ from pointvideo.backbones import Clip
 from pointvideo.data.augment import Augment
 from pointvideo.data.clips import NORMALISE, gather_xyz, sample_indices
 from pointvideo.data.layout import Sequence
-from pointvideo.data.store import StoreWriter
+from pointvideo.data.writer import StoreWriter
 from pointvideo.recipe import Training, stable_seed
 from pointvideo.stream import ClipData, ClipReader, ClipStream
 from tests.study.dots import make_store

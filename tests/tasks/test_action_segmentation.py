@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.report.results import result_from_record
-from pointvideo.report.tables import build_table
 from pointvideo.study import runner
 from pointvideo.study.ledger import Ledger
 from pointvideo.tasks.action_segmentation import run_lengths
 from pointvideo.tasks.segmental import score
+from tests.report.made_up import build_table, result_from_record
 
 from .tiny import ACTION_NETWORKS, ACTIONS, TRAINING, c2p, check_resumed, fitted, segment_actions, shortened
 
@@ -38,7 +37,7 @@ def test_from_scratch_and_after_c2p_into_a_table(hand_world, tmp_path, monkeypat
         f"as-{network}-c2p": [runner.run(replace(scratch, init=c2p(scratch)), ledger)],
     }
     table = build_table("tiny", list(rows), rows, resamples=50)
-    assert table.source == "simulated" and table.task == "action segmentation"
+    assert table.source == "simulated" and table.task.name == "action segmentation"
     assert "not run" not in table.to_markdown() and "SIMULATED" in table.to_markdown()
     for line, ((record,),) in zip(table.rows, zip(rows.values(), strict=True), strict=True):
         last = record["result"]["last"]

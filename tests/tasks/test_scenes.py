@@ -10,8 +10,8 @@ import torch
 
 from pointvideo.data.augment import Augment
 from pointvideo.data.layout import Sequence
-from pointvideo.data.store import StoreWriter
 from pointvideo.data.synthia4d import LABELS, class_frequencies, class_weights, halves
+from pointvideo.data.writer import StoreWriter
 from pointvideo.stream import ClipData, ClipReader
 from pointvideo.tasks.intersection import class_ious, count
 from pointvideo.tasks.scenes import CONTEXT, HOI4DScenes, Scenes, SynthiaScenes, scenes_of, training_frequencies

@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from pointvideo.recipe import stable_seed
-from pointvideo.report.results import result_from_record
-from pointvideo.report.tables import build_table
 from pointvideo.study import runner
 from pointvideo.study.ledger import Ledger
 from pointvideo.tasks.intersection import mean_iou
+from tests.report.made_up import build_table, result_from_record
 
 from ..study.dots import make_store
 from .tiny import (
@@ -56,7 +55,7 @@ def test_from_scratch_and_after_c2p_into_a_table(world, tmp_path, monkeypatch, n
         f"{name}-c2p{frames}": [runner.run(replace(scratch, init=c2p(scratch)), ledger)],
     }
     table = build_table("tiny", list(rows), rows, resamples=50)
-    assert table.source == "simulated" and table.task == "semantic segmentation"
+    assert table.source == "simulated" and table.task.name == "semantic segmentation"
     assert "not run" not in table.to_markdown() and "SIMULATED" in table.to_markdown()
     for line, (record,) in zip(table.rows, rows.values(), strict=True):
         (result,) = line.results

@@ -25,11 +25,14 @@ from ..pretexts.collapse import collapse_probe
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Filled, Percent, Positive, Whole
-from .action_segmentation import SegmentActions, SegmentActionsJob
+from .action_segmentation import SegmentActionsJob
 from .downstream import Downstream
 from .point_classifier import point_features
-from .recognition import Finetune, FinetuneJob, spread
-from .semantic_segmentation import SegmentPoints, SegmentPointsJob
+from .recognition import FinetuneJob, spread
+from .scoring.action_segmentation import ACTION_SEGMENTATION
+from .scoring.recognition import RECOGNITION
+from .scoring.semantic_segmentation import SEMANTIC_SEGMENTATION
+from .semantic_segmentation import SegmentPointsJob
 from .task import Task
 
 HELD_OUT = 5  # one of so many training videos, where no subject can be held out
@@ -56,17 +59,17 @@ class Probe(Downstream):
     seed: Whole = 0
 
     @property
+    def task(self) -> Task:
+        """That of the fine-tuning of its level."""
+        return {"clip": RECOGNITION, "frame": ACTION_SEGMENTATION, "point": SEMANTIC_SEGMENTATION}[self.level]
+
+    @property
     def title(self) -> str:
         start = self.start.replace("from scratch", "untrained")
         return f"{self.fit} probe per {self.level}, {start}, {self.backbone.name}, seed {self.seed}"
 
-    @property
-    def task(self) -> Task:
-        """The fine-tuning of the same level is of the same task: their results stand side by side."""
-        return {"clip": Finetune, "frame": SegmentActions, "point": SegmentPoints}[self.level].task
-
     def network(self, outputs: int) -> Probed:
-        """The frozen encoder and a linear map."""
+        """The encoder and the linear map that gives the logits."""
         return Probed(self.backbone, outputs, self.level)
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> ProbeJob:
