@@ -259,7 +259,7 @@ def test_nothing_to_prepare_is_one_line(tmp_path):
             "none of the 1 files could be used, first a01_s01_e01_sdepth.bin: 0",
         ),
         ("msr_action4d", only_bad, tmp_path / "s", "no recorded set 'msr_action4d' .* known: msr_action3d"),
-        ("msr_action3d", fill(tmp_path / "good"), tmp_path / "file" / "s", "file/s: cannot write the store"),
+        ("msr_action3d", fill(tmp_path / "good"), tmp_path / "file" / "s", "file/s: cannot write it"),
         ("msr_action3d", tmp_path / "good", tmp_path / "good", "good: exists and is not a store"),
     ]:
         with pytest.raises(StoreError, match=message) as caught:

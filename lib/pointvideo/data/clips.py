@@ -134,8 +134,8 @@ class ClipSampler:
             )
 
     def __reduce__(self) -> tuple:
-        # as the store, by its path: no points travel to another process
-        return partial(ClipSampler, resident=self._resident), (self.store, self.frames, self.step)
+        # another process opens the store itself: no point travels, and what was memory-mapped stays so
+        return partial(type(self), resident=self._resident), (self.store, self.frames, self.step)
 
     def _array(self, name: str) -> np.ndarray:
         return self.store.resident(name) if self._resident else np.asarray(self.store.array(name))

@@ -29,8 +29,8 @@ from . import catalogue
 from .layout import SMALL, UNITS, DepthCamera, Sequence, StoreError, digest_of_json, one_line
 from .places import recorded_store
 from .plain_frames import BESIDE, FRAMES, read_arrays, read_frame
-from .prepare import check_regular, inputs_of, store_from
-from .recorded import Listing, Reading, Recording, Source, finite_float32, walk
+from .prepare import inputs_of, store_from
+from .recorded import Listing, Reading, Recording, Source, finite_float32, open_regular, walk
 from .store import Store
 
 SPLITS = ("train", "validation", "test")
@@ -204,7 +204,8 @@ def _plan_of_first(folder: Path, entries: list[_Entry], unit: str) -> _Plan:
     errors = []
     for entry in entries:
         try:
-            check_regular(entry.files)
+            for file in entry.files:
+                open_regular(file).close()
             return _plan(folder, entry, unit)
         except StoreError as error:
             errors.append(error)

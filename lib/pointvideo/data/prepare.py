@@ -175,7 +175,6 @@ def _add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path,
             sequence = source.name()
             if sequence in kept:
                 raise StoreError(f"{file}: sequence {sequence} is already read from {kept[sequence].name}")
-            check_regular(source.files)
             stamp = _stamp_text(source.files)
             if writer.done(sequence, stamp):
                 kept[sequence] = file
@@ -198,12 +197,6 @@ def _add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path,
             f"first {first['file']}: {first['reason']}"
         )
     return set(kept)
-
-
-def check_regular(files: tuple[Path, ...]) -> None:
-    """Refuse pipes, sockets and devices: reading one would wait for ever."""
-    if odd := [file for file in files if file.exists() and not (file.is_file() or file.is_dir())]:
-        raise StoreError(f"{odd[0]}: is no regular file, expected one of the release")
 
 
 def _shown(folder: Path, file: Path) -> str:

@@ -36,9 +36,8 @@ from .layout import (
     divisor_of,
     one_line,
 )
-from .writer import StoreWriter
 
-__all__ = ["DepthCamera", "Sequence", "Store", "StoreError", "StoreWriter", "cache_dir", "data_dir"]
+__all__ = ["DepthCamera", "Sequence", "Store", "StoreError", "cache_dir", "data_dir"]
 
 
 _OFFSETS = ("frame_offsets", "sequence_offsets")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from statistics import median
 from typing import Any, NamedTuple
 
 from .ledger import Record
@@ -28,26 +29,26 @@ class Extent(NamedTuple):
 
 
 def guess(recipe: dict[str, Any], records: list[Record], device: str | None = None) -> float | None:
-    """Seconds that a run of the recipe, as a record holds it, will take; None where nothing alike is recorded.
+    """Seconds that a run of the recipe will take: the median of the nearest runs; None where nothing alike is recorded.
 
     Args:
-        recipe: its dictionary.
+        recipe: its dictionary, as a record holds it.
         records: finished runs, the oldest first.
         device: what it would run on; runs on it come before others.
     """
     alike = [record for record in records if record["recipe"]["kind"] == recipe["kind"]]
     if not alike:
         return None
-    extent = extent_of(recipe, records)
-    needed = work(recipe, extent)
-
-    def distance(record: Record) -> tuple:
+    needed = work(recipe, extent_of(recipe, records))
+    rates = []
+    for record in alike:
         other = record["recipe"]
-        apart = abs(math.log(needed / work(other, extent_of(other, records))))
-        return _network(other) != _network(recipe), record.get("device") != device, round(apart, 1)
-
-    nearest = min(reversed(alike), key=distance)
-    return nearest["seconds"] * needed / work(nearest["recipe"], extent_of(nearest["recipe"], records))
+        done = work(other, extent_of(other, records))
+        apart = round(abs(math.log(needed / done)), 1)
+        distance = _network(other) != _network(recipe), record.get("device") != device, apart
+        rates.append((distance, record["seconds"] / done))
+    nearest = min(distance for distance, _ in rates)
+    return needed * median(rate for distance, rate in rates if distance == nearest)
 
 
 def extent_of(recipe: dict[str, Any], records: Iterable[Record]) -> Extent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -20,67 +21,104 @@ log = logging.getLogger(__name__)
 
 
 class Report(NamedTuple):
-    """What of a file went into a network: entries used, those of the file that were not, those of the network that
-    stay as they were."""
+    """What of a file went into a network: entries of the network that it gave, entries of the file that were not used,
+    entries of the network that stay as they were."""
 
-    used: int
+    used: tuple[str, ...]
     unused: tuple[str, ...]
     untouched: tuple[str, ...]
 
     def __str__(self) -> str:
-        def named(names: tuple[str, ...]) -> str:
+        def some(names: tuple[str, ...]) -> str:
             return f"{len(names)} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else "none"
 
-        return f"{self.used} entries used, {named(self.unused)} not used, {named(self.untouched)} of the network left"
+        left = f"of the file {some(self.unused)} not used, of the network {some(self.untouched)} as drawn"
+        return f"{len(self.used)} entries loaded; {left}"
 
 
 @dataclass(frozen=True)
 class Weights:
     """A file with weights, which may stand as a recipe's ``init``; what it is, is its content and not its name.
 
+    The names in it are this project's or those of the authors' code. Entries that the network has and the file has not
+    are drawn as without it; what was used is logged, and kept in the record.
+
     Args:
-        file: safetensors, or what ``torch.save`` wrote of tensors alone; "authors:FILE" where the names are those of
-            the authors' code.
-        sha256: of the file; computed when left out, so that it is needed only where the file is not at hand.
+        file: safetensors, or what ``torch.save`` wrote of tensors alone; "authors:FILE" is the same.
+        sha256: of the file; computed when left out. With it the file is needed only when the recipe is trained.
     """
 
-    file: str = field(compare=False)
+    file: str | Path = field(default="", compare=False)
     sha256: str = ""
-    authors: bool = False  # set by the prefix of ``file``
 
     def __post_init__(self):
-        name = str(self.file)
-        object.__setattr__(self, "authors", self.authors or name.startswith(AUTHORS))
-        object.__setattr__(self, "file", name.removeprefix(AUTHORS))
+        object.__setattr__(self, "file", str(self.file).removeprefix(AUTHORS))
         if not self.sha256:
-            object.__setattr__(self, "sha256", hashlib.sha256(self._content()).hexdigest())
+            object.__setattr__(self, "sha256", self._found())
         elif len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
             raise ValueError(f"Weights.sha256: got {self.sha256!r}, expected 64 hexadecimal digits")
 
-    def _content(self) -> bytes:
-        try:
-            return Path(self.file).expanduser().read_bytes()
-        except OSError as error:
-            raise ValueError(f"Weights.file: {self.file}: cannot be read ({error.strerror})") from error
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return Path(self.file).expanduser()
 
-    def state(self) -> dict[str, Tensor]:
-        """The tensors of the file.
-
-        Raises:
-            ValueError: the file is missing or another one than ``sha256`` says, or holds anything but weights.
-        """
-        found = hashlib.sha256(self._content()).hexdigest()
-        if found != self.sha256:
-            raise ValueError(f"{self.file}: its sha256 is {found}, expected {self.sha256}")
-        path = Path(self.file).expanduser()
-        try:
-            if path.suffix == ".safetensors":
-                return load_file(path)
-            return torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # pickle's, zip's and safetensors' errors: all mean the same
-            raise ValueError(f"{self.file}: found no weights ({one_line(error)})") from error
+    @property
+    def title(self) -> str:
+        """One word for people."""
+        return self.path.name or self.sha256[:8]
 
     def load_into(self, network: nn.Module) -> Report:
-        """Load what fits."""
-        unused = load_segmentation_state(network, self.state(), partial=True)
-        return Report(0, tuple(unused), ())
+        """Load what fits into a network.
+
+        Raises:
+            ValueError: the file is missing, is another one than ``sha256`` says, holds anything but finite weights, or
+                does not fit; in one line that names it.
+        """
+        state = self._state()
+        own = network.state_dict()
+        if not any(name.startswith("backbone.") for name in own):  # a whole fine-tuned network into a backbone
+            state = {name.removeprefix("backbone."): value for name, value in state.items()}
+        marked = deepcopy(network)  # with nothing but NaN, which what is loaded replaces
+        with torch.no_grad():
+            for value in marked.state_dict().values():
+                if value.is_floating_point():
+                    value.fill_(float("nan"))
+        try:
+            unused = load_segmentation_state(marked, state, partial=True)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{self.file}: {one_line(error)}") from error
+        found = {name: value for name, value in marked.state_dict().items() if not _missing(value)}
+        wrong = [name for name, value in found.items() if value.is_floating_point() and not value.isfinite().all()]
+        if wrong or not found:
+            raise ValueError(f"{self.file}: {wrong[0] if wrong else 'everything'} is not finite, expected weights")
+        network.load_state_dict(own | found)
+        report = Report(tuple(found), tuple(unused), tuple(name for name in own if name not in found))
+        log.log(logging.WARNING if report.unused or report.untouched else logging.INFO, "%s: %s", self.file, report)
+        return report
+
+    def _found(self) -> str:
+        """The file's sha256."""
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ValueError(f"Weights.file: {self.file or 'none'}: cannot be read ({error.strerror})") from error
+
+    def _state(self) -> dict[str, Tensor]:
+        found = self._found()
+        if found != self.sha256:
+            raise ValueError(f"{self.file}: its sha256 is {found}, expected {self.sha256}")
+        try:
+            if self.path.suffix == ".safetensors":
+                return load_file(self.path)
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # pickle's, zip's and safetensors' errors: all mean the same
+            raise ValueError(f"{self.file}: found no weights ({one_line(error)})") from error
+        if not isinstance(state, dict):
+            raise ValueError(f"{self.file}: found {type(state).__name__}, expected a dictionary of tensors")
+        return state
+
+
+def _missing(value: Tensor) -> bool:
+    return value.is_floating_point() and bool(value.isnan().all())
