@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -131,6 +132,10 @@ class ClipSampler:
                 (values - camera.centre_v) / camera.focal,
                 float(camera.scale),
             )
+
+    def __reduce__(self) -> tuple:
+        # another process opens the store itself: no point travels, and what was memory-mapped stays so
+        return partial(type(self), resident=self._resident), (self.store, self.frames, self.step)
 
     def _array(self, name: str) -> np.ndarray:
         return self.store.resident(name) if self._resident else np.asarray(self.store.array(name))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..burn import made_folder
 from .layout import StoreError, one_line
 
 # What a file system that knows no locks answers: there the renames alone keep stores whole.
@@ -37,7 +38,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
         return
     file = lock_file(path)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(file.parent)
         stream = _lock(fcntl, file, wait)
     except OSError as error:
         if isinstance(error, BlockingIOError) and not wait:

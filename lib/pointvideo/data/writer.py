@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..burn import made_folder
 from .layout import (
     VERSION,
     DepthCamera,
@@ -112,7 +113,7 @@ class StoreWriter:
         self._stored()
         if self.partial.is_dir() and read_json(file) != header:
             shutil.rmtree(self.partial)
-        self.partial.mkdir(parents=True, exist_ok=True)
+        made_folder(self.partial)
         write_atomically(file, lambda stream: stream.write(json.dumps(header).encode()))
         for part in sorted(self.partial.glob("*.part")):
             try:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import math
+import sys
 
 import torch
 from torch import Tensor
 
+HUGE = sys.float_info.max
 OFFSETS = 2**31 - 1  # kernels count within one cloud in 32 bits; the cloud's base is counted in 64
+
+
+DEVICES = ("cpu", "cuda", "meta")  # those with a form of the operators; meta has shapes only
+
+
+def check_tensor(name: str, value: Tensor, expected: str = "a tensor") -> None:
+    """Refuse what is no tensor, sparse tensors, and devices for which no operator is written."""
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name}: got {type(value).__name__}, expected {expected}")
+    if value.layout != torch.strided:
+        raise ValueError(f"{name}: got layout {value.layout}, expected a dense tensor")
+    if value.device.type not in DEVICES:
+        raise ValueError(f"{name}: got device {value.device}, expected cpu or cuda, where the point kernels run")
 
 
 def check_cloud(name: str, value: Tensor, like: Tensor | None = None) -> None:
     """Refuse anything but a float32 ``(clouds, points, 3)`` tensor with ``like``'s batch and device; values unseen."""
-    if not isinstance(value, Tensor):
-        raise ValueError(f"{name}: got {type(value).__name__}, expected a tensor of shape (clouds, points, 3)")
+    check_tensor(name, value, "a tensor of shape (clouds, points, 3)")
     if value.dim() != 3 or value.shape[-1] != 3:
         raise ValueError(f"{name}: got shape {tuple(value.shape)}, expected (clouds, points, 3)")
     if value.dtype != torch.float32:
@@ -21,6 +34,11 @@ def check_cloud(name: str, value: Tensor, like: Tensor | None = None) -> None:
     check_offsets(name, value)
     if like is not None:
         check_like(name, value, like)
+
+
+def number(value) -> str:
+    """What was given for a number, for a message; Python does not print integers of thousands of digits."""
+    return f"an integer of {value.bit_length()} bits" if isinstance(value, int) and abs(value) > HUGE else repr(value)
 
 
 def check_like(name: str, value: Tensor, like: Tensor) -> None:
@@ -51,6 +69,7 @@ def check_lengths(name: str, value: Tensor | None, like: Tensor) -> None:
     if not isinstance(value, Tensor) or value.dtype != torch.int64 or value.shape != like.shape[:1]:
         found = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"{name}: got {found}, expected int64 ({like.shape[0]},)")
+    check_tensor(name, value)
     check_like(name, value, like)
 
 
@@ -65,6 +84,16 @@ def is_finite(value: Tensor) -> bool:
     return not value.numel() or bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
 
 
+def largest(value: Tensor) -> float:
+    """The largest magnitude; NaN or infinite where a number is, 0 where there is none."""
+    return float(torch.linalg.vector_norm(value.detach(), torch.inf)) if value.numel() else 0.0
+
+
+def in_range(*products: float, dtype: torch.dtype = torch.float32) -> bool:
+    """Whether sums of numbers up to these stay finite however they are taken, with room for rounding."""
+    return sum(products) < 0.5 * torch.finfo(dtype).max
+
+
 def check_finite(name: str, value: Tensor) -> None:
     """Refuse NaN and infinity; the count in the message tells a stray value from a broken tensor."""
     if not is_finite(value):
@@ -72,18 +101,18 @@ def check_finite(name: str, value: Tensor) -> None:
         raise ValueError(f"{name}: got {bad} values that are NaN or infinite, expected finite coordinates")
 
 
-def check_count(name: str, value: int, limit: int | None = None, what: str = "") -> None:
+def check_count(name: str, value: int, limit: int = OFFSETS, what: str = "") -> None:
     """Refuse counts below one or above ``limit``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}: got {value!r}, expected an integer of at least 1")
-    if limit is not None and value > limit:
-        raise ValueError(f"{name}: got {value}, expected at most {limit}{what}")
+        raise ValueError(f"{name}: got {number(value)}, expected an integer of at least 1")
+    if value > limit:
+        raise ValueError(f"{name}: got {number(value)}, expected at most {limit}{what}")
 
 
 def check_length(name: str, value: float) -> None:
     """Refuse a radius or focal length that is not finite and positive."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{name}: got {value!r}, expected a finite number above 0")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < HUGE:
+        raise ValueError(f"{name}: got {number(value)}, expected a finite number above 0")
 
 
 def check_index(name: str, value: Tensor, like: Tensor) -> None:
@@ -91,6 +120,7 @@ def check_index(name: str, value: Tensor, like: Tensor) -> None:
     if not isinstance(value, Tensor) or value.dtype != torch.int64:
         found = value.dtype if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"{name}: got {found}, expected a tensor of torch.int64")
+    check_tensor(name, value)
     check_offsets(name, value)
     check_like(name, value, like)
 

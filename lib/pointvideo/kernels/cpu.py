@@ -8,6 +8,7 @@ clouds into chunks and hands them to a pool that notices a fork and starts afres
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -16,19 +17,56 @@ from pathlib import Path
 
 import numba
 import torch
+from numba.core.caching import FunctionCache
 
 # Compiled functions of these files are called from compiled functions of others.
 SHARED = ("spatial.py", "vectors.py")
 _shared_digest = hashlib.sha256(b"".join(Path(__file__).with_name(name).read_bytes() for name in SHARED)).hexdigest()
 
 
+class _Cache(FunctionCache):
+    """numba's cache on disk, as a help that can be missed: what is damaged is dropped, what cannot be kept is not."""
+
+    def __init__(self, function: Callable):
+        super().__init__(function)
+        # numba takes cached code as fresh while the function's own file is; it does not see the files that it calls
+        self._cache_file._source_stamp = (self._cache_file._source_stamp, _shared_digest)
+
+    def load_overload(self, *arguments):
+        try:
+            return super().load_overload(*arguments)
+        except Exception:  # an empty or cut file ends in any error of pickle; the function is compiled anew
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, *arguments):
+        with contextlib.suppress(Exception):  # a full disk, or a damaged file that cannot be replaced
+            super().save_overload(*arguments)
+
+
+def _cache_of(function: Callable) -> _Cache | None:
+    """The cache of a function's compiled code; None where no folder can be written.
+
+    It lies in numba's own NUMBA_CACHE_DIR, else in POINTVIDEO_CACHE, else where numba puts it: beside the source, or
+    in the user's cache.
+    """
+    chosen, own = numba.config.CACHE_DIR, os.environ.get("POINTVIDEO_CACHE")
+    try:
+        if own and not chosen:
+            numba.config.CACHE_DIR = str(Path(own).expanduser().absolute() / "numba")
+        return _Cache(function)
+    except (RuntimeError, OSError):
+        return None
+    finally:
+        numba.config.CACHE_DIR = chosen
+
+
 def _compile(fastmath: bool | set[str]) -> Callable:
     def decorate(function: Callable) -> Callable:
-        compiled = numba.njit(nogil=True, fastmath=fastmath, cache=True)(function)
-        # numba takes cached code as fresh while the function's own file is; it does not see the files that it calls
-        stored = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
-        if stored is not None:
-            stored._source_stamp = (stored._source_stamp, _shared_digest)
+        compiled = numba.njit(nogil=True, fastmath=fastmath)(function)
+        if (cache := _cache_of(function)) is not None:
+            compiled._cache = cache
         return compiled
 
     return decorate

@@ -13,8 +13,11 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 
+import torch
+
 VARIABLE = "POINTVIDEO_KERNELS"
 FORMS = ("fast", "specification")
+TRITON_CARDS = (7, 0)  # the compute capability from which Triton compiles
 
 
 def specified() -> bool:
@@ -49,7 +52,17 @@ def launcher(module: str, name: str) -> Callable | None:
 
 @lru_cache(maxsize=1)
 def _has_triton() -> bool:
-    if find_spec("triton") is not None:
+    if find_spec("triton") is None:
+        reason = "triton is not installed"
+    elif (oldest := _oldest_card()) < TRITON_CARDS:
+        reason = "triton needs a card of compute capability {}.{}, found {}.{}".format(*TRITON_CARDS, *oldest)
+    else:
         return True
-    warnings.warn("triton is not installed: point kernels on the GPU run their plain-torch form", stacklevel=2)
+    warnings.warn(f"{reason}: point kernels on the GPU run their plain-torch form", stacklevel=2)
     return False
+
+
+def _oldest_card() -> tuple[int, int]:
+    """The smallest compute capability of the cards that this process sees."""
+    cards = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    return min((torch.cuda.get_device_capability(card) for card in cards), default=TRITON_CARDS)

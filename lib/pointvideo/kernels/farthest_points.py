@@ -26,11 +26,11 @@ from .clouds import check_clouds, cloud_by_cloud, lengths_array
 from .cpu import njit, share
 from .dispatch import launcher, specified
 from .spatial import CELLS, bound_blocks, order_blocks, take
-from .vectors import BLOCK, approach, below, boxes, equal, most, rows, trailing_zeros, unpack
+from .vectors import BLOCK, approach, below, boxes, equal, highest, most, rows, trailing_zeros, unpack
 
 NEAR_ORIGIN = 1e-3  # squared distance, as the CUDA code compares it (in double)
 NEAR = np.nextafter(np.float32(NEAR_ORIGIN), np.float32(0))  # the largest float32 that is at most NEAR_ORIGIN
-START = np.float32(1e10)  # the running distances' first value, the authors' too
+START = np.float32(np.inf)  # the running distances' first value; the authors' 1e10 makes far points tie
 REVERSED = np.array([int(f"{thread:09b}"[::-1], 2) for thread in range(512)])
 SPATIAL_POINTS, SPATIAL_SAMPLES = 1024, 64
 
@@ -75,7 +75,7 @@ def farthest_points_specification(
     clouds, points, _ = xyz.shape
     order = torch.from_numpy(tie_order(points).copy()).to(xyz.device)
     ordered = xyz[:, order]
-    distance = torch.full((clouds, points), 1e10, dtype=xyz.dtype, device=xyz.device)
+    distance = torch.full((clouds, points), torch.inf, dtype=xyz.dtype, device=xyz.device)
     if skip_near_origin:
         x, y, z = ordered.unbind(-1)
         near = (x * x + y * y + z * z).double() <= NEAR_ORIGIN
@@ -149,8 +149,9 @@ def _farthest_points_cpu(start, stop, packed, stride, lengths, skip_near_origin,
             near = skip_near_origin and x[slot] * x[slot] + y[slot] * y[slot] + z[slot] * z[slot] <= NEAR
             distance[slot] = np.float32(-1.0) if near else START
         distance[points : blocks * BLOCK] = np.float32(-1.0)  # padding is never the farthest
-        maxima[:blocks] = START
         maxima[blocks:] = np.float32(-1.0)
+        for block in range(blocks):
+            maxima[block] = highest(distance, block * BLOCK)
         last = np.int64(0)
         chosen[cloud, 0] = last
         for sample in range(1, chosen.shape[1]):

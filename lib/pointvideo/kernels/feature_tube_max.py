@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .checks import check_index, check_offsets, check_range, is_finite
+from .checks import check_index, check_offsets, check_range, check_tensor, in_range, largest
 from .cpu import njit, njit_fused, parallel_for
 from .dispatch import launcher, refuse_second_derivative, specified
 
@@ -58,7 +58,8 @@ def _backward_specification(features, xyz, weight, source, argument, gradient):
     to_features, to_xyz = (to_table @ weight[:, :-1]).view_as(inputs).split([features.shape[2], 3], dim=2)
     to_time = (gradient * (step - window // 2)).sum(dim=(0, 1))
     to_weight = torch.cat([to_table.T @ inputs.flatten(0, 1), to_time[:, None]], dim=1)
-    return to_features.contiguous(), to_xyz.contiguous(), to_weight
+    # copies, also where a split is whole: a custom operator's results must not share memory
+    return *(part.clone(memory_format=torch.contiguous_format) for part in (to_features, to_xyz)), to_weight
 
 
 @njit
@@ -143,11 +144,11 @@ def _backward_cpu(start, stop, features, xyz, weight, pairs, begins, argument, g
 @torch.library.custom_op("pointvideo::feature_tube_max", mutates_args=(), device_types="cpu")
 def _operator(features: Tensor, xyz: Tensor, weight: Tensor, index: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
     _check_values(features, index, source)
-    # a NaN loses every comparison: the specification lets it win
-    finite = is_finite(features) and is_finite(xyz) and is_finite(weight)
-    if specified() or features.dtype != torch.float32 or not finite:
-        return _specification(features, xyz, weight, index, source)
     clouds, points, inputs = features.shape
+    # a NaN, also of infinity less infinity, loses every comparison: the specification lets it win
+    reach = inputs * largest(features) + 3 * largest(xyz) + index.shape[2]
+    if specified() or features.dtype != torch.float32 or not in_range(reach, reach * largest(weight)):
+        return _specification(features, xyz, weight, index, source)
     channels = weight.shape[0]
     output = torch.full((*index.shape[:2], channels), -torch.inf)
     argument = torch.zeros(output.shape, dtype=torch.int32)
@@ -267,6 +268,8 @@ def feature_tube_max(
 
     Source: P4DConv with features (Fan et al. 2021, eq. 1) and PSTConv (Fan et al., PSTNet, 2021), addition and maximum.
     """
+    for name, value in (("features", features), ("xyz", xyz), ("weight", weight), ("index", index), ("source", source)):
+        check_tensor(name, value)
     if features.dim() != 3 or not features.is_floating_point():
         found = f"{features.dtype} of shape {tuple(features.shape)}"
         raise ValueError(f"features: got {found}, expected floating (clouds, points, inputs)")

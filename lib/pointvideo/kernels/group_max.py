@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .checks import check_index, check_offsets, check_range, is_finite
+from .checks import check_index, check_offsets, check_range, check_tensor, is_finite
 from .cpu import njit, parallel_for
 from .dispatch import launcher, refuse_second_derivative, specified
 
@@ -190,6 +190,7 @@ def group_max(
     if not isinstance(index, Tensor) or index.dim() != 3 or index.shape[-1] == 0:
         found = f"shape {tuple(index.shape)}" if isinstance(index, Tensor) else type(index).__name__
         raise ValueError(f"index: got {found}, expected (clouds, groups, at least one neighbour)")
+    check_tensor("features", features)
     check_offsets("features", features)
     check_index("index", index, features)
     return _operator(features, index)[0]

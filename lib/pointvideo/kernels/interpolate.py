@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .checks import check_index, check_like, check_offsets, check_range
+from .checks import check_index, check_like, check_offsets, check_range, check_tensor, in_range, largest
 from .cpu import njit_fused, njit_summed, parts_of, share
 from .dispatch import launcher, refuse_second_derivative, specified
 
@@ -123,11 +123,12 @@ def _to_weights_cpu(start, stop, features, index, gradient, parts, to_weights):
 
 @torch.library.custom_op("pointvideo::interpolate", mutates_args=(), device_types="cpu")
 def _operator(features: Tensor, index: Tensor, weights: Tensor) -> Tensor:
-    if specified():
+    wide = sum_type(features)
+    clouds, count, neighbours = index.shape
+    # fused sums pass over an infinite product
+    if specified() or not in_range(neighbours * largest(features) * largest(weights), largest(weights), dtype=wide):
         check_range("index", index, 0, features.shape[1] - 1)
         return interpolate_specification(features, index, weights)
-    wide = sum_type(features)
-    clouds, count, _ = index.shape
     output = torch.empty(clouds, count, features.shape[-1], dtype=wide)
     parts = parts_of(count, clouds, PART)
     valid = np.ones(clouds * parts, dtype=np.bool_)
@@ -245,12 +246,14 @@ def interpolate(
     """
     if not isinstance(features, Tensor) or features.dim() != 3 or features.dtype not in TYPES:
         raise ValueError(f"features: got {described(features)}, expected floating (clouds, points, channels)")
+    check_tensor("features", features)
     check_offsets("features", features)
     if not isinstance(index, Tensor) or index.dim() != 3 or index.shape[-1] == 0:
         raise ValueError(f"index: got {described(index)}, expected int64 (clouds, queries, at least one neighbour)")
     check_index("index", index, features)
     if not isinstance(weights, Tensor) or weights.dtype not in TYPES or weights.shape != index.shape:
         raise ValueError(f"weights: got {described(weights)}, expected floating {tuple(index.shape)}")
+    check_tensor("weights", weights)
     check_like("weights", weights, features)
     return _operator(features, index, weights)
 

@@ -1,7 +1,8 @@
 """Clouds in blocks of near points, so that a search can leave out whole blocks.
 
 The points are ordered by the cell of a 16 × 16 × 16 grid that they fall in, the cells along a Hilbert curve, and cut
-into blocks of 64. Each block has a bounding box. The order decides how much work is saved, never a result.
+into blocks of 64. Each block has a bounding box. The order decides how much work is saved, never a result. Where a few
+far points leave most others to one cell, the grid covers the bulk of the points, and the far ones lie in its rim.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def hilbert_ranks() -> np.ndarray:
 
 
 HILBERT = hilbert_ranks()
-ONE = np.uint32(1)
+ZERO, ONE = np.uint32(0), np.uint32(1)
+CROWD = 8  # a cell that holds more than this part of the points calls for another grid,
+SAMPLE, RIM = 64, 3  # whose range is that of a sample without so many at either end
 
 
 @njit
@@ -58,6 +61,42 @@ def scale_of(values, padded):
 
 
 @njit
+def scale_of_most(values, points, sample):
+    """As :func:`scale_of`, but for the range of most points: without the RIM lowest and highest of a sample."""
+    for place in range(SAMPLE):  # insertion sort
+        value = values[points * place // SAMPLE]
+        slot = place
+        while slot > 0 and sample[slot - 1] > value:
+            sample[slot] = sample[slot - 1]
+            slot -= 1
+        sample[slot] = value
+    half = np.float32(0.5)
+    low, high = sample[RIM] * half, sample[SAMPLE - 1 - RIM] * half
+    return low, np.float32(SIDE * 0.999) / max(high - low, np.float32(1e-30))
+
+
+@njit
+def count_cells(x, y, z, points, low_x, scale_x, low_y, scale_y, low_z, scale_z, shift, cell, begin):
+    """Write each point's place along the curve to ``cell`` and the cells' counts to ``begin[1:]``; the largest."""
+    half, side, zero, last = np.float32(0.5), np.int32(SIDE), np.float32(0), np.float32(SIDE * 0.999)
+    for point in range(points):
+        across = np.int32(min(max((x[point] * half - low_x) * scale_x, zero), last))
+        along = np.int32(min(max((y[point] * half - low_y) * scale_y, zero), last))
+        up = np.int32(min(max((z[point] * half - low_z) * scale_z, zero), last))
+        cell[point] = np.uint32((across * side + along) * side + up)
+    cells = CELLS >> shift
+    begin[: cells + 1] = 0
+    for point in range(points):
+        rank = HILBERT[cell[point]] >> shift
+        cell[point] = rank
+        begin[rank + ONE] += ONE
+    most = ZERO
+    for rank in range(cells):
+        most = max(most, begin[rank + 1])
+    return most
+
+
+@njit
 def order_blocks(x, y, z, points, cell, begin, source):
     """Write to ``source`` the points in the order of their cells; ``cell`` and ``begin`` are scratch.
 
@@ -68,21 +107,16 @@ def order_blocks(x, y, z, points, cell, begin, source):
     low_x, scale_x = scale_of(x, padded)
     low_y, scale_y = scale_of(y, padded)
     low_z, scale_z = scale_of(z, padded)
-    half, side = np.float32(0.5), np.int32(SIDE)
-    for point in range(points):
-        across = np.int32((x[point] * half - low_x) * scale_x)
-        along = np.int32((y[point] * half - low_y) * scale_y)
-        up = np.int32((z[point] * half - low_z) * scale_z)
-        cell[point] = np.uint32((across * side + along) * side + up)
     # few points need few cells: eight neighbours on the curve are one cell of the next coarser grid
     shift = np.uint32(0 if points > 2048 else 3)
-    cells = CELLS >> shift
-    begin[: cells + 1] = 0
-    for point in range(points):
-        rank = HILBERT[cell[point]] >> shift
-        cell[point] = rank
-        begin[rank + ONE] += ONE
-    for rank in range(cells):
+    most = count_cells(x, y, z, points, low_x, scale_x, low_y, scale_y, low_z, scale_z, shift, cell, begin)
+    if most > points // CROWD:
+        sample = np.empty(SAMPLE, np.float32)
+        low_x, scale_x = scale_of_most(x, points, sample)
+        low_y, scale_y = scale_of_most(y, points, sample)
+        low_z, scale_z = scale_of_most(z, points, sample)
+        count_cells(x, y, z, points, low_x, scale_x, low_y, scale_y, low_z, scale_z, shift, cell, begin)
+    for rank in range(CELLS >> shift):
         begin[rank + 1] += begin[rank]
     for point in range(points):
         rank = cell[point]

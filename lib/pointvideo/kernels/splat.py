@@ -14,7 +14,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .checks import OFFSETS, check_count, check_finite, check_length, check_lengths, check_offsets, check_range
+from .checks import (
+    OFFSETS,
+    check_count,
+    check_finite,
+    check_length,
+    check_lengths,
+    check_offsets,
+    check_range,
+    check_tensor,
+)
 from .cpu import njit, parallel_for
 from .dispatch import launcher, specified
 
@@ -138,10 +147,10 @@ def _splat_cpu(start, stop, xyz, position, rotation, lengths, focal, width, heig
         depth[cloud] = buffer[: width * height]
 
 
-def _arrays(xyz, position, rotation, focal, lengths, tolerance):
-    scalar = xyz.numpy().dtype.type
-    tensors = (tensor.detach().contiguous().numpy() for tensor in (xyz, position, rotation, lengths))
-    return *tensors, scalar(focal), scalar(tolerance)
+def _arrays(xyz, position, rotation, focal, width, height, lengths, tolerance):
+    arrays = (tensor.contiguous().numpy() for tensor in (xyz, position, rotation, lengths))
+    with np.errstate(over="ignore"):  # a focal length beyond float32 is infinite in the specification, too
+        return *arrays, xyz.numpy().dtype.type(focal), width, height, xyz.numpy().dtype.type(tolerance)
 
 
 @torch.library.custom_op("pointvideo::splat", mutates_args=(), device_types="cpu")
@@ -163,19 +172,12 @@ def _operator(
     clouds, points, _ = xyz.shape
     visible = torch.empty(clouds, points, dtype=torch.bool)
     depth, index = _images(xyz, height, width, images)
-    arguments = (
-        *_arrays(xyz, position, rotation, lengths),
-        xyz.numpy().dtype.type(focal),
-        width,
-        height,
-        xyz.numpy().dtype.type(tolerance),
-        visible.numpy(),
-    )
+    arguments = _arrays(xyz, position, rotation, focal, width, height, lengths, tolerance)
     if images:
         flat = (depth.view(clouds, height * width).numpy(), index.view(clouds, height * width).numpy())
-        parallel_for(_splat_cpu, clouds, *arguments, *flat)
+        parallel_for(_splat_cpu, clouds, *arguments, visible.numpy(), *flat)
     else:
-        parallel_for(_visible_cpu, clouds, *arguments, per_thread=1)  # each run wipes an image of its own first
+        parallel_for(_visible_cpu, clouds, *arguments, visible.numpy(), per_thread=1)  # each run wipes an image of its own first
     return visible, depth, index
 
 
@@ -205,10 +207,6 @@ def _specification(xyz, position, rotation, focal, width, height, lengths, toler
     return results if images else (results[0], *_images(xyz, height, width, False))
 
 
-def _arrays(*tensors):
-    return tuple(tensor.contiguous().numpy() for tensor in tensors)
-
-
 def _check_values(xyz, position, rotation, lengths) -> None:
     for name, value in (("xyz", xyz), ("position", position), ("rotation", rotation)):
         check_finite(name, value)
@@ -219,6 +217,7 @@ def _prepare(xyz, focal, width, height, position, rotation, lengths, tolerance) 
     if not isinstance(xyz, Tensor) or xyz.dim() != 3 or xyz.shape[-1] != 3 or xyz.dtype not in DTYPES:
         found = f"{xyz.dtype} of shape {tuple(xyz.shape)}" if isinstance(xyz, Tensor) else type(xyz).__name__
         raise ValueError(f"xyz: got {found}, expected float32 or float64 (clouds, points, 3)")
+    check_tensor("xyz", xyz)
     check_offsets("xyz", xyz)
     check_length("focal", focal)
     check_length("tolerance", tolerance)
@@ -232,6 +231,7 @@ def _prepare(xyz, focal, width, height, position, rotation, lengths, tolerance) 
     if rotation is None:
         rotation = torch.eye(3, dtype=xyz.dtype, device=xyz.device).expand(clouds, 3, 3)
     for name, value, shape in (("position", position, (clouds, 3)), ("rotation", rotation, (clouds, 3, 3))):
+        check_tensor(name, value)
         if value.shape != shape or value.dtype != xyz.dtype or value.device != xyz.device:
             found = f"{value.dtype} of shape {tuple(value.shape)} on {value.device}"
             raise ValueError(f"{name}: got {found}, expected {xyz.dtype} {shape} on {xyz.device}")

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .checks import is_finite
+from .checks import check_tensor, in_range, largest
 from .cpu import njit, njit_fused, parallel_for
 from .dispatch import launcher, refuse_second_derivative, specified
 from .tubes import check_tube_values, check_tubes, scatter_displacements, tube_displacements
@@ -201,8 +201,9 @@ def _backward_specification(xyz, anchors, index, frame, weight, argument, gradie
 @torch.library.custom_op("pointvideo::tube_max", mutates_args=(), device_types="cpu")
 def _operator(xyz: Tensor, anchors: Tensor, index: Tensor, frame: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     check_tube_values(xyz, anchors, index, frame)
-    # a NaN loses every comparison: a diverged weight must not look like a small response
-    if specified() or not is_finite(weight):
+    # a NaN, also of infinity less infinity, loses every comparison: a diverged weight must not look like a small one
+    reach = largest(xyz) + largest(anchors) + index.shape[3]
+    if specified() or not in_range(4 * largest(weight) * reach):
         return _specification(xyz, anchors, index, frame, weight)
     items = index.shape[:3].numel()
     output = xyz.new_empty(*index.shape[:3], weight.shape[0])
@@ -319,8 +320,9 @@ def tube_max(
     Source: Fan et al., P4Transformer, CVPR 2021, section 3.1 (max pooling in space and time).
     """
     check_tubes(xyz, anchors, index, frame)
-    if not isinstance(weight, Tensor) or weight.dim() != 2 or weight.shape[1] != 4 or weight.dtype not in WEIGHTS:
-        found = f"{weight.dtype} {tuple(weight.shape)}" if isinstance(weight, Tensor) else type(weight).__name__
+    check_tensor("weight", weight, "a tensor of shape (channels, 4)")
+    if weight.dim() != 2 or weight.shape[1] != 4 or weight.dtype not in WEIGHTS:
+        found = f"{weight.dtype} {tuple(weight.shape)}"
         raise ValueError(f"weight: got {found}, expected float32, float16 or bfloat16 (channels, 4)")
     if weight.device != xyz.device:
         raise ValueError(f"weight: got device {weight.device}, expected {xyz.device} as in the first argument")

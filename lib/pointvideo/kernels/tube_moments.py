@@ -8,6 +8,7 @@ monotone in each channel, it may follow the maximum (the minimum, where its scal
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -17,6 +18,7 @@ from .dispatch import launcher, refuse_second_derivative, specified
 from .tubes import check_tube_values, check_tubes, scatter_displacements, tube_displacements
 
 BLOCKS = 64  # fixed, so that the order of summation does not depend on the number of threads
+FAR = 100  # a squared mean of so many variances takes another pass, about the mean and in float64
 UPPER = torch.triu_indices(4, 4)
 
 
@@ -29,7 +31,8 @@ def tube_moments_specification(xyz: Tensor, anchors: Tensor, index: Tensor, fram
 
 
 @njit
-def _tube_moments_cpu(start, stop, xyz, anchors, index, frame, partial):
+def _tube_moments_cpu(start, stop, xyz, anchors, index, frame, centre, partial):
+    """Sums of displacements from ``centre`` and of their products, which are rounded to ``centre``'s precision."""
     times, count, window, neighbours = index.shape[1], index.shape[2], index.shape[3], index.shape[4]
     blocks = partial.shape[0]
     items = index.shape[0] * times * count
@@ -41,7 +44,7 @@ def _tube_moments_cpu(start, stop, xyz, anchors, index, frame, partial):
             ax, ay, az = anchors[batch, time, anchor]
             for step in range(window):
                 source = frame[time, step]
-                dt = float(step - window // 2)
+                t = float(step - window // 2) - centre[3]
                 for neighbour in range(neighbours):
                     dx, dy, dz = -ax, -ay, -az
                     if source >= 0:
@@ -49,11 +52,11 @@ def _tube_moments_cpu(start, stop, xyz, anchors, index, frame, partial):
                         dx += xyz[batch, source, point, 0]
                         dy += xyz[batch, source, point, 1]
                         dz += xyz[batch, source, point, 2]
-                    x, y, z = float(dx), float(dy), float(dz)
-                    sx, sy, sz, st = sx + x, sy + y, sz + z, st + dt
-                    xx, xy, xz, xt = xx + x * x, xy + x * y, xz + x * z, xt + x * dt
-                    yy, yz, yt = yy + y * y, yz + y * z, yt + y * dt
-                    zz, zt, tt = zz + z * z, zt + z * dt, tt + dt * dt
+                    x, y, z = dx - centre[0], dy - centre[1], dz - centre[2]
+                    sx, sy, sz, st = sx + x, sy + y, sz + z, st + t
+                    xx, xy, xz, xt = xx + x * x, xy + x * y, xz + x * z, xt + x * t
+                    yy, yz, yt = yy + y * y, yz + y * z, yt + y * t
+                    zz, zt, tt = zz + z * z, zt + z * t, tt + t * t
         sums = (sx, sy, sz, st, xx, xy, xz, xt, yy, yz, yt, zz, zt, tt)
         for place in range(14):
             partial[block, place] = sums[place]
@@ -74,10 +77,19 @@ def _operator(xyz: Tensor, anchors: Tensor, index: Tensor, frame: Tensor) -> tup
     check_tube_values(xyz, anchors, index, frame)
     if specified():
         return tube_moments_specification(xyz, anchors, index, frame)
+    arrays = [tensor.detach().contiguous().numpy() for tensor in (xyz, anchors, index, frame)]
+    mean, covariance = _about(torch.zeros(4), arrays)
+    if bool((mean.square() > FAR * covariance.diagonal()).any()):
+        shift, covariance = _about(mean, arrays)
+        mean = mean + shift
+    return mean, covariance
+
+
+def _about(centre: Tensor, arrays: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of the displacements from ``centre``."""
     partial = torch.zeros(BLOCKS, 14, dtype=torch.float64)
-    arrays = (tensor.detach().contiguous().numpy() for tensor in (xyz, anchors, index, frame))
-    parallel_for(_tube_moments_cpu, BLOCKS, *arrays, partial.numpy())
-    return _from_sums(partial.sum(dim=0), index.numel())
+    parallel_for(_tube_moments_cpu, BLOCKS, *arrays, centre.numpy(), partial.numpy())
+    return _from_sums(partial.sum(dim=0), arrays[2].size)
 
 
 @_operator.register_kernel("cuda")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import OFFSETS, check_finite, check_range
+from .checks import OFFSETS, check_finite, check_range, check_tensor
 
 
 def tube_displacements(xyz: Tensor, anchors: Tensor, index: Tensor, frame: Tensor) -> Tensor:
@@ -42,8 +42,7 @@ def scatter_displacements(
 def check_tubes(xyz: Tensor, anchors: Tensor, index: Tensor, frame: Tensor) -> None:
     """Refuse tensors that do not fit together; values unseen."""
     for name, value in (("xyz", xyz), ("anchors", anchors), ("index", index), ("frame", frame)):
-        if not isinstance(value, Tensor):
-            raise ValueError(f"{name}: got {type(value).__name__}, expected a tensor")
+        check_tensor(name, value)
         if value.device != xyz.device:
             raise ValueError(f"{name}: got device {value.device}, expected {xyz.device} as in the first argument")
     if xyz.dim() != 4 or xyz.shape[-1] != 3 or xyz.dtype != torch.float32:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..recipe import Optimiser, Training
+from .profiles import PROFILES
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
 
-PROFILES = ("quick", "laptop", "gpu", "paper")  # sizes, never code: minutes, hours, the authors' models, their schedule
 Sizes = TypeVar("Sizes")
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..burn import made_folder
 from ..files import Damaged, set_aside, write_json
 from .keys import plain, recipe_dict
 
@@ -42,7 +43,7 @@ class Ledger:
         """The run's own folder, made if missing: for check-points while it trains, the record when it is done."""
         folder = self.folder_of(key)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            made_folder(folder)
         except OSError as error:
             raise ValueError(f"run folder {folder}: cannot be made ({error.strerror})") from error
         return folder

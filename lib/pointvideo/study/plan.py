@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..data import NOT_PREPARED
 from .cost import guess
 from .keys import Fingerprint, identity, key_of, public_version, recipe_chain, recipe_dict
 from .ledger import Ledger, Record, newest_of_recipe
@@ -81,7 +82,7 @@ def changes(record: Record, parts: dict[str, Any]) -> list[str]:
         more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
         found.append(f"code changed: {', '.join(moved[:NAMED])}{more}")
     if record["dataset"]["fingerprint"] != parts["dataset"]:
-        found.append("data changed")
+        found.append("data not prepared" if parts["dataset"] == NOT_PREPARED else "data changed")
     if public_version(record["torch"]) != parts["torch"]:
         found.append(f"torch changed: {public_version(record['torch'])} to {parts['torch']}")
     if "kernels" in parts:

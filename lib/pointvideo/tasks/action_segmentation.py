@@ -66,7 +66,7 @@ class SegmentActionsJob(Finetuning):
 
     shown = ("accuracy", "edit")
 
-    def __init__(self, recipe: SegmentActions, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
         self.classes = label_names(store, "action", store.frame_fields)
         self.test = recipe.data.clips(store, "test")

@@ -76,7 +76,7 @@ class FinetuneJob(Finetuning):
 
     shown = ("accuracy", "clip_accuracy")
 
-    def __init__(self, recipe: Finetune, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store)
         self.test = spread(recipe.data.clips(store, "test"), recipe.evaluate_clips)
         self.labels = torch.from_numpy(np.asarray(store.labels, dtype=np.int64))

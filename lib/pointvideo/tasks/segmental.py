@@ -7,13 +7,16 @@ segment of one frame has no length and can never be found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 OVERLAPS = (0.10, 0.25, 0.50)
+
+NAMES = ("prediction", "truth")
+Labels = int | Collection[int] | None
 
 
 class Segment(NamedTuple):
@@ -33,21 +36,48 @@ class SegmentalScores:
     f1: tuple[float, ...]  # of counts pooled over videos
 
 
-def segments(labels: Sequence[int], *, background: int | None = None, last_frame_open: bool = False) -> list[Segment]:
+def frame_labels(name: str, labels) -> np.ndarray:
+    """One integer a frame, from a list, an array or a tensor of shape (T,), (T, 1) or (1, T).
+
+    Raises:
+        ValueError: another shape, or labels that are no whole numbers.
+    """
+    values = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+    if values.ndim == 2 and 1 in values.shape:
+        values = values.reshape(-1)
+    if values.ndim != 1:
+        raise ValueError(f"{name}: got shape {values.shape}, expected one label a frame, (T,), (T, 1) or (1, T)")
+    if values.dtype.kind not in "biuf" or (values.dtype.kind == "f" and not np.all(values == np.floor(values))):
+        raise ValueError(f"{name}: got {values.dtype} labels, expected whole numbers (the classes' numbers)")
+    return values.astype(np.int64)
+
+
+def label_numbers(name: str, given: Labels) -> list[int]:
+    """The labels that an argument names: none, one or several."""
+    several = isinstance(given, Collection) and not isinstance(given, str)
+    found = [] if given is None else list(given) if several else [given]
+    wrong = [one for one in found if isinstance(one, (bool, np.bool_)) or not isinstance(one, (int, np.integer))]
+    if wrong:
+        raise ValueError(f"{name}: got {wrong[0]!r}, expected the number of a class, several, or None")
+    return [int(one) for one in found]
+
+
+def segments(labels: Sequence[int], *, background: Labels = None, last_frame_open: bool = False) -> list[Segment]:
     """The segments of a label sequence, in order.
 
     Args:
         labels: one label a frame.
-        background: label whose segments are left out; None keeps all.
+        background: label or labels whose segments are left out; None keeps all.
         last_frame_open: end the last segment one frame early, as the code of HOI4D and C2P does.
     """
-    values = np.asarray(labels)
+    values = frame_labels("labels", labels)
+    left_out = label_numbers("background", background)
     if not len(values):
         return []
-    starts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist()]
-    stops = [*starts[1:], len(values) - 1 if last_frame_open else len(values)]
-    found = (Segment(int(values[start]), start, stop) for start, stop in zip(starts, stops, strict=True))
-    return [segment for segment in found if segment.label != background]
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1])
+    stops = np.append(starts[1:], len(values) - 1 if last_frame_open else len(values))
+    kept = ~np.isin(values[starts], left_out)
+    return list(map(Segment, *(part[kept].tolist() for part in (values[starts], starts, stops))))
 
 
 def edit_score(predicted: Sequence[Segment], truth: Sequence[Segment]) -> float:
@@ -55,46 +85,57 @@ def edit_score(predicted: Sequence[Segment], truth: Sequence[Segment]) -> float:
     longest = max(len(predicted), len(truth))
     if not longest:
         return 100.0
-    row = np.arange(len(truth) + 1)
-    for place, segment in enumerate(predicted, start=1):
-        above, row = row, np.empty_like(row)
-        row[0] = place
-        for column, other in enumerate(truth, start=1):
-            row[column] = min(
-                above[column] + 1, row[column - 1] + 1, above[column - 1] + (segment.label != other.label)
-            )
+    labels = np.array([segment.label for segment in truth], dtype=np.int64)
+    column = np.arange(len(truth) + 1)
+    row = column
+    for segment in predicted:
+        changed = row + 1
+        changed[1:] = np.minimum(changed[1:], row[:-1] + (labels != segment.label))
+        row = np.minimum.accumulate(changed - column) + column  # insertions, one a column
     return 100.0 * (1 - int(row[-1]) / longest)
 
 
 def matches(predicted: Sequence[Segment], truth: Sequence[Segment], overlap: float) -> tuple[int, int, int]:
     """(true positives, false positives, misses): each predicted segment, in order, takes its best true one.
 
-    It counts if their intersection over union is at least ``overlap`` and the true segment is not taken yet.
+    It counts if their intersection over union is at least ``overlap``, above 0, and the true segment is not taken yet.
+    Both are as :func:`segments` gives them: in order, each begins where the one before has ended, or later.
     """
-    taken = [False] * len(truth)
-    positives = 0
-    for segment in predicted:
-        ratios = [_overlap(segment, other) for other in truth]
-        # the first largest; a segment without length overlaps with itself by 0 / 0, which is nobody's match
-        best = int(np.argmax(ratios)) if ratios else -1
-        if best >= 0 and ratios[best] >= overlap and not taken[best]:
-            taken[best] = True
-            positives += 1
+    found = best_overlaps(predicted, truth)
+    positives = len({place for place, ratio in found if ratio >= overlap})
     return positives, len(predicted) - positives, len(truth) - positives
 
 
-def _overlap(one: Segment, other: Segment) -> float:
-    union = max(one.stop, other.stop) - min(one.start, other.start)
-    if union == 0:
-        return float("nan")
-    return (min(one.stop, other.stop) - max(one.start, other.start)) / union * (one.label == other.label)
+def best_overlaps(predicted: Sequence[Segment], truth: Sequence[Segment]) -> list[tuple[int, float]]:
+    """The true segment of the same label, and the overlap, that fit each predicted one best; the first of equals.
+
+    A predicted segment that meets none has no entry. One walk along both: only segments that meet are compared.
+    """
+    found, first = [], 0
+    for segment in predicted:
+        while first < len(truth) and truth[first].stop <= segment.start:
+            first += 1
+        best, place = 0.0, first
+        for other in range(first, len(truth)):
+            label, start, stop = truth[other]
+            if start >= segment.stop:
+                break
+            if label == segment.label:
+                shared = min(segment.stop, stop) - max(segment.start, start)
+                ratio = shared / (max(segment.stop, stop) - min(segment.start, start))
+                if ratio > best:
+                    best, place = ratio, other
+        if best > 0:
+            found.append((place, best))
+    return found
 
 
 def score(
     predictions: Sequence[Sequence[int]],
     truths: Sequence[Sequence[int]],
     *,
-    background: int | None = None,
+    background: Labels = None,
+    ignore: Labels = None,
     last_frame_open: bool = False,
 ) -> SegmentalScores:
     """Scores of a set of videos.
@@ -102,9 +143,10 @@ def score(
     Args:
         predictions, truths: label sequences of the same videos, in the same order.
         background, last_frame_open: as in :func:`segments`.
+        ignore: true label or labels of frames that are not scored at all, such as -100 for padding.
 
     Raises:
-        ValueError: no video, numbers of videos or of frames that differ, a video without frames.
+        ValueError: no video, numbers of videos or of frames that differ, a video without frames, labels that are names.
 
     Source: Lea et al. 2017 (edit, F1); Farha and Gall, MS-TCN, 2019. Unlike HOI4D's code, which averages accuracies of
     batches, every video weighs the same.
@@ -113,12 +155,19 @@ def score(
         raise ValueError(f"predictions: got {len(predictions)} videos, expected {len(truths)}, at least 1")
     counts = np.zeros((len(OVERLAPS), 3), dtype=np.int64)
     accuracies, edits = [], []
-    for video, (predicted, truth) in enumerate(zip(predictions, truths, strict=True)):
+    unscored = label_numbers("ignore", ignore)
+    for video, pair in enumerate(zip(predictions, truths, strict=True)):
+        predicted, truth = (frame_labels(f"{name} of video {video}", one) for name, one in zip(NAMES, pair, strict=True))
         if len(predicted) != len(truth) or not len(truth):
             raise ValueError(
                 f"predictions: got {len(predicted)} frames for video {video}, expected {len(truth)}, at least 1"
             )
-        accuracies.append(float(np.mean(np.asarray(predicted) == np.asarray(truth))))
+        if unscored:
+            scored = ~np.isin(truth, unscored)
+            predicted, truth = predicted[scored], truth[scored]
+            if not len(truth):
+                raise ValueError(f"truths: got no frame of video {video} but those to ignore, expected at least 1")
+        accuracies.append(float(np.mean(predicted == truth)))
         both = [
             segments(labels, background=background, last_frame_open=last_frame_open) for labels in (predicted, truth)
         ]

@@ -79,7 +79,7 @@ class SegmentPointsJob(Finetuning):
     metric = "miou"
     shown = ("miou", "point_accuracy")
 
-    def __init__(self, recipe: SegmentPoints, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
         self.scenes = scenes_of(recipe.dataset)(store, self.stream.reader)
         self.test = recipe.data.clips(store, "test", hop=recipe.evaluate_hop)

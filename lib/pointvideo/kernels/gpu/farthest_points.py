@@ -25,7 +25,7 @@ REGISTERS = 128  # a thread of the streaming form; left to itself the assembler 
 # The authors compare a float32 sum with the double 1e-3. The nearest float32 to 1e-3 lies above it, so the sums that
 # are at most the double are exactly those strictly below that float32.
 NEAR_ORIGIN = tl.constexpr(1e-3)
-FAR = tl.constexpr(1e10)
+FAR = tl.constexpr(float("inf"))
 NEVER = tl.constexpr(-1.0)
 
 
