@@ -6,32 +6,15 @@ import hashlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..backbones.checkpoint import Report, read_weights
 from ..backbones.segmentation_checkpoint import load_segmentation_state
 from .tensors import one_line
 
 AUTHORS = "authors:"
 log = logging.getLogger(__name__)
-
-
-class Report(NamedTuple):
-    """What of a file went into a network: entries used, those of the file that were not, those of the network that
-    stay as they were."""
-
-    used: int
-    unused: tuple[str, ...]
-    untouched: tuple[str, ...]
-
-    def __str__(self) -> str:
-        def named(names: tuple[str, ...]) -> str:
-            return f"{len(names)} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else "none"
-
-        return f"{self.used} entries used, {named(self.unused)} not used, {named(self.untouched)} of the network left"
 
 
 @dataclass(frozen=True)
@@ -74,13 +57,10 @@ class Weights:
             raise ValueError(f"{self.file}: its sha256 is {found}, expected {self.sha256}")
         path = Path(self.file).expanduser()
         try:
-            if path.suffix == ".safetensors":
-                return load_file(path)
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return read_weights(path)
         except Exception as error:  # pickle's, zip's and safetensors' errors: all mean the same
             raise ValueError(f"{self.file}: found no weights ({one_line(error)})") from error
 
     def load_into(self, network: nn.Module) -> Report:
         """Load what fits."""
-        unused = load_segmentation_state(network, self.state(), partial=True)
-        return Report(0, tuple(unused), ())
+        return load_segmentation_state(network, self.state(), partial=True)
