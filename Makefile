@@ -5,6 +5,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+# Not given, a table is shown at the largest profile that has been run, and everything else is at quick.
+ifneq ($(origin PROFILE),undefined)
+export PROFILE
+endif
 PROFILE ?= quick
 PROFILES := quick laptop gpu paper
 
@@ -31,7 +35,7 @@ override POINTVIDEO_GOLDENS := $(call absolute,$(value POINTVIDEO_GOLDENS))
 export POINTVIDEO_GOLDENS
 endif
 override FIG := $(value FIG)
-export PROFILE POINTVIDEO_CACHE FIG
+export POINTVIDEO_CACHE FIG
 
 # These become names of make's own files, which cannot hold everything that a path can.
 define hash

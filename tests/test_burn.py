@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from pointvideo import burn
+from pointvideo.data.locks import locked
+from pointvideo.data.places import simulated_store
+from pointvideo.study.ledger import Ledger
 
 SCRIPT = Path(burn.__file__)
 
@@ -68,14 +71,23 @@ def test_any_name_of_a_cache_means_that_folder(clone: Path, tmp_path: Path, monk
 def test_a_users_own_folder_never_gets_the_mark(tmp_path: Path):
     (tmp_path / "notebooks").mkdir()
     assert not (burn.made_folder(tmp_path / "notebooks") / burn.MARK).exists()
-    assert (burn.made_folder(tmp_path / "deep" / "runs") / burn.MARK).is_file()
+    assert burn.made_folder(tmp_path / "deep" / "runs" / "key") == tmp_path / "deep" / "runs" / "key"
+    assert [path.parent.name for path in tmp_path.rglob(burn.MARK)] == ["runs"]
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError):
         burn.made_folder(tmp_path / "file")
 
 
+def test_what_writes_into_the_cache_leaves_the_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
+    Ledger(tmp_path).run_directory("key")
+    with locked(simulated_store("dots")):
+        assert (tmp_path / "stores" / burn.MARK).is_file() and (tmp_path / "runs" / burn.MARK).is_file()
+    assert burn.main([]) == 0 and list(tmp_path.iterdir()) == []
+
+
 def test_links_are_left_and_only_environments_are_environments(clone: Path, tmp_path: Path, capsys):
-    elsewhere = burn.made_folder(tmp_path / "elsewhere")
+    elsewhere = burn.made_folder(tmp_path / "elsewhere" / "figures")
     (clone / "build" / "figures").symlink_to(elsewhere)
     for name in ("env", "mine"):
         (tmp_path / name).mkdir()

@@ -13,7 +13,7 @@ import pytest
 import pointvideo
 from pointvideo import cli
 from pointvideo.data.layout import DepthCamera, Sequence
-from pointvideo.data.store import StoreWriter
+from pointvideo.data.writer import StoreWriter
 
 ROOT = Path(__file__).resolve().parent.parent
 COORDINATES = {"xyz": {"dtype": "float32", "shape": [3], "unit": "m"}, "rgb": {"dtype": "uint8", "shape": [3]}}

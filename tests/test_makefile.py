@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make
 STUB = """#!/bin/sh
 printf '%s\\n' "$*" >> "$LOG"
 printf 'CACHE=%s DATA=%s FIG=%s\\n' "$POINTVIDEO_CACHE" "$POINTVIDEO_DATA" "$FIG" >> "$LOG"
+printf 'PROFILE=%s\\n' "$PROFILE" >> "$LOG"
 for last; do :; done
 case "$*" in
   *"-m pointvideo --check"*|*burn.py*|*"-m pointvideo papers"*) exec {python} "$@" ;;
@@ -48,7 +49,7 @@ class Clone:
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
     def asked(self) -> list[str]:
-        return [line for line in self.log.read_text().splitlines() if not line.startswith("CACHE=")]
+        return [line for line in self.log.read_text().splitlines() if not line.startswith(("CACHE=", "PROFILE="))]
 
 
 @pytest.fixture
@@ -98,6 +99,15 @@ def test_a_target_installs_once_and_asks_for_its_command(clone: Clone, target: s
     assert lines[-1] == asked and "-m venv --clear .venv" in lines
     assert "-m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[dev]" in lines
     assert clone.make(target).returncode == 0 and not any("pip install" in line for line in clone.asked())
+
+
+def test_a_profile_goes_on_only_where_it_was_given(clone: Clone):
+    """So that a table is shown at the largest profile that has been run."""
+    for profile, variables in (("", {}), ("gpu", {"PROFILE": "gpu"})):
+        assert clone.make("table-c2p-4", **variables).returncode == 0
+        assert clone.log.read_text().splitlines()[-1] == f"PROFILE={profile}"
+    assert clone.make("table-c2p-4", "PROFILE=laptop").returncode == 0
+    assert clone.log.read_text().splitlines()[-1] == "PROFILE=laptop"
 
 
 def test_papers_are_listed_without_an_environment(clone: Clone):

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from pointvideo.backbones import Clip
 from pointvideo.data.augment import Augment
 from pointvideo.data.clips import NORMALISE, gather_xyz, sample_indices
 from pointvideo.data.layout import Sequence
-from pointvideo.data.store import StoreWriter
+from pointvideo.data.writer import StoreWriter
 from pointvideo.recipe import Training, stable_seed
-from pointvideo.stream import ClipData, ClipReader, ClipStream, arguments
+from pointvideo.stream import ClipData, ClipReader, ClipStream
 from tests.study.dots import make_store
 from tests.unchecked import check_again
 
@@ -121,7 +122,7 @@ def test_no_clip_at_all_is_refused(coloured):
         ({"short": "keep"}, "ClipData.short: got 'keep', expected 'drop' or 'pad'"),
         ({"divisor": 0.0}, "ClipData.divisor: got 0.0, expected a number above 0"),
         ({"divisor": float("nan")}, "ClipData.divisor: got nan"),
-        ({"features": ("rgb", "heat")}, "ClipData.features: got 'heat', expected 'rgb' or 'primitive'"),
+        ({"features": ("rgb", "rgb")}, r"ClipData.features: got \('rgb', 'rgb'\), expected every field once"),
     ],
 )
 def test_bad_fields(changes, message):
@@ -130,7 +131,7 @@ def test_bad_fields(changes, message):
 
 
 def test_a_store_must_have_the_features(dots):
-    with pytest.raises(ValueError, match="msr_action3d: no point field 'rgb', it has pixels"):
+    with pytest.raises(ValueError, match="msr_action3d: no point field 'rgb' for ClipData.features, it has none"):
         ClipReader(dots, ClipData(features=("rgb",)))
 
 
@@ -143,25 +144,26 @@ def test_a_clip_is_a_view_of_its_whole_frames(coloured, features, augment):
     sequence, start = np.array([0, 3, 2]), np.array([4, 2, 1])
     clip = reader.clip(sequence, start, 9, augment, 77)
     view = reader.view(reader.load(sequence, start), 9, augment=augment, augment_seed=77)
-    assert len(clip) == len(view) == 1 + len(features)
-    assert all(torch.equal(a, b) for a, b in zip(clip, view, strict=True))
-    assert not torch.equal(clip[0], reader.clip(sequence, start, 10, augment, 77)[0])
+    assert tuple(clip.fields) == tuple(view.fields) == features
+    assert torch.equal(clip.xyz, view.xyz) and all(torch.equal(clip.fields[n], view.fields[n]) for n in features)
+    assert not torch.equal(clip.xyz, reader.clip(sequence, start, 10, augment, 77).xyz)
 
 
 def test_the_same_with_a_camera(dots):
     reader = ClipReader(dots, ClipData(frames=10, points=64))
-    clip = reader.clip(np.array([0, 1]), np.array([0, 0]), 3, Augment(), 4)[0]
+    clip = reader.clip(np.array([0, 1]), np.array([0, 0]), 3, Augment(), 4).xyz
     assert torch.equal(
-        clip, reader.view(reader.load(np.array([0, 1]), np.array([0, 0])), 3, augment=Augment(), augment_seed=4)[0]
+        clip, reader.view(reader.load(np.array([0, 1]), np.array([0, 0])), 3, augment=Augment(), augment_seed=4).xyz
     )
     frame = dots.points(0, 0) / NORMALISE
-    for point in reader.clip(np.array([0]), np.array([0]), 3)[0][0, 0].numpy():
+    for point in reader.clip(np.array([0]), np.array([0]), 3).xyz[0, 0].numpy():
         assert np.isclose(frame, point, atol=1e-6).all(1).any()
 
 
 def test_features_belong_to_their_points(coloured):
     reader = ClipReader(coloured, replace(PLAIN, features=("rgb", "primitive")))
-    xyz, rgb, primitive = reader.clip(np.array([0, 3]), np.array([2, 0]), 1)
+    read = reader.clip(np.array([0, 3]), np.array([2, 0]), 1)
+    xyz, rgb, primitive = read.xyz, read.fields["rgb"], read.fields["primitive"]
     assert rgb.dtype == torch.float32 and 0 <= float(rgb.min()) and float(rgb.max()) <= 1
     assert primitive.dtype == torch.int64 and primitive.shape == xyz.shape[:3]
     for clip, (video, first) in enumerate(((0, 2), (3, 0))):
@@ -178,14 +180,15 @@ def test_features_belong_to_their_points(coloured):
             for place, colour, plane in zip(xyz[clip, frame], rgb[clip, frame], primitive[clip, frame], strict=True):
                 expected = rows[tuple(place.tolist())]
                 assert tuple((255 * colour).round().int().tolist()) == expected[0] and int(plane) == expected[1]
-    assert set(arguments((xyz, rgb, primitive))[1]) == {"features", "primitive"} and arguments((xyz,)) == (xyz, {})
+    assert set(read.given()) == {"features", "primitive"} and Clip(xyz).given() == {}
 
 
 def test_a_view_keeps_to_the_marked_points(coloured):
     reader = ClipReader(coloured, replace(PLAIN, features=("primitive",)))
     frames = reader.load(np.array([0, 3]), np.array([0, 0]))
     keep = frames.xyz[..., 0] > 0.5
-    xyz, primitive = reader.view(frames, 4, keep=keep)
+    view = reader.view(frames, 4, keep=keep)
+    xyz, primitive = view.xyz, view.fields["primitive"]
     assert float(xyz[..., 0].min()) > 0.25
     index = sample_indices(frames, 16, 4, keep)
     assert torch.equal(xyz, gather_xyz(frames, index) / 2)
@@ -197,8 +200,8 @@ def test_an_augmentation_about_a_given_centre(coloured):
     frames = reader.load(np.array([0]), np.array([0]))
     double = Augment(2.0, 2.0, per_axis=False, around="centre")
     centre = torch.tensor([[1.0, -2.0, 3.0]])
-    (plain,) = reader.view(frames, 0)
-    (moved,) = reader.view(frames, 0, augment=double, centre=centre)
+    plain = reader.view(frames, 0).xyz
+    moved = reader.view(frames, 0, augment=double, centre=centre).xyz
     torch.testing.assert_close(2 * moved, centre + 2 * (2 * plain - centre))  # coordinates are divided by 2 afterwards
 
 

@@ -14,26 +14,30 @@ from pathlib import Path
 
 MARK = ".pointvideo"
 TEXT = "PointVideo made this folder: `make burn` deletes it with everything in it.\n"
-MADE = ("stores", "runs", "notebooks", "figures", "kernels")
+MADE = ("stores", "runs", "notebooks", "figures", "logs", "kernels")
 SCRAP = (".pytest_cache", ".hypothesis", ".ruff_cache")
 CLONE = Path(__file__).resolve().parents[2]
 
 
 def made_folder(folder: Path) -> Path:
-    """The folder, made if missing. Only a folder that is made here gets the mark, so a user's own is never deleted.
+    """The folder, made if missing, with its parents. What is made here and has one of the names of :data:`MADE` gets
+    the mark; a folder that was there, a user's own, never does.
 
     Raises:
         OSError: it cannot be made.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        if not folder.is_dir():
-            raise
-    else:
-        (folder / MARK).write_text(TEXT, encoding="utf-8")
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another process was faster, and marks it
+            continue
+        if folder.name in MADE:
+            (folder / MARK).write_text(TEXT, encoding="utf-8")
+    folder.mkdir(exist_ok=True)
     return folder
 
 

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__
+from . import __version__, papers
+from .study.profiles import PROFILES
 
 EXAMPLES = """examples:
   pointvideo papers                            the papers and their tables
@@ -61,7 +62,7 @@ def add_data_commands(subparsers) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
-    from pointvideo.data.prepare import prepare, summary
+    from .data.prepare import prepare, summary
 
     store = prepare(
         arguments.name,
@@ -77,8 +78,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from pointvideo.data.plain import import_folder
-    from pointvideo.data.prepare import summary
+    from .data.plain import import_folder
+    from .data.prepare import summary
 
     store = import_folder(
         arguments.source,
@@ -93,20 +94,16 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from pointvideo.data.info import describe
+    from .data.info import describe
 
     print("\n".join(describe(arguments.name, arguments.verify)))
     return 0
 
 
-PROFILES = ("quick", "laptop", "gpu", "paper")
-PAPERS = {"c2p": ("1", "2", "3", "4", "5", "text", "6", "6-msr", "7", "8", "longer", "released")}
-
-
 def add_paper_commands(subparsers) -> None:
     """``pointvideo papers``, ``plan``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
-    papers = subparsers.add_parser("papers", help="list the papers and their tables")
-    papers.set_defaults(run=_papers)
+    listing = subparsers.add_parser("papers", help="list the papers and their tables")
+    listing.set_defaults(run=_papers)
     plan = subparsers.add_parser("plan", help="what would run, why, and for how long; nothing runs")
     plan.add_argument("--paper", type=_paper_name, metavar="PAPER", help="only this paper's runs (default: all papers)")
     plan.add_argument("--table", dest="number", metavar="NUMBER", help="only this table's runs, with --paper")
@@ -115,18 +112,23 @@ def add_paper_commands(subparsers) -> None:
     run = subparsers.add_parser("run", help="train what a table lacks, print it, write it with picture and records")
     whole = subparsers.add_parser("paper", help="train what any table of a paper lacks")
     for command in (table, run, whole):
-        command.add_argument("paper", type=_paper_name, metavar="PAPER", help=", ".join(PAPERS))
+        command.add_argument("paper", type=_paper_name, metavar="PAPER", help=", ".join(papers.names()))
         if command is not whole:
             command.add_argument("number", metavar="NUMBER", help="the table's number, see `pointvideo papers`")
     table.set_defaults(run=_table)
     run.set_defaults(run=_run)
     whole.set_defaults(run=_paper)
+    for command in (run, whole):
+        command.add_argument(
+            "--log", choices=("csv", "tensorboard"), help="write curves below logs in the cache as well"
+        )
     for command in (plan, table, run, whole):
         command.add_argument(
             "--profile",
             type=_profile_name,
             metavar="PROFILE",
-            help=f"{', '.join(PROFILES)} (default: PROFILE in the environment, else quick)",
+            help=f"{', '.join(PROFILES)} (default: PROFILE in the environment, "
+            + ("else the largest that has been run)" if command is table else "else quick)"),
         )
     readme = subparsers.add_parser("readme", help="write the committed results into the README")
     readme.set_defaults(run=_readme)
@@ -139,7 +141,7 @@ def add_paper_commands(subparsers) -> None:
 
 
 def _paper_name(name: str) -> str:
-    return _one_of("paper", name, PAPERS)
+    return _one_of("paper", name, papers.names())
 
 
 def _profile_name(name: str) -> str:
@@ -162,62 +164,75 @@ def _completed(parser: argparse.ArgumentParser, parsed: argparse.Namespace) -> a
     """The arguments with the profile filled in; ends with an error where a paper has no such table."""
     try:
         if getattr(parsed, "profile", "") is None:
-            parsed.profile = _profile_name(os.environ.get("PROFILE") or "quick")
+            named = os.environ.get("PROFILE") or (None if parsed.run is _table else "quick")
+            parsed.profile = named and _profile_name(named)
         if getattr(parsed, "number", None) is not None:
             if parsed.paper is None:
                 parser.error(f"--table {parsed.number}: expected --paper before it")
-            _one_of(f"table of {parsed.paper} called", parsed.number, PAPERS[parsed.paper])
+            numbers = papers.numbers(parsed.paper)
+            if numbers is not None:
+                _one_of(f"table of {parsed.paper} called", parsed.number, numbers)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
     return parsed
 
 
 def _papers(arguments: argparse.Namespace) -> int:
-    for paper, numbers in PAPERS.items():
-        print(f"{paper}: {', '.join(numbers)}")
+    for name in papers.names():
+        print(f"{name}: {', '.join(papers.numbers(name) or papers.get(name).experiments)}")
     return 0
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from . import papers
+    from functools import cache
+
+    from .data import fingerprint_of
     from .study.plan import plan, render
-    from .study.runner import default_ledger, fingerprint_of
+    from .study.runner import default_ledger
 
     recipes = []
-    for paper in map(papers.get, [arguments.paper] if arguments.paper else papers.names()):
+    for name in [arguments.paper] if arguments.paper else papers.names():
+        paper = papers.get(name)
         numbers = [arguments.number] if arguments.number else paper.experiments
         recipes += [recipe for number in numbers for recipe in paper.experiment(number).recipes(arguments.profile)]
-    print(render(plan(recipes, default_ledger(), fingerprint_of)))
+    print(render(plan(recipes, default_ledger(), cache(fingerprint_of))))
     return 0
 
 
 def _table(arguments: argparse.Namespace) -> int:
-    from . import papers
     from .report.evidence import evidence
+    from .study.runner import default_ledger
 
-    print(evidence(papers.get(arguments.paper), arguments.number, arguments.profile).table.to_markdown())
+    paper, ledger = papers.get(arguments.paper), default_ledger()
+    profiles = [arguments.profile] if arguments.profile else reversed(PROFILES)
+    for profile in profiles:
+        found = evidence(paper, arguments.number, profile, ledger)
+        if found.source is not None:
+            break
+    print(found.table.to_markdown())
+    command = f"pointvideo run {paper.name} {arguments.number} --profile {profile}"
+    lacks = f"; train the rest: {command}" if found.missing else ""
+    print(f"Profile {profile}: {found.planned - len(found.missing)} of {found.planned} runs{lacks}")
     return 0
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from . import papers
     from .report.evidence import run_experiment, write
 
-    paper = papers.get(arguments.paper)
-    found = run_experiment(paper, arguments.number, arguments.profile, progress=sys.stderr.isatty())
+    wanted = papers.get(arguments.paper), arguments.number, arguments.profile
+    found = run_experiment(*wanted, progress=sys.stderr.isatty(), log=arguments.log)
     write(found)
     print(found.table.to_markdown())
     return 0
 
 
 def _paper(arguments: argparse.Namespace) -> int:
-    for number in PAPERS[arguments.paper]:
-        _run(argparse.Namespace(paper=arguments.paper, number=number, profile=arguments.profile))
+    for number in papers.get(arguments.paper).experiments:
+        _run(argparse.Namespace(**vars(arguments) | {"number": number}))
     return 0
 
 
 def _readme(arguments: argparse.Namespace) -> int:
-    from . import papers
     from .report.readme import write_readme
     from .study.runner import project_root
 

@@ -5,10 +5,10 @@ they mean, in this package and in a user's own modules, scripts and notebooks; i
 is read, never executed, and once for as long as its module stays loaded: what is digested is what runs.
 
 Not in a digest: module names, imports, docstrings, comments, annotations, texts of errors. A class counts with the
-methods whose names are used anywhere in what is reached; with all of them where it has bases in a library, which may
-call any. The fields of a frozen dataclass count where its name is used in code, since a default may be: a recipe's do
-not, its values are in the key. Its ``__post_init__``, which can only refuse, never does, nor what a class attribute
-``outside_key`` names.
+methods whose names are used anywhere in what is reached; with all of them where it is a root, or has bases in a library,
+which may call any. The fields of a frozen dataclass count where its name is used in code, since a default may be: those
+of a recipe do not, its values are in the key. Its ``__post_init__``, which can only refuse, never does, nor what a
+class attribute ``outside_key`` names.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from .source import FUNCTIONS, PLAIN_BASES, Library, Module, Piece, Unit, digest, file_digest
@@ -25,11 +26,12 @@ from .source import FUNCTIONS, PLAIN_BASES, Library, Module, Piece, Unit, digest
 Root = Any  # a class or function, or "module:name"
 
 
-def digest_of(*roots: Root, outside: Iterable[str] = ()) -> dict[str, str]:
+def digest_of(*roots: Root, values: Iterable[Root] = (), outside: Iterable[str] = ()) -> dict[str, str]:
     """Digests of all that ``roots`` rest on.
 
     Args:
         roots: classes and functions, or "module:name" of what is not loaded.
+        values: classes of values that the roots are given, such as a recipe: only what the roots use of them counts.
         outside: modules, and "module:name" of definitions, that are not followed.
 
     Returns:
@@ -39,19 +41,19 @@ def digest_of(*roots: Root, outside: Iterable[str] = ()) -> dict[str, str]:
     Raises:
         ValueError: a root has no source that can be read, or a source file does not parse.
     """
-    return dict(_reached(roots, outside).digests())
+    return dict(_reached(roots, values, outside).digests)
 
 
-def definitions_of(*roots: Root, outside: Iterable[str] = ()) -> set[str]:
+def definitions_of(*roots: Root, values: Iterable[Root] = (), outside: Iterable[str] = ()) -> set[str]:
     """What :func:`digest_of` covers: "module:name", and "module:class.method"."""
-    return _reached(roots, outside).covered()
+    return _reached(roots, values, outside).covered()
 
 
 def world_fingerprint(generator: Root, arguments: Mapping[str, Any], *, outside: Iterable[str] = ()) -> str:
     """What a simulated world is, known before it is made: its generator's definitions and its arguments.
 
     Args:
-        generator: the function that makes the world.
+        generator: the function or class that makes the world.
         arguments: of it, defaults written out: JSON data and dataclasses.
         outside: as for :func:`digest_of`.
     """
@@ -60,10 +62,9 @@ def world_fingerprint(generator: Root, arguments: Mapping[str, Any], *, outside:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _reached(roots: Iterable[Root], outside: Iterable[str]) -> _Reach:
-    units = frozenset(map(_unit, roots))
-    library = Library.of(frozenset(module.partition(".")[0] for module, _ in units))
-    key = units, frozenset(outside)
+def _reached(roots: Iterable[Root], values: Iterable[Root], outside: Iterable[str]) -> _Reach:
+    key = frozenset(map(_unit, roots)), frozenset(map(_unit, values)), frozenset(outside)
+    library = Library.of(frozenset(module.partition(".")[0] for module, _ in key[0] | key[1]))
     if key not in library.remembered:
         library.remembered[key] = _Reach(library, *key)
     return library.remembered[key]
@@ -152,22 +153,27 @@ def _constructs(methods: list[ast.stmt]) -> bool:
 class _Reach:
     """The definitions that some roots rest on."""
 
-    def __init__(self, library: Library, roots: frozenset[Unit], outside: frozenset[str]) -> None:
+    def __init__(
+        self, library: Library, roots: frozenset[Unit], values: frozenset[Unit], outside: frozenset[str]
+    ) -> None:
         self.library, self.outside = library, outside
         self.pieces: dict[Unit, dict[str, Piece]] = {}  # of each unit: its head "", its methods by name
         self.with_fields: set[Unit] = set()
-        self.whole: set[Unit] = set()
         self.attributes: set[str] = set()
-        self.waiting: list[tuple[Unit, bool]] = []
-        for module, name in sorted(roots):
-            unit = library.member(library.need(module).name, name)
-            if not isinstance(unit, tuple) or not unit[1]:
-                raise ValueError(f"{module}: found no definition of {name!r} in its source")
-            self.waiting.append((unit, class_of(library, unit) is None))
+        self.whole = {self._meant(root) for root in roots}
+        self.waiting = [(unit, True) for unit in sorted(self.whole)]
+        self.waiting += [(unit, False) for unit in sorted(map(self._meant, values))]
         while self.waiting:
             while self.waiting:
                 self._visit(*self.waiting.pop())
             self._visit_methods()
+
+    def _meant(self, root: Unit) -> Unit:
+        """Where a root is defined, which may be somewhere else than where it is named."""
+        unit = self.library.member(self.library.need(root[0]).name, root[1])
+        if not isinstance(unit, tuple) or not unit[1]:
+            raise ValueError(f"{root[0]}: found no definition of {root[1]!r} in its source")
+        return unit
 
     def _visit(self, unit: Unit, fields: bool) -> None:
         """Reach a definition; ``fields``: by its name in code, not as a recipe, a base class or in an isinstance."""
@@ -221,6 +227,7 @@ class _Reach:
             self.waiting += [(used, False) for used in piece.asked if class_of(self.library, used) is None]
         return piece
 
+    @cached_property
     def digests(self) -> dict[str, str]:
         """The digests, by name."""
         names = [name for _, name in self.pieces]

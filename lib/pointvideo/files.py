@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, damage that is named, and folders in which one process works at a time."""
+"""Files that are there whole or not at all, and damage that is named."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,58 +76,3 @@ def clear_leftovers(folder: Path) -> None:
     for path in folder.glob(".*"):
         with suppress(OSError):
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path, waiting: str | None) -> Iterator[bool]:
-    """Hold the lock file ``path``, which is gone afterwards, and whose holder's death frees it.
-
-    Where the file system has no locks all go on at once: their files are still whole, only work is done twice.
-
-    Args:
-        path: the lock file.
-        waiting: said once if another process holds the lock; None does not wait and yields False.
-
-    Raises:
-        ValueError: the file cannot be made.
-    """
-    stream = _lock(path, waiting)
-    try:
-        yield stream is not False
-    finally:
-        if stream:
-            try:
-                path.unlink(missing_ok=True)
-            finally:
-                stream.close()
-
-
-def _lock(path: Path, waiting: str | None):
-    """The open file that holds the lock; None where there are no locks; False if another process has it."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    told = False
-    while True:
-        try:
-            stream = open(path, "ab")
-        except OSError as error:
-            raise ValueError(f"{path}: cannot be written ({error.strerror}), expected a place with space") from error
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX if told else fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat()):
-                return stream
-        except BlockingIOError:
-            if waiting is None:
-                stream.close()
-                return False
-            log.warning(waiting)
-            told = True
-        except FileNotFoundError:  # its holder has just removed it
-            pass
-        except OSError:
-            stream.close()
-            path.unlink(missing_ok=True)
-            return None
-        stream.close()

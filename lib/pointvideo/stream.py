@@ -17,14 +17,14 @@ from .data.store import Store
 from .kernels import sample_farthest_points
 from .kernels.farthest_points import NEAR_ORIGIN
 from .recipe import Training, stable_seed
-from .values import Checked, Count, Not, Positive
+from .values import Checked, Count, Filled, Not, Positive
 
 
 @dataclass(frozen=True)
 class ClipData(Checked):
     """Which clips of which data set, and in which unit."""
 
-    dataset: str = "msr_action3d"
+    dataset: Annotated[str, Filled()] = "msr_action3d"
     frames: Count = 24  # frames of a clip
     # frames from one to the next; negative: a frame and those before it, the video's first one repeated
     step: Annotated[int, Not(0)] = 1

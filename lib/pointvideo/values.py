@@ -68,12 +68,24 @@ class Odd:
         return "that is odd"
 
 
+@dataclass(frozen=True)
+class Filled:
+    """Every text and tuple but the empty one."""
+
+    def __contains__(self, value: str | tuple) -> bool:
+        return len(value) > 0
+
+    def __str__(self) -> str:
+        return "that is not empty"
+
+
 Count = Annotated[int, Within(low=1)]
 Whole = Annotated[int, Within(low=0)]
 Positive = Annotated[float, Within(above=0)]
 NotNegative = Annotated[float, Within(low=0)]
 Share = Annotated[float, Within(low=0, high=1)]
 Percent = Annotated[int, Within(low=1, high=100)]
+Counts = Annotated[tuple[Count, ...], Filled()]
 
 
 class Checked:

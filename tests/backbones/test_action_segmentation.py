@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pointvideo.backbones import P4TransformerSize, TransformerSize, TubeSize
+from pointvideo.backbones import Clip, P4TransformerSize, TransformerSize, TubeSize, frame_features
 from pointvideo.backbones.action_segmentation import P4ActionSegmentationSize, PPTrActionSegmentationSize
 from pointvideo.backbones.checkpoint import load_authors_state
 from pointvideo.tasks.classifier import Classifier
@@ -33,9 +33,9 @@ def test_one_token_a_frame(family):
     clip = torch.rand(2, 5, 32, 3)
     tokens = backbone(clip)
     assert tokens.xyz.shape == (2, 5, 1, 3) and tokens.features.shape == (2, 5, 1, 16)
-    assert torch.equal(tokens.features[:, :, 0], backbone.frame_features(clip))
+    assert torch.equal(tokens.features[:, :, 0], frame_features(backbone, Clip(clip)))
     # the tube's features know where they are: the same shape elsewhere gives other ones
-    here, there = (backbone.frame_features(moved, "tube") for moved in (clip, clip + 2))
+    here, there = (frame_features(backbone, Clip(moved), "tube") for moved in (clip, clip + 2))
     assert not torch.allclose(here, there, atol=1e-2)
 
 
@@ -51,14 +51,14 @@ def test_sizes_that_cannot_be_are_refused(family):
         classifier(temporal_stride=2)
     with pytest.raises(ValueError, match=r"temporal_padding: got \(1, 0\), expected \(1, 1\)"):
         classifier(temporal_padding=(1, 0))
-    with pytest.raises(ValueError, match="temporal_kernel: got 2, expected an odd number of frames"):
+    with pytest.raises(ValueError, match="temporal_kernel: got 2, expected an integer of at least 1 that is odd"):
         classifier(temporal_kernel=2)
     with pytest.raises(ValueError, match="classes: got 0, expected at least 1"):
         FrameClassifier(size(transformer=SMALL), 0)
     with pytest.raises(ValueError, match="TransformerSize.depth: got 0"):
         size(transformer=TransformerSize(16, 0, 2, 8, 16))
-    with pytest.raises(ValueError, match="depth: got 'half', expected 'tube'"):
-        classifier().backbone.frame_features(torch.rand(1, 3, 32, 3), "half")
+    with pytest.raises(ValueError, match="stage: got 'half', expected one of 'tube'"):
+        frame_features(classifier().backbone, Clip(torch.rand(1, 3, 32, 3)), "half")
 
 
 def test_primitives_must_divide_the_anchors():
@@ -66,7 +66,7 @@ def test_primitives_must_divide_the_anchors():
     model = PPTrActionSegmentationSize(tube, SMALL).build()
     with pytest.raises(ValueError, match="clip: got 7 anchors a frame, expected a multiple of 8 primitives"):
         model(torch.rand(1, 3, 28, 3))
-    with pytest.raises(ValueError, match="PPTrSize.primitives: got 0, expected an integer of at least 1"):
+    with pytest.raises(ValueError, match="PPTrActionSegmentationSize.primitives: got 0, expected an integer of at least 1"):
         PPTrActionSegmentationSize(primitives=0)
 
 

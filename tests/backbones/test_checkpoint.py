@@ -49,7 +49,7 @@ def prefixed(prefix: str) -> dict:
 def test_every_way_in_which_weights_are_wrapped(state):
     found, report = loaded(state)
     assert all(torch.equal(found[key], value) for key, value in STATE.items())
-    assert (report.used, report.unused, report.untouched) == (len(STATE), (), ())
+    assert (report.used, report.unused, report.untouched) == (tuple(STATE), (), ())
 
 
 def test_another_number_of_classes_leaves_the_last_layer():
@@ -69,15 +69,13 @@ def test_what_is_refused_in_one_line():
         with pytest.raises(ValueError, match=r"checkpoint: .* has shape .*, expected .*, and \d+ more differ$"):
             loaded(wide, partial=partial)
     twice = STATE | {"module.head.norm.weight": torch.zeros(16)}
-    with pytest.raises(ValueError, match="'head.norm.weight' and 'module.head.norm.weight' are the same entry with two"):
+    with pytest.raises(ValueError, match="'head.norm.weight' and 'module.head.norm.weight' are the same entry"):
         loaded(twice)
-    with pytest.raises(ValueError, match=f"NaN or infinity in {len(STATE)} of {len(STATE)} entries, first in"):
+    with pytest.raises(ValueError, match=rf"is not finite, expected weights \(so are {len(STATE)} of {len(STATE)}\)"):
         loaded({key: torch.full(value.shape, torch.nan) for key, value in STATE.items()})
     stray = {f"other.{number}": torch.zeros(1) for number in range(30)} | {"head.norm.weight": torch.zeros(16)}
-    with pytest.raises(ValueError, match="too little fits Classifier, expected at least half: 1 entries used, 30 "):
+    with pytest.raises(ValueError, match="too little fits Classifier, expected at least half: 1 entries loaded; "):
         loaded(stray, partial=True)
-    with pytest.raises(ValueError, match="checkpoint: got list, expected names with tensors"):
-        loaded([1, 2])
 
 
 def test_arrays_in_a_file_are_read_without_running_foreign_code(tmp_path):

@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pointvideo.backbones import PPTrSize, TransformerSize, TubeSize
+from pointvideo.backbones import Clip, PPTrSize, TransformerSize, TubeSize, frame_features
 from pointvideo.backbones.action_segmentation import PPTrActionSegmentationSize
 from pointvideo.backbones.primitives import (
     anchor_labels,
     attend_by_size,
     attend_within,
-    check_grouping,
     check_primitive,
     fill_absent,
     pool_groups,
 )
 from pointvideo.backbones.transformer import Transformer
+from tests.unchecked import check_again
 
 from .test_semantic_segmentation import SMALL as SEGMENTATION
 from .test_semantic_segmentation import small_clip
@@ -140,9 +140,9 @@ def slow_pptr(model, clip, labels):
 def test_pptr_is_a_loop_over_frames_and_groups(size):
     model, clip = network(size), some_clip()
     labels = some_labels(clip)
-    ours, theirs = model.frame_features(clip, primitive=labels), slow_pptr(model, clip, labels)
+    ours, theirs = frame_features(model, Clip(clip, {"primitive": labels})), slow_pptr(model, clip, labels)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    tokens = model(clip, labels)
+    tokens = model(clip, primitive=labels)
     assert tokens.features.shape[2] == (1 if size.pool_primitives else GROUPS)
     assert torch.equal(tokens.features.amax(dim=2), ours)
     gradients = [torch.autograd.grad(out.square().sum(), list(model.parameters())) for out in (ours, theirs)]
@@ -157,10 +157,10 @@ def test_numbering_of_primitives_does_not_matter(size):
     labels = some_labels(clip)
     other = torch.tensor([3, 0, 4, 1, 2])[labels]
     for depth in ("tube", "primitives", "full"):
-        before = model.frame_features(clip, depth, primitive=labels)
-        torch.testing.assert_close(model.frame_features(clip, depth, primitive=other), before, rtol=1e-4, atol=1e-5)
+        before = frame_features(model, Clip(clip, {"primitive": labels}), depth)
+        torch.testing.assert_close(frame_features(model, Clip(clip, {"primitive": other}), depth), before, rtol=1e-4, atol=1e-5)
         # but who is with whom does, from the first transformer on
-        elsewhere = model.frame_features(clip, depth, primitive=labels.roll(1, dims=2))
+        elsewhere = frame_features(model, Clip(clip, {"primitive": labels.roll(1, dims=2)}), depth)
         assert torch.equal(elsewhere, before) == (depth == "tube")
 
 
@@ -174,7 +174,7 @@ def test_equal_groups_are_the_released_runs():
     torch.testing.assert_close(fitted(clip, None, memory, labels), released(clip, None, memory), rtol=1e-4, atol=1e-5)
     for depth in ("tube", "primitives", "full"):
         torch.testing.assert_close(
-            fitted.frame_features(clip, depth, primitive=labels), released.frame_features(clip, depth)
+            frame_features(fitted, Clip(clip, {"primitive": labels}), depth), frame_features(released, Clip(clip), depth)
         )
 
 
@@ -201,7 +201,7 @@ def test_tokens_are_what_frame_features_are_the_maximum_of(name):
     tokens = model.tokens(clip)
     count = {"P4Transformer": 4, "balls": 6, "runs": 8}[name]
     assert tokens.xyz.shape == (2, 3, count, 3) and tokens.features.shape == (2, 3, count, 12)
-    assert torch.equal(tokens.features.amax(dim=2), model.frame_features(clip))
+    assert torch.equal(tokens.features.amax(dim=2), frame_features(model, Clip(clip)))
 
 
 @pytest.mark.parametrize("name", ["balls", "runs"])
@@ -212,7 +212,7 @@ def test_the_papers_teacher_stops_before_any_attention(name):
         for transformer in (model.transformer1, model.transformer2):
             for parameter in transformer.parameters():
                 parameter.fill_(torch.nan)
-    assert torch.equal(model.frame_features(clip, "tube"), expected)
+    assert torch.equal(frame_features(model, Clip(clip), "tube"), expected)
 
 
 def test_labels_are_checked():
@@ -222,16 +222,16 @@ def test_labels_are_checked():
     with pytest.raises(ValueError, match=r"primitive: got none, expected labels \(2, 4, 48\) where the grouping is"):
         model(clip)
     with pytest.raises(ValueError, match="primitive: got labels, expected none where points are grouped by their"):
-        released(clip, labels)
+        released(clip, primitive=labels)
     for wrong, found in ((labels[..., 1:], r"torch.int64 \(2, 4, 47\)"), (labels.int(), r"torch.int32 \(2, 4, 48\)")):
         with pytest.raises(ValueError, match=f"primitive: got {found}, expected torch.int64"):
             check_primitive("fitted", wrong, clip, GROUPS)
     with pytest.raises(ValueError, match="primitive: got labels from -1 to 4, expected 0 to 4"):
-        model(clip, torch.where(labels == 0, -1, labels))
+        model(clip, primitive=torch.where(labels == 0, -1, labels))
     with pytest.raises(ValueError, match="primitive: got labels from 1 to 5, expected 0 to 4"):
-        model.frame_features(clip, "tube", torch.where(labels == 0, 5, labels))
+        model.tokens(clip, "tube", primitive=torch.where(labels == 0, 5, labels))
     balls = network(SEGMENTATION["balls"])
     with pytest.raises(ValueError, match="primitive: got labels, expected none"):
-        balls.frame_features(small_clip(), primitive=some_labels(small_clip()))
-    with pytest.raises(ValueError, match="PPTrSize.grouping: got 'planes', expected one of order, fitted"):
-        check_grouping("PPTrSize", "planes")
+        balls.tokens(small_clip(), primitive=some_labels(small_clip()))
+    with pytest.raises(ValueError, match="PPTrSize.grouping: got 'planes', expected 'order' or 'fitted'"):
+        check_again(CLIP, grouping="planes")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pointvideo.backbones import Clip, frame_features
 from pointvideo.backbones.p4_segmentation import P4SegmentationSize
 from pointvideo.backbones.p4dtransconv import P4DTransConv, carry
 from pointvideo.backbones.pptr_segmentation import BallSegmentationSize, RunSegmentationSize
@@ -14,6 +15,7 @@ from pointvideo.backbones.pyramid import PyramidSize
 from pointvideo.backbones.segmentation_checkpoint import load_segmentation_state
 from pointvideo.backbones.sizes import TransformerSize
 from pointvideo.backbones.tokens import Tokens
+from tests.unchecked import check_again
 
 from ..parity.goldens import assert_close
 
@@ -110,14 +112,14 @@ def test_given_features_may_be_the_coordinates(name):
 def test_frame_features(name):
     model, clip = built(name).eval(), small_clip()
     shallow, frames = ("tube" if name == "P4Transformer" else "primitives"), [0, 1, 1]
-    before, after = model.frame_features(clip, shallow), model.frame_features(clip)
+    before, after = frame_features(model, Clip(clip), shallow), frame_features(model, Clip(clip))
     assert before.shape == after.shape == (2, 3, 12)
     # the last frame becomes the one before it: attention carries that to the first frame, nothing else does
     changed = clip[:, frames]
-    assert torch.equal(model.frame_features(changed, shallow)[:, 0], before[:, 0])
-    assert not torch.allclose(model.frame_features(changed)[:, 0], after[:, 0], atol=1e-6)
-    with pytest.raises(ValueError, match="depth: got 'half'"):
-        model.frame_features(clip, "half")
+    assert torch.equal(frame_features(model, Clip(changed), shallow)[:, 0], before[:, 0])
+    assert not torch.allclose(frame_features(model, Clip(changed))[:, 0], after[:, 0], atol=1e-6)
+    with pytest.raises(ValueError, match="stage: got 'half', expected one of 'tube', "):
+        frame_features(model, Clip(clip), "half")
 
 
 def test_memory_is_looked_at_and_not_returned():
@@ -173,13 +175,13 @@ REFUSED = {
     "BallSegmentationSize.members: got 0": lambda: BallSegmentationSize(members=0),
     "BallSegmentationSize.radius: got 0": lambda: BallSegmentationSize(radius=0),
     "P4SegmentationSize.classes: got 0": lambda: P4SegmentationSize(classes=0),
-    "PyramidSize.features: got 'colour'": lambda: PyramidSize(features="colour"),
+    "PyramidSize.features: got 'colour'": lambda: check_again(PYRAMID, features="colour"),
     "PyramidSize.inputs: got 6, expected 3": lambda: PyramidSize(inputs=6, features="coordinates"),
     "PyramidSize.inputs: got 0": lambda: PyramidSize(inputs=0),
     "PyramidSize.radius: got -1": lambda: PyramidSize(radius=-1.0),
-    "PyramidSize: got 0 neighbours": lambda: PyramidSize(neighbours=0),
+    "PyramidSize.neighbours: got 0": lambda: PyramidSize(neighbours=0),
     "PyramidSize.strides: got 2 levels, expected 4": lambda: PyramidSize(strides=(4, 4)),
-    "PyramidSize.decoder: got .* widths of at least 1": lambda: PyramidSize(decoder=((8,), (), (8,), (8,))),
+    r"PyramidSize.decoder: got .* tuples of integers of at least 1 that is not empty": lambda: PyramidSize(decoder=((8,), (), (8,), (8,))),
     "skip: got none, expected features with 2 channels": lambda: P4DTransConv(3, (4,), skip=2)(COARSE, COARSE.xyz),
     r"skip: got shape .*, expected none": lambda: P4DTransConv(3, (4,))(COARSE, COARSE.xyz, COARSE.features),
     r"coarse: got features of shape .*, expected \(batch, frames, points, 5\)": lambda: P4DTransConv(5, (4,))(

@@ -124,13 +124,13 @@ def test_a_draw_depends_on_seed_and_place_in_the_batch_alone(augment):
     "fields,message",
     [
         ({"low": 1.2, "high": 1.1}, "Augment: got factors 1.2 to 1.1, expected 0 < low <= high"),
-        ({"low": 0.0}, "got factors 0.0 to 1.1"),
-        ({"high": float("inf")}, "got factors 0.9 to inf"),
-        ({"low": float("nan")}, "got factors nan to 1.1"),
-        ({"turn_degrees": 181.0}, "Augment.turn_degrees: got 181.0, expected 0 to 180"),
+        ({"low": 0.0}, "Augment.low: got 0.0, expected a number above 0"),
+        ({"high": float("inf")}, "Augment.high: got inf"),
+        ({"low": float("nan")}, "Augment.low: got nan"),
+        ({"turn_degrees": 181.0}, "Augment.turn_degrees: got 181.0, expected a number of at least 0 and at most 180"),
         ({"turn_degrees": -1.0}, "Augment.turn_degrees: got -1.0"),
-        ({"around": "corner"}, "Augment.around: got 'corner', expected one of origin, centre"),
-        ({"mirror": "y"}, "Augment.mirror: got 'y', expected one of none, x, first_point"),
+        ({"around": "corner"}, "Augment.around: got 'corner', expected 'origin' or 'centre'"),
+        ({"mirror": "y"}, "Augment.mirror: got 'y', expected 'none', 'x' or 'first_point'"),
     ],
 )
 def test_bad_fields(fields, message):

@@ -1,6 +1,8 @@
 """Preparing a recorded set: both layouts, rejects, resuming, changes, errors in one line, the command line."""
 
+import builtins
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -12,7 +14,10 @@ import pytest
 
 from pointvideo import cli
 from pointvideo.data import catalogue, hoi4d_action, msr_action3d
+from pointvideo.data.places import recorded_store
 from pointvideo.data.prepare import prepare, summary
+from pointvideo.data.simulate.building import build
+from pointvideo.data.simulate.people import People
 from pointvideo.data.store import Store, StoreError
 
 from . import h5_files
@@ -176,6 +181,65 @@ def test_full_disk_in_mid_write(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == f"msr_action3d: 3 sequences, 9 frames, 0 rejected -> {tmp_path / 'store'}\n"
 
 
+def test_preparing_again_does_not_keep_a_damaged_store(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path / "cache"))
+    source, path = fill(tmp_path / "source"), recorded_store("msr_action3d")
+    whole = run(source, None)
+    content = (path / "pixels.npy").read_bytes()
+    (path / "pixels.npy").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    command = ["data", "prepare", "msr_action3d", "--from", str(source), "--partial", "--quiet"]
+    assert cli.main(command) == 0
+    assert (path / "pixels.npy").read_bytes() == content
+    for change in ({"fingerprint": "x"}, {"fields": {}}, {"camera": None}, {"name": "another"}, {"version": 2}):
+        description = json.loads((path / "store.json").read_text())
+        (path / "store.json").write_text(json.dumps(description | change))
+        assert cli.main(command) == 0
+        assert Store.open(path).fingerprint == whole.fingerprint
+    assert sorted(os.listdir(path.parent)) == ["msr_action3d", *(f"msr_action3d.damaged-{n}" for n in range(1, 6))]
+    assert capsys.readouterr().err.count("; moved to ") == 5
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_file_system_without_locks_will_do(tmp_path, monkeypatch, number):
+    def no_locks(descriptor, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert len(run(fill(tmp_path / "source"), tmp_path / "store").sequences) == 3
+    assert sorted(os.listdir(tmp_path)) == ["source", "store"]
+
+
+def test_a_finished_store_opens_in_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    """Nothing is locked, made or deleted to look: also where a killed run left something."""
+    world = People(subjects=1, repeats=1, actions=("bend",), fields=("pixels",))
+    built = build(world, tmp_path / "world", progress=False)
+    store = run(fill(tmp_path / "source"), tmp_path / "store")
+    (tmp_path / "store.lock").touch()
+
+    def read_only(*arguments, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("mkdir", "rename", "replace", "unlink", "rmdir"):
+        monkeypatch.setattr(os, name, read_only)
+    opened = builtins.open
+    monkeypatch.setattr(
+        builtins, "open", lambda file, mode="r", *a, **k: read_only() if "w" in mode else opened(file, mode, *a, **k)
+    )
+    assert build(world, tmp_path / "world", progress=False).fingerprint == built.fingerprint
+    assert run(tmp_path / "source", tmp_path / "store").fingerprint == store.fingerprint
+
+
+def test_folders_that_are_links_are_followed_and_pipes_are_refused(tmp_path):
+    fill(tmp_path / "disk")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "depth").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "loop").symlink_to(tmp_path / "source")
+    os.mkfifo(tmp_path / "source" / "a03_s01_e01_sdepth.bin")
+    store = run(tmp_path / "source", tmp_path / "store")
+    assert [s.name for s in store.sequences] == list(NAMES)
+    assert [r["reason"] for r in store.rejected] == ["is no regular file, expected one of the release"]
+
+
 def test_nothing_to_prepare_is_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
@@ -183,6 +247,8 @@ def test_nothing_to_prepare_is_one_line(tmp_path):
     only_bad.mkdir()
     (only_bad / "a01_s01_e01_sdepth.bin").write_bytes(b"")
     for name, source, path, message in [
+        ("msr_action3d", "", tmp_path / "s", "the folder of msr_action3d is '', expected the folder with its"),
+        ("MSR-Action3D", only_bad, tmp_path / "s", "no recorded set 'MSR-Action3D' .* did you mean msr_action3d"),
         ("msr_action3d", tmp_path / "none", tmp_path / "s", "none: no such folder"),
         ("msr_action3d", tmp_path / "file", tmp_path / "s", "file: not a folder"),
         ("msr_action3d", tmp_path / "empty", tmp_path / "s", "empty: no depth files, expected aAA_sSS_eEE_sdepth"),
@@ -193,7 +259,7 @@ def test_nothing_to_prepare_is_one_line(tmp_path):
             "none of the 1 files could be used, first a01_s01_e01_sdepth.bin: 0",
         ),
         ("msr_action4d", only_bad, tmp_path / "s", "no recorded set 'msr_action4d' .* known: msr_action3d"),
-        ("msr_action3d", fill(tmp_path / "good"), tmp_path / "file" / "s", "file/s: cannot write the store"),
+        ("msr_action3d", fill(tmp_path / "good"), tmp_path / "file" / "s", "file/s: cannot write it"),
         ("msr_action3d", tmp_path / "good", tmp_path / "good", "good: exists and is not a store"),
     ]:
         with pytest.raises(StoreError, match=message) as caught:

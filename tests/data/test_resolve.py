@@ -10,7 +10,7 @@ from pointvideo.data.catalogue import NEAR, SETS, WORLDS
 from pointvideo.data.layout import StoreError
 from pointvideo.data.places import locate, recorded_store, simulated_store
 from pointvideo.data.simulate import building, people
-from pointvideo.data.simulate.building import world_fingerprint
+from pointvideo.data.simulate.building import fingerprint_of_world
 from pointvideo.data.simulate.egocentric import HEAD_NOISE
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.people import People
@@ -45,7 +45,7 @@ def made(monkeypatch):
 
     def build(world, path, progress=True):
         calls.append((world, path))
-        return build_store(path, {"a": [40, 50], "b": [45]}, name=world.name, fingerprint=world_fingerprint(world))
+        return build_store(path, {"a": [40, 50], "b": [45]}, name=world.name, fingerprint=fingerprint_of_world(world))
 
     monkeypatch.setattr(building, "build", build)
     return calls

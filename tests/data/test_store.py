@@ -1,8 +1,10 @@
 """Stores: what is written comes back, interrupted writing continues, damage is named."""
 
+import copy
 import errno
 import json
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -186,6 +188,107 @@ def test_a_damaged_store_is_named_in_one_line(tiny_store, damage, message):
     with pytest.raises(StoreError, match=message) as caught:
         Store.open(tiny_store.path)
     assert "\n" not in str(caught.value) and str(tiny_store.path) in str(caught.value)
+
+
+def edit(**changes):
+    """Change entries of store.json, and nothing of its digests; None takes an entry out."""
+
+    def damage(path):
+        description = json.loads((path / "store.json").read_text()) | changes
+        kept = {key: value for key, value in description.items() if key not in changes or value is not None}
+        (path / "store.json").write_text(json.dumps(kept))
+
+    return damage
+
+
+def early(path):
+    """As stores of early versions are: without digests."""
+    edit(digest=None, content=None, arrays=None)(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (edit(fingerprint=5), "damaged, fingerprint is 5, expected hexadecimal digits"),
+        (edit(fingerprint="x"), "damaged, fingerprint is 'x', expected hexadecimal digits"),
+        (edit(fingerprint=None), "damaged, 'fingerprint' is missing"),
+        (edit(fields={}), "damaged, fields  with a camera"),
+        (edit(camera=None), "damaged, 'camera' is missing"),
+        (edit(classes=["wave"]), "damaged, its content is not that of its digest"),
+        (edit(unit="metre"), "damaged, its content is not that of its digest"),
+        (edit(rejected=[{"file": "a", "reason": "b"}]), "damaged, its content is not that of its digest"),
+        (edit(digest=None), "damaged, 'digest' is missing"),
+        (edit(colour="red"), "damaged, 'colour' is no entry of it"),
+    ],
+)
+@pytest.mark.parametrize("version", ["early", "of today"])
+def test_a_changed_description_is_never_believed(tiny_store, damage, message, version):
+    if version == "early":
+        early(tiny_store.path)
+    damage(tiny_store.path)
+    if version == "early" and ("digest" in message):  # nothing says what it was
+        return
+    with pytest.raises(StoreError, match=message) as caught:
+        Store.open(tiny_store.path)
+    assert "\n" not in str(caught.value)
+
+
+def test_any_flipped_bit_of_the_description_is_noticed(tiny_store):
+    file = tiny_store.path / "store.json"
+    content, random = file.read_bytes(), np.random.default_rng(0)
+    for place in random.integers(0, len(content), 400).tolist():
+        bit = 1 << int(random.integers(8))
+        changed = content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :]
+        try:
+            same = json.loads(changed) == json.loads(content)
+        except ValueError:
+            same = False
+        file.write_bytes(changed)
+        if same:
+            assert Store.open(tiny_store.path).fingerprint == tiny_store.fingerprint
+        else:
+            with pytest.raises(StoreError, match="store.json"):
+                Store.open(tiny_store.path)
+
+
+def flip(file):
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def test_flipped_bits_of_arrays_are_named(tmp_path):
+    for name in ("frame_offsets", "sequence_offsets", "action", "centre"):
+        store = build_coordinates(tmp_path / name)
+        flip(store.path / f"{name}.npy")
+        with pytest.raises(StoreError, match=f"{name}.npy: "):
+            Store.open(store.path)
+    for name in ("xyz", "semantic"):
+        store = build_coordinates(tmp_path / name)
+        store.verify()
+        flip(store.path / f"{name}.npy")
+        with pytest.raises(StoreError, match=f"{name}.npy: damaged, it is not what was written"):
+            Store.open(store.path).verify()
+
+
+def test_a_store_of_an_early_version_opens_and_is_verified_by_its_fingerprint(tiny_store):
+    early(tiny_store.path)
+    store = Store.open(tiny_store.path)
+    assert store.content == store.fingerprint == tiny_store.fingerprint
+    store.verify()
+    flip(store.path / "pixels.npy")
+    with pytest.raises(StoreError, match="an array is not what its fingerprint says"):
+        Store.open(store.path).verify()
+
+
+def test_a_store_is_pickled_as_its_path_and_shares_the_mapped_arrays(tmp_path):
+    videos = {name: [5000] * 20 for name in "ab"}
+    store = build_store(tmp_path / "s", videos)
+    store.resident("pixels")
+    content = pickle.dumps(store)
+    assert len(content) < 1000
+    for other in (pickle.loads(content), copy.deepcopy(store)):
+        assert other.fingerprint == store.fingerprint and isinstance(other.array("pixels"), np.memmap)
+        np.testing.assert_array_equal(other.array("pixels"), store.array("pixels"))
 
 
 def test_asking_for_what_is_not_there(tiny_store, tmp_path):

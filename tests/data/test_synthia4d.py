@@ -241,7 +241,8 @@ def test_missing_frames_are_named_and_cut_a_drive_into_runs(tmp_path):
     clips = enumerate_split(store, "train", 2)
     assert (clips.videos_total, clips.videos_scored, len(clips)) == (2, 1, 1), "a run too short for a clip is counted"
     write_frame(source / "sequences", SPRING, 1)
-    assert names(run(source, tmp_path / "store"))[0] == ("01-SPRING", 4, "train")
+    whole = prepare("synthia4d", source, path=tmp_path / "store", replace=True, progress=False)
+    assert names(whole)[0] == ("01-SPRING", 4, "train")
 
 
 def test_a_gap_in_the_lists_cuts_too(tmp_path):

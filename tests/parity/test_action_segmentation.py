@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pointvideo.backbones import TransformerSize, TubeSize
+from pointvideo.backbones import Clip, TransformerSize, TubeSize, frame_features
 from pointvideo.backbones.action_segmentation import P4ActionSegmentationSize, PPTrActionSegmentationSize
 from pointvideo.backbones.checkpoint import load_authors_state, translate_state
 from pointvideo.tasks.frame_classifier import FrameClassifier
@@ -69,7 +69,7 @@ def test_pretraining_network(name):
     assert load_authors_state(backbone, case.state()).unused == ()
     clip = case.tensor("in/clip")
     teacher_depth = "tube" if "_p4_" in name else "primitives"
-    teacher, student = (backbone.frame_features(clip, depth) for depth in (teacher_depth, "full"))
+    teacher, student = (frame_features(backbone, Clip(clip), depth) for depth in (teacher_depth, "full"))
     assert_close(teacher, case.tensor("out/teacher_side_frame_features"), "teacher")
     assert_close(student, case.tensor("out/student_side_frame_features"), "student")
     (teacher.sum() + student.sum()).backward()

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.backbones import P4DConv, P4TransformerSize, PPTrSize, TransformerSize, TubeSize
+from pointvideo.backbones import (
+    Clip,
+    P4DConv,
+    P4TransformerSize,
+    PPTrSize,
+    TransformerSize,
+    TubeSize,
+    frame_features,
+)
 from pointvideo.backbones.checkpoint import load_authors_state, translate_state
 from pointvideo.tasks.classifier import Classifier
 
@@ -97,7 +105,7 @@ def test_pretraining_network(name):
     backbone = size_of(name, case.meta["args"]).build().eval()
     assert load_authors_state(backbone, case.state()).unused == ()
     clip = case.tensor("in/clip")
-    teacher, student = (backbone.frame_features(clip, depth) for depth in ("primitives", "full"))
+    teacher, student = (frame_features(backbone, Clip(clip), depth) for depth in ("primitives", "full"))
     assert_close(teacher, case.tensor("out/teacher_side_frame_features"), "teacher")
     assert_close(student, case.tensor("out/student_side_frame_features"), "student")
     (teacher.sum() + student.sum()).backward()

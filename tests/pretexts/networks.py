@@ -8,6 +8,7 @@ import torch
 
 from pointvideo.backbones import (
     BallSegmentationSize,
+    Clip,
     P4ActionSegmentationSize,
     P4SegmentationSize,
     P4TransformerSize,
@@ -36,6 +37,6 @@ NETWORKS = {  # and the channels of the features that they want
 }
 
 
-def clip_for(inputs: int) -> tuple[torch.Tensor, ...]:
+def clip_for(inputs: int) -> Clip:
     xyz = torch.rand(4, 3, 32, 3, generator=torch.Generator().manual_seed(0)) + 1
-    return (xyz, xyz[..., :inputs].contiguous()) if inputs else (xyz,)
+    return Clip(xyz, {"rgb": xyz[..., :inputs].contiguous()} if inputs else {})

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pointvideo.backbones import Clip, frame_features
 from pointvideo.losses.c2p import C2PLoss, c2p_loss
-from pointvideo.pretexts.c2p import C2P, C2PPretrain, frame_features
+from pointvideo.pretexts.c2p import C2P, C2PPretrain
 from pointvideo.pretexts.views import Camera, random_view
 from tests.unchecked import check_again
 
@@ -30,7 +31,7 @@ def sides(store, **changes) -> tuple[list[set], list[set], object]:
     teacher, student = job.batch(0, 0)
 
     def frames(clips):
-        return [{tuple(point) for point in frame.tolist()} for frame in clips.flatten(0, 1)]
+        return [{tuple(point) for point in frame.tolist()} for frame in clips.xyz.flatten(0, 1)]
 
     return frames(teacher), frames(student), job
 
@@ -71,25 +72,25 @@ def test_complete_and_partial_sides(store):
 def test_which_side_is_stretched(store, scale):
     still = recipe(student_sees="complete").job(store).batch(0, 0)
     moved = recipe(student_sees="complete", scale=scale).job(store).batch(0, 0)
-    changed = [not torch.equal(a, b) for a, b in zip(still, moved, strict=True)]
+    changed = [not torch.equal(a.xyz, b.xyz) for a, b in zip(still, moved, strict=True)]
     assert changed == {"none": [False, False], "partial": [False, True], "both": [True, True]}[scale]
 
 
 @pytest.mark.parametrize("name", ["P4Transformer actions", "PPTr actions"])
 def test_without_the_clock_equal_frames_have_equal_features(name):
     backbone, _ = NETWORKS[name]
-    xyz = clip_for(0)[0][:, :1].expand(-1, 5, -1, -1).contiguous()  # the same frame five times
+    xyz = clip_for(0).xyz[:, :1].expand(-1, 5, -1, -1).contiguous()  # the same frame five times
     for clock in (True, False):
         torch.manual_seed(0)
         model = C2P(recipe(backbone=backbone, clock=clock)).eval()
         with torch.no_grad():
-            inner = model.backbone.frame_features(xyz, "tube")[:, 1:-1]  # the ends see padding
+            inner = frame_features(model.backbone, Clip(xyz), "tube")[:, 1:-1]  # the ends see padding
         same = torch.allclose(inner, inner[:, :1].expand_as(inner), atol=1e-6)
         assert same is not clock
 
 
 def test_the_unit_of_time_divides_the_clock():
-    xyz, part = clip_for(0)[0], {}
+    xyz, part = clip_for(0).xyz, {}
     for unit in (1.0, 30.0):
         torch.manual_seed(0)
         backbone = replace(NETWORKS["PPTr actions"][0], time_unit=unit).build().eval()
@@ -106,12 +107,12 @@ def test_a_network_without_clock_has_none_to_hide():
         recipe(clock=False)
 
 
-def deal(clip: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+def deal(clip: Clip) -> Clip:
     """Another clip for the student: the same points in each frame, moved a little."""
-    return tuple(0.9 * values for values in clip)
+    return clip.map(lambda values: 0.9 * values)
 
 
-def model_of(name: str, **changes) -> tuple[C2P, tuple[torch.Tensor, ...]]:
+def model_of(name: str, **changes) -> tuple[C2P, Clip]:
     backbone, inputs = NETWORKS[name]
     torch.manual_seed(0)
     model = C2P(recipe(backbone=backbone, **changes))
@@ -161,10 +162,10 @@ def test_stop_gradient_cuts_the_teachers_side_of_the_network(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_colours_reach_both_sides(name):
     model, clip = model_of(name)
-    if len(clip) == 1:
+    if not clip.fields:
         assert NETWORKS[name][1] == 0
         return
-    other = clip[0], 1 - clip[1]
+    other = Clip(clip.xyz, {"rgb": 1 - clip.fields["rgb"]})
     with torch.no_grad():
         plain, changed = model(clip, clip), model(other, other)
     assert not torch.allclose(plain[0], changed[0]) and not torch.allclose(plain[1], changed[1])
@@ -195,9 +196,9 @@ def test_a_network_keeps_its_clock_after_a_pre_training_without():
 def test_every_pair_of_views_can_be_drawn_and_learned_from(store, teacher_sees, student_sees):
     job = recipe(teacher_sees=teacher_sees, student_sees=student_sees).job(store)
     batch, again = job.batch(0, 0), job.batch(0, 0)
-    assert all(torch.equal(a, b) for a, b in zip(batch, again, strict=True))
-    assert [tuple(clip.shape) for clip in batch] == [(4, 10, 64, 3)] * 2
-    assert not torch.equal(*batch)  # each side draws its own points
+    assert all(torch.equal(a.xyz, b.xyz) for a, b in zip(batch, again, strict=True))
+    assert [tuple(clip.xyz.shape) for clip in batch] == [(4, 10, 64, 3)] * 2
+    assert not torch.equal(batch[0].xyz, batch[1].xyz)  # each side draws its own points
     parts = job.loss(*batch)
     parts["loss"].backward()
     assert set(parts) == {"loss", "geometry", "time"} and all(value.isfinite() for value in parts.values())
@@ -208,13 +209,13 @@ def test_every_pair_of_views_can_be_drawn_and_learned_from(store, teacher_sees, 
 @pytest.mark.parametrize(
     "changes,message",
     [
-        ({"teacher": "head"}, "C2PPretrain.teacher: got 'head', expected one of tube, primitives, full"),
-        ({"scale": "all"}, "C2PPretrain.scale: got 'all', expected one of partial, both, none"),
+        ({"teacher": "head"}, "C2PPretrain.teacher: got 'head', expected 'tube', 'primitives' or 'full', where PPTr can stop"),
+        ({"scale": "all"}, "C2PPretrain.scale: got 'all', expected 'partial', 'both' or 'none'"),
         (
             {"student_sees": "nothing"},
-            "C2PPretrain.student_sees: got 'nothing', expected one of complete, partial, random",
+            "C2PPretrain.student_sees: got 'nothing', expected 'complete', 'partial' or 'random'",
         ),
-        ({"teacher_sees": "random"}, "C2PPretrain.teacher_sees: got 'random', expected one of complete, partial"),
+        ({"teacher_sees": "random"}, "C2PPretrain.teacher_sees: got 'random', expected 'complete' or 'partial'"),
         ({"predictor_hidden": 0}, "C2PPretrain.predictor_hidden: got 0"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pointvideo.backbones import Clip
 from pointvideo.data.clips import FrameBatch
 from pointvideo.losses.strl import ema_momentum, strl_loss
 from pointvideo.pretexts.strl import STRL, STRLPretrain
@@ -107,7 +108,7 @@ def test_padding_is_never_kept():
 def test_still_views_leave_the_points_where_they_are():
     xyz = torch.randn(2, 3, 20, 3)
     box = torch.stack([xyz.amin(dim=(1, 2)), xyz.amax(dim=(1, 2))], dim=1)
-    (moved,) = STILL.move((xyz,), box, 0)
+    moved = STILL.move(Clip(xyz), box, 0).xyz
     order = lambda cloud: cloud[cloud[:, 0].argsort()]  # noqa: E731
     for ours, theirs in zip(moved.flatten(0, 1), xyz.flatten(0, 1), strict=True):
         assert torch.allclose(order(ours), order(theirs), atol=1e-5)
@@ -118,7 +119,7 @@ def test_moving_is_a_similarity_the_same_in_all_frames():
     xyz = torch.randn(1, 1, 30, 3, dtype=torch.float64).expand(2, 4, 30, 3)
     box = torch.stack([xyz.amin(dim=(1, 2)), xyz.amax(dim=(1, 2))], dim=1)
     views = replace(STILL, scale=(0.8, 1.25), turn_degrees=20.0, tilt_degrees=5.0, shift=0.1)
-    (moved,) = views.move((xyz,), box, 5)
+    moved = views.move(Clip(xyz), box, 5).xyz
     assert torch.allclose(moved, moved[:, :1].expand_as(moved))
     assert not torch.allclose(moved[0], moved[1])
     first = torch.cdist(moved[0, 0], moved[0, 0]).sort().values.sort(dim=0).values
@@ -131,7 +132,8 @@ def test_drop_out_repeats_points_and_features_go_with_them():
     torch.manual_seed(0)
     xyz = torch.randn(4, 3, 64, 3)
     box = torch.stack([xyz.amin(dim=(1, 2)), xyz.amax(dim=(1, 2))], dim=1)
-    moved, features = replace(STILL, drop_out=0.875).move((xyz, 2 * xyz), box, 0)
+    view = replace(STILL, drop_out=0.875).move(Clip(xyz, {"normals": 2 * xyz}), box, 0)
+    moved, features = view.xyz, view.fields["normals"]
     different = [len(torch.unique(frame, dim=0)) for frame in moved[:, 0]]
     assert min(different) >= 8 and len(set(different)) > 1 and min(different) < 64
     assert torch.allclose(features, 2 * moved, atol=1e-5)
@@ -139,20 +141,20 @@ def test_drop_out_repeats_points_and_features_go_with_them():
 
 def test_the_two_halves_of_a_batch_are_two_views_of_the_same_videos(store):
     job = recipe(views=STILL).job(store)
-    (clip,) = job.batch(0, 0)
+    clip = job.batch(0, 0)[0].xyz
     assert clip.shape == (2 * TRAINING.batch, DATA.frames, DATA.points, 3)
     first, second = clip.chunk(2)
     assert not torch.allclose(first, second)  # another start: the moving dots are elsewhere
     assert torch.allclose(first.mean(dim=(1, 2)), second.mean(dim=(1, 2)), atol=0.2)  # the same video
-    assert torch.equal(clip, job.batch(0, 0)[0]) and not torch.equal(clip, job.batch(1, 0)[0])
+    assert torch.equal(clip, job.batch(0, 0)[0].xyz) and not torch.equal(clip, job.batch(1, 0)[0].xyz)
 
 
 def test_short_videos_and_whole_videos_have_two_different_views(store):
     job = recipe(data=replace(DATA, frames=14), views=STILL).job(store)  # the videos' whole length
-    first, second = job.batch(0, 0)[0].chunk(2)
+    first, second = job.batch(0, 0)[0].xyz.chunk(2)
     assert not torch.allclose(first, second)
     job = recipe(data=replace(DATA, frames=20, short="pad"), views=STILL).job(store)
-    assert torch.isfinite(job.batch(0, 0)[0]).all()
+    assert torch.isfinite(job.batch(0, 0)[0].xyz).all()
 
 
 def test_no_gradient_into_the_target_and_it_follows_exactly(store):
@@ -186,9 +188,9 @@ def test_no_gradient_into_the_target_and_it_follows_exactly(store):
 def test_the_order_of_the_views_does_not_matter(store):
     torch.manual_seed(0)
     job = recipe().job(store)
-    first, second = job.batch(0, 0)[0].chunk(2)
+    first, second = job.batch(0, 0)[0].xyz.chunk(2)
     pairs = ((first, second), (second, first))
-    one, other = (float(job.loss(torch.cat(pair))["loss"].detach()) for pair in pairs)
+    one, other = (float(job.loss(Clip(torch.cat(pair)))["loss"].detach()) for pair in pairs)
     assert one == pytest.approx(other, rel=1e-4)
 
 

@@ -10,7 +10,7 @@ import torch
 from pointvideo.backbones import TransformerSize
 from pointvideo.data.clips import FrameBatch, sample_points
 from pointvideo.pretexts.candidates import candidates, take_frames
-from pointvideo.pretexts.tubes import Tubes, divide, hidden_points, shown_points
+from pointvideo.pretexts.tube_masks import Tubes, divide, hidden_points, shown_points
 from pointvideo.pretexts.videomae import VideoMAE, VideoMAEPretrain
 from pointvideo.recipe import Optimiser
 from pointvideo.study.trainer import CHECKPOINT, fit
@@ -151,16 +151,17 @@ def test_the_encoder_cannot_see_what_is_hidden(store):
     for xyz in (frames.xyz, elsewhere):
         seen = take_frames(FrameBatch(xyz, frames.lengths), source)
         view = job.stream.reader.view(seen, 5, keep=keep)
-        outputs.append((view[0], *job.module.encode(view)))
+        outputs.append((view.xyz, *job.module.encode(view)))
     for one, other in zip(*outputs, strict=True):
         assert torch.equal(one, other)
     changed = job.stream.reader.view(FrameBatch(elsewhere, frames.lengths), 5)  # without the mask it does see them
-    assert not torch.equal(changed[0], job.stream.reader.view(frames, 5)[0])
+    assert not torch.equal(changed.xyz, job.stream.reader.view(frames, 5).xyz)
 
 
 def test_every_point_the_encoder_gets_lies_in_a_visible_patch(store):
     job = recipe(augment=None).job(store)
-    truth, present, anchors, times, frame, xyz = job.batch(0, 0)
+    truth, present, anchors, times, frame, view = job.batch(0, 0)
+    xyz = view.xyz
     assert truth.shape == (4, 3, 6, 6, 3) and present.shape == (4, 3, 6) and times.shape == (4, 3)
     assert anchors.shape == (4, 6, 3) and frame.shape == (4, 4) and xyz.shape == (4, DATA.frames, DATA.points, 3)
     sequence, start, _ = job.stream.draw(0, 0)
@@ -172,7 +173,7 @@ def test_every_point_the_encoder_gets_lies_in_a_visible_patch(store):
         assert torch.cdist(anchors[clip].double(), xyz[clip].flatten(0, 1).double()).min() > 0
     assert (times.diff(dim=1) > 0).all() and 0 < times.min() and times.max() < 1
     again = job.batch(0, 0)
-    assert all(torch.equal(a, b) for a, b in zip((truth, xyz), (again[0], again[5]), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip((truth, xyz), (again[0], again[5].xyz), strict=True))
 
 
 def test_the_truth_does_not_depend_on_the_unit(store):
@@ -180,7 +181,7 @@ def test_the_truth_does_not_depend_on_the_unit(store):
         recipe(augment=None, data=replace(DATA, divisor=divisor)).job(store).batch(0, 0) for divisor in (1.0, 50.0)
     ]
     assert torch.equal(units[0][0], units[1][0])
-    assert torch.allclose(units[0][2], 50 * units[1][2]) and torch.allclose(units[0][5], 50 * units[1][5])
+    assert torch.allclose(units[0][2], 50 * units[1][2]) and torch.allclose(units[0][5].xyz, 50 * units[1][5].xyz)
     squares = units[0][0].square().sum(dim=-1)[units[0][1]]
     assert 0.2 < float(squares.mean()) < 5  # about 1: patches measured in their own size
 

@@ -118,7 +118,7 @@ def test_refusals():
         ({"spread": "half"}, "Trajectory.spread: got 'half', expected 'both_ends' or 'full_turn'"),
         ({"radius": 0.0}, "Trajectory.radius: got 0.0, expected a number above 0 or None"),
         ({"radius": float("nan")}, "Trajectory.radius: got nan"),
-        ({"zoom": -0.1}, "Trajectory.zoom: got -0.1, expected 0 to below 1"),
+        ({"zoom": -0.1}, "Trajectory.zoom: got -0.1, expected a number of at least 0 and below 1"),
     ):
         with pytest.raises(ValueError, match=message):
             check_again(Trajectory(), **changes)

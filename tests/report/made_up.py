@@ -1,9 +1,40 @@
 """Made-up records for the tests of the report; no number here was ever measured."""
 
+import functools
+
 import numpy as np
 
-from pointvideo.report.metrics import miou_of_counts
+from pointvideo import papers
+from pointvideo.report import claims as judged
+from pointvideo.report import reported as numbers
+from pointvideo.report import results, tables
 from pointvideo.tasks import segmental
+from pointvideo.tasks.scoring.action_segmentation import ACTION_SEGMENTATION
+from pointvideo.tasks.scoring.recognition import RECOGNITION
+from pointvideo.tasks.scoring.semantic_segmentation import SEMANTIC_SEGMENTATION, miou_of_counts
+
+C2P = papers.get("c2p")
+METHODS = C2P.methods
+row, claims = C2P.row, functools.partial(judged.claims, C2P)
+claim, reported = functools.partial(judged.claim, C2P), functools.partial(numbers.reported, C2P)
+
+
+def printed(name: str) -> dict:
+    """The printed numbers of a row of C2P, by metric."""
+    return numbers.printed(C2P, row(name))
+
+
+def build_table(title: str, names, records, **options):
+    """A table of rows of C2P, by their ids."""
+    return tables.build_table(C2P, title, [row(name) for name in names], records, **options)
+
+
+def result_from_record(record: dict, **options):
+    """A made-up record, read as its task reads it."""
+    last = record["result"].get("last", {})
+    task = ACTION_SEGMENTATION if "edit" in last else SEMANTIC_SEGMENTATION if "miou" in last else RECOGNITION
+    return results.result_from_record(record, task, **options)
+
 
 CLASSES = 20
 ACTIONS = [f"action {number}" for number in range(19)]

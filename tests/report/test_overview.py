@@ -3,9 +3,8 @@
 import pytest
 
 from pointvideo.report.overview import claims_not_run, data_of, findings_by_source, overview, overview_html
-from pointvideo.report.tables import build_table
 
-from .made_up import made_up_row, made_up_segmentation
+from .made_up import build_table, made_up_row, made_up_segmentation
 
 
 def recorded(name: str = "Table 4"):
@@ -31,21 +30,21 @@ def not_run(name: str = "Table 3"):
 
 
 def test_each_table_has_a_line_with_data_runs_and_verdicts():
-    tables = {"4": recorded(), "1": simulated(), "3": not_run()}
-    lines = overview(tables, {"4": 6, "1": 8, "3": 9})
+    tables = [recorded(), simulated(), not_run()]
+    lines = overview(tables, [6, 8, 9])
     assert lines[0] == ("Table 4", "recorded msr_action3d", "6 of 6", "1 REPRODUCED")
     assert lines[1][:3] == ("Table 1", "SIMULATED hand_object", "6 of 8")
-    assert lines[1][3].endswith(f"{len(tables['1'].findings)} direction appears")
-    assert lines[2] == ("Table 3", "not run", "0 of 9", f"{len(tables['3'].findings)} not run")
-    text = overview_html("All", tables, {"4": 6, "1": 8, "3": 9})
+    assert lines[1][3].endswith(f"{len(tables[1].findings)} direction appears")
+    assert lines[2] == ("Table 3", "not run", "0 of 9", f"{len(tables[2].findings)} not run")
+    text = overview_html("All", tables, [6, 8, 9])
     assert text.count("<tr>") == 4 and "SIMULATED hand_object" in text
-    with pytest.raises(ValueError, match="planned runs for table 3"):
-        overview(tables, {"4": 6, "1": 8})
+    with pytest.raises(ValueError, match="shorter"):
+        overview(tables, [6, 8])
 
 
 def test_a_table_without_claims_says_so():
     table = build_table("alone", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("pptr-c2p-24", [80])})
-    assert overview({"4": table}, {"4": 1})[0][3] == "none" and data_of(table) == "recorded msr_action3d"
+    assert overview([table], [1])[0][3] == "none" and data_of(table) == "recorded msr_action3d"
 
 
 def test_findings_are_apart_by_source_and_each_claim_stands_once():

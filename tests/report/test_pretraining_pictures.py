@@ -9,6 +9,8 @@ import matplotlib.pyplot as pyplot  # noqa: E402
 
 from pointvideo.report.figures import matching, orbits, pretraining  # noqa: E402
 
+from .made_up import METHODS  # noqa: E402
+
 
 def sides(clips=4, times=9, width=16):
     return np.random.default_rng(0).normal(size=(clips, times, width))
@@ -67,8 +69,9 @@ def record(losses, rank=3.0):
 
 
 def test_losses_have_their_own_panels_and_probes_share_theirs():
-    runs = {"C2P": [record([4.0, 3.0]), record([5.0, 4.0])], "STRL": [record([1.0, 0.5], 7.0)], "VideoMAE": []}
-    figure = pretraining.draw_pretraining(runs, levels={"C2P": 4.99})
+    ours, strl, videomae = (METHODS[name] for name in ("c2p", "strl", "videomae"))
+    runs = {ours: [record([4.0, 3.0]), record([5.0, 4.0])], strl: [record([1.0, 0.5], 7.0)], videomae: []}
+    figure = pretraining.draw_pretraining(runs, levels={ours: 4.99})
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == ["loss, C2P", "loss, STRL", "loss, VideoMAE", *pretraining.PROBES.values()]
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [4.5, 3.5])

@@ -5,17 +5,25 @@ import copy
 import numpy as np
 import pytest
 
-from pointvideo.report.outcomes import decoded
-from pointvideo.report.results import Recorded, Simulated, per_video, result_from_record
+from pointvideo.report.results import Recorded, Simulated, per_video
 from pointvideo.tasks import segmental
+from pointvideo.tasks.scoring.action_segmentation import decoded
 
-from .made_up import STREET, made_up_actions, made_up_record, made_up_segmentation, made_up_semantic, run_lengths
+from .made_up import (
+    STREET,
+    made_up_actions,
+    made_up_record,
+    made_up_segmentation,
+    made_up_semantic,
+    result_from_record,
+    run_lengths,
+)
 
 
 def test_action_segmentation_is_recomputed_from_its_labels():
     record = made_up_segmentation("k", sequences=5)
     result = result_from_record(record)
-    assert isinstance(result, Recorded) and result.task == "action segmentation" and result.last.videos == 5
+    assert isinstance(result, Recorded) and result.task.name == "action segmentation" and result.last.videos == 5
     truth = {name: decoded(runs).tolist() for name, runs in record["result"]["labels"].items()}
     guess = {name: decoded(runs).tolist() for name, runs in record["result"]["predictions"].items()}
     for last_frame_open in (False, True):
@@ -62,7 +70,7 @@ def test_clips_of_one_sequence_stay_together():
 def test_semantic_segmentation_is_recomputed_from_its_counts():
     record = made_up_semantic("k", sequences=4)
     result = result_from_record(record)
-    assert result.task == "semantic segmentation" and result.last.value("iou:Bicycle") == 0.0
+    assert result.task.name == "semantic segmentation" and result.last.value("iou:Bicycle") == 0.0
     table, videos, pool = per_video([result], "miou")
     assert table.shape == (1, 4, 36) and len(videos) == 4
     iou = [
@@ -151,7 +159,7 @@ def test_a_metric_of_another_task_is_refused():
     for result, name in ((action, "miou"), (semantic, "edit"), (semantic, "accuracy"), (recognition, "edit")):
         with pytest.raises(ValueError, match=f"'{name}'"):
             per_video([result], name)
-    with pytest.raises(ValueError, match="only recognition gets whole videos right"):
+    with pytest.raises(ValueError, match="no video is right or wrong as a whole"):
         action.right()
 
 

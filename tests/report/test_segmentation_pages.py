@@ -7,15 +7,13 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-import matplotlib.pyplot as pyplot  # noqa: E402
 
-from pointvideo.report.figures import classes, labels, printed, style  # noqa: E402
+from pointvideo.report.figures import classes, labels  # noqa: E402
 from pointvideo.report.lines import run_line, verdict_lines  # noqa: E402
 from pointvideo.report.profiles import compare_profiles, training_words  # noqa: E402
-from pointvideo.report.tables import build_table  # noqa: E402
-from pointvideo.study import c2p  # noqa: E402
+from pointvideo.study.experiments import PROFILES  # noqa: E402
 
-from .made_up import STREET, made_up_row, made_up_semantic  # noqa: E402
+from .made_up import C2P, METHODS, STREET, build_table, made_up_row, made_up_semantic, row  # noqa: E402
 
 START = "synthia-p4transformer"
 
@@ -24,37 +22,13 @@ def drawn(axes, marker: str) -> list[float]:
     return [line.get_xdata()[0] for line in axes.lines if line.get_marker() == marker and len(line.get_xdata())]
 
 
-def test_table_1_is_drawn_as_printed():
-    _, axes = pyplot.subplots()
-    printed.draw_printed_actions(axes)
-    values = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
-    assert list(values) == list(printed.ROWS)
-    assert values["PPTr+C2P"] == [81.1, 84.0, 85.4, 82.5, 74.1] and values["P4Transformer"][4] == 58.2
-
-
-def test_table_2_is_drawn_as_printed():
-    _, axes = pyplot.subplots()
-    printed.draw_printed_miou(axes)
-    assert drawn(axes, style.MARKERS["C2P"]) == [41.4, 42.3] and drawn(axes, style.MARKERS["scratch"]) == [40.1, 41.0]
-    assert [text.get_text() for text in axes.texts] == ["40.1", "41.4", "41.0", "41.2", "41.3", "42.3"]
-
-
-def test_table_3_is_drawn_as_printed():
-    _, axes = pyplot.subplots()
-    printed.draw_printed_classes(axes)
-    classes = [label.get_text() for label in axes.get_yticklabels()]
-    (ours,) = [line for line in axes.lines if line.get_marker() == style.MARKERS["C2P"]]
-    found = dict(zip(classes, ours.get_xdata(), strict=True))
-    assert len(classes) == 13 and found["Pedestrian"] == 88.19 and found["mIoU"] == 84.11 and found["Bicycle"] == 0
-
-
 @pytest.mark.parametrize("number", ["1", "2", "3"])
 def test_profiles_stand_side_by_side(number: str):
-    columns = {name: c2p.TABLES[number].rows(name) for name in c2p.PROFILES}
+    columns = {name: C2P.experiment(number).recipes(name) for name in PROFILES}
     header, lines = compare_profiles(columns)
-    assert header == ("", *c2p.PROFILES) and all(len(line) == 5 for line in lines)
+    assert header == ("", *PROFILES) and all(len(line) == 5 for line in lines)
     found = {line[0]: line[1:] for line in lines}
-    recipe = next(recipe for recipes in columns["paper"].values() for recipe in recipes if recipe.init)
+    recipe = next(recipe for recipe in columns["paper"] if recipe.init)
     assert found["clips in fine-tuning"][3] == f"{recipe.data.frames} frames of {recipe.data.points} points"
     assert found["pre-training"][3] == training_words(recipe.init.training)
     every = {"1": "", "2": ", every 2nd,", "3": ""}[number]
@@ -64,9 +38,8 @@ def test_profiles_stand_side_by_side(number: str):
 
 
 def test_rows_without_a_pre_training_are_no_comparison():
-    rows = {"as-pptr-scratch": c2p.action.table1("quick")["as-pptr-scratch"]}
-    with pytest.raises(ValueError, match="quick: no row of as-pptr-scratch starts from a pre-training"):
-        compare_profiles({"quick": rows})
+    with pytest.raises(ValueError, match="quick: none of 1 recipes starts from a pre-training"):
+        compare_profiles({"quick": row("as-pptr-scratch").recipes[:1]})
 
 
 def street_table(rows: dict[str, int]):
@@ -84,12 +57,12 @@ def street_table(rows: dict[str, int]):
 def test_verdicts_are_lines_that_name_their_runs():
     rows = {f"{START}-scratch-3": [1, 2, 3], f"{START}-c2p-3": [1, 2, 3]}
     table = street_table(dict.fromkeys(rows, 3))
-    lines = verdict_lines("this run", table, rows)
+    lines = verdict_lines("this run", table, 6)
     assert lines[0] == "this run, simulated data: 2 rows, 6 of 6 runs, seeds 0, 1, 2"
     assert "  c2p-synthia-miou: direction appears" in lines and len(lines) == 1 + len(table.findings)
     empty = street_table(dict.fromkeys(rows, 0))
-    assert run_line("laptop", empty, rows) == "laptop, no data: 2 rows, 0 of 6 runs, seeds none"
-    assert "  c2p-synthia-miou: not run" in verdict_lines("laptop", empty, rows)
+    assert run_line("laptop", empty, 6) == "laptop, no data: 2 rows, 0 of 6 runs, seeds none"
+    assert "  c2p-synthia-miou: not run" in verdict_lines("laptop", empty, 6)
 
 
 def test_gains_stand_from_rare_to_common():
@@ -103,7 +76,7 @@ def test_gains_stand_from_rare_to_common():
     assert shares.sum() == pytest.approx(1) and "Bicycle" not in " ".join(names)
     ours = [[result.last.iou for result in table.rows[line].results[:2]] for line in (0, 1)]
     wanted = [100 * np.mean([ours[1][seed][place] - ours[0][seed][place] for seed in (0, 1)]) for place in order]
-    (marks,) = [line for line in axes.lines if line.get_marker() == style.MARKERS["C2P"]]
+    (marks,) = [line for line in axes.lines if line.get_marker() == METHODS["c2p"].marker]
     np.testing.assert_allclose(marks.get_ydata(), wanted)
     assert classes.present_classes(table) == tuple(STREET[place] for place in order[::-1])
 
@@ -124,7 +97,7 @@ def test_only_the_classes_asked_for_are_drawn_in_their_order():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["Traffic Light", "Road"]
     found = table.rows[0].results[0].last.iou
     wanted = [100 * found[STREET.index(name)] for name in ("Traffic Light", "Road")]
-    np.testing.assert_allclose(drawn(axes, style.MARKERS["scratch"]), wanted)
+    np.testing.assert_allclose(drawn(axes, METHODS["scratch"].marker), wanted)
     with pytest.raises(ValueError, match="no class 'moon'"):
         classes.draw_class_ious(table, only=("moon",))
 

@@ -6,11 +6,18 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
-from pointvideo.report.figures import ablations, classes, ribbons, style  # noqa: E402
-from pointvideo.report.outcomes import decoded  # noqa: E402
-from pointvideo.report.tables import build_table  # noqa: E402
+from pointvideo.report.figures import ablations, classes, ribbons  # noqa: E402
+from pointvideo.tasks.scoring.action_segmentation import decoded  # noqa: E402
 
-from .made_up import STREET, made_up_row, made_up_segmentation, made_up_semantic  # noqa: E402
+from .made_up import (  # noqa: E402
+    METHODS,
+    STREET,
+    build_table,
+    made_up_row,
+    made_up_segmentation,
+    made_up_semantic,
+    result_from_record,
+)
 
 
 def texts(figure) -> str:
@@ -20,16 +27,23 @@ def texts(figure) -> str:
 def methods(sequences: int = 6) -> dict[str, dict]:
     return {
         name: made_up_segmentation(name, quality=quality, sequences=sequences)
-        for name, quality in (("scratch", 0.4), ("VideoMAE", 0.5), ("STRL", 0.5), ("C2P", 0.9))
+        for name, quality in (("scratch", 0.4), ("videomae", 0.5), ("strl", 0.5), ("c2p", 0.9))
     }
+
+
+def lines(records: dict[str, dict]):
+    """Rows of Table 1, in the paper's order."""
+    runs = {f"as-pptr-{name}": [record] for name, record in records.items()}
+    table = build_table("t", list(runs), runs, claims=(), resamples=10)
+    return table.rows
 
 
 def test_a_ribbon_shows_every_frame_in_the_colour_of_its_action():
     records, name = methods(), "sequence 002"
-    figure = ribbons.draw_ribbons(records, [name, "sequence 004"])
+    figure = ribbons.draw_ribbons(lines(records), [name, "sequence 004"])
     panel = figure.axes[0]
-    lines = [decoded(records["scratch"]["result"]["labels"][name])]
-    lines += [decoded(record["result"]["predictions"][name]) for record in records.values()]
+    wanted = [decoded(records["scratch"]["result"]["labels"][name])]
+    wanted += [decoded(record["result"]["predictions"][name]) for record in records.values()]
     drawn = np.full((5, 150), "", dtype=object)
     for bar in panel.patches:
         line = round(bar.get_y() + bar.get_height() / 2)
@@ -37,7 +51,7 @@ def test_a_ribbon_shows_every_frame_in_the_colour_of_its_action():
         assert (drawn[line, start:stop] == "").all()  # no frame twice
         drawn[line, start:stop] = matplotlib.colors.to_hex(bar.get_facecolor())
     shades = {}
-    for line, labels in enumerate(lines):
+    for line, labels in enumerate(wanted):
         for frame, action in enumerate(labels):
             assert shades.setdefault(int(action), drawn[line, frame]) == drawn[line, frame]
     assert len(set(shades.values())) == len(shades) and "" not in shades.values()
@@ -48,12 +62,12 @@ def test_a_ribbon_shows_every_frame_in_the_colour_of_its_action():
         "after STRL",
         "after C2P",
     ]
-    share = 100 * np.mean(lines[0] == lines[4])
+    share = 100 * np.mean(wanted[0] == wanted[4])
     assert f"{share:.0f} %" in texts(figure)
 
 
 def test_the_legend_names_the_actions_of_most_frames():
-    figure = ribbons.draw_ribbons(methods(), ["sequence 000"], legend=3)
+    figure = ribbons.draw_ribbons(lines(methods()), ["sequence 000"], legend=3)
     (legend,) = figure.legends
     assert len(legend.get_texts()) == 3 and "the 3 of" in legend.get_title().get_text()
 
@@ -64,30 +78,32 @@ def test_actions_have_colours_that_differ():
 
 def test_sequences_are_chosen_from_bad_to_good():
     records = list(methods(9).values())
-    chosen = ribbons.spread_sequences(records, 3)
+    results = [result_from_record(record) for record in records]
+    chosen = ribbons.spread_sequences(results, 3)
     shares = {}
     for name in records[0]["result"]["labels"]:
         truth = decoded(records[0]["result"]["labels"][name])
         shares[name] = np.mean([np.mean(decoded(record["result"]["predictions"][name]) == truth) for record in records])
     assert chosen == [sorted(shares, key=shares.get)[place] for place in (2, 4, 6)]
-    assert len(ribbons.spread_sequences(records, 9)) == 9
+    assert len(ribbons.spread_sequences(results, 9)) == 9
     with pytest.raises(ValueError, match="10 sequences to choose from 9"):
-        ribbons.spread_sequences(records, 10)
+        ribbons.spread_sequences(results, 10)
     with pytest.raises(ValueError, match="different sequences"):
-        ribbons.spread_sequences([*records, made_up_segmentation("x", sequences=8)], 2)
+        ribbons.spread_sequences([*results, result_from_record(made_up_segmentation("x", sequences=8))], 2)
 
 
 def test_ribbons_refuse_what_does_not_belong_together():
-    records = methods()
-    records["C2P"]["result"]["labels"]["sequence 000"] = [[3, 150]]
+    records = lines(methods())
+    records[3].results[0].outcome.labels["sequence 000"] = [[3, 150]]
     with pytest.raises(ValueError, match="different labels for sequence 'sequence 000'"):
         ribbons.draw_ribbons(records, ["sequence 000"])
     with pytest.raises(ValueError, match="'sequence 77' has no prediction"):
         ribbons.draw_ribbons(records, ["sequence 77"])
-    with pytest.raises(ValueError, match="a method and a sequence, found 4 and 0"):
+    with pytest.raises(ValueError, match="a run and a sequence, found 4 and 0"):
         ribbons.draw_ribbons(records, [])
-    with pytest.raises(ValueError, match="is no action segmentation"):
-        ribbons.draw_ribbons({"scratch": made_up_row("m", [70])[0]}, ["a"])
+    videos = build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}, resamples=10)
+    with pytest.raises(ValueError, match="run m-0 is recognition; ribbons need a label a frame"):
+        ribbons.draw_ribbons(videos.rows, ["a"])
 
 
 def street_table(source: str = "recorded", dataset: str = "synthia4d"):
@@ -104,7 +120,7 @@ def test_every_class_has_its_mean_and_only_recorded_ones_a_printed_number(source
     table = street_table(source, "synthia4d" if source == "recorded" else "street")
     axes = classes.draw_class_ious(table, printed=True).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == STREET
-    marks = [line for line in axes.lines if line.get_marker() == style.MARKERS["C2P"] and len(line.get_xdata())]
+    marks = [line for line in axes.lines if line.get_marker() == METHODS["c2p"].marker and len(line.get_xdata())]
     results = table.rows[2].results
     wanted = [50 * sum(result.last.iou[place] for result in results) for place in range(12)]
     np.testing.assert_allclose([line.get_xdata()[0] for line in marks], wanted)
@@ -145,7 +161,7 @@ def test_ablations_are_differences_to_the_base(source: str):
     assert list(found) == list(names[1:]) and found["as-pptr-released"] is None
     means = [np.mean(line.values("accuracy")) for line in table.rows[:3]]
     assert found["as-pptr-symmetric"].estimate == pytest.approx(means[1] - means[0])
-    figure = ablations.draw_ablations(table, resamples=200)
+    figure = ablations.draw_ablations(table, "as-pptr-c2p", resamples=200)
     axes = figure.axes[0]
     dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in "hv" and len(line.get_xdata()) == 1]
     np.testing.assert_allclose(dots, 100 * (np.array(means[1:]) - means[0]))

@@ -14,9 +14,8 @@ from pointvideo.report.stamps import (
     sidecar,
     stamp_from_records,
 )
-from pointvideo.report.tables import build_table
 
-from .made_up import made_up_record, made_up_row
+from .made_up import build_table, made_up_record, made_up_row
 
 PAIR = ("pptr-scratch-24", "pptr-c2p-24")
 

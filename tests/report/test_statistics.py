@@ -8,7 +8,6 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest, norm
 from scipy.stats import t as student
 
-from pointvideo.report.metrics import f1_of_counts, miou_of_counts
 from pointvideo.report.statistics import (
     Interval,
     bootstrap_contrast,
@@ -19,6 +18,8 @@ from pointvideo.report.statistics import (
     verdict,
     wilson_interval,
 )
+from pointvideo.tasks.scoring.action_segmentation import f1_of_counts
+from pointvideo.tasks.scoring.semantic_segmentation import miou_of_counts
 
 
 def bootstrap_difference(first, second, **options):

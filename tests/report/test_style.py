@@ -7,12 +7,11 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
-from pointvideo.report.claims import claim, judge  # noqa: E402
+from pointvideo.report.claims import judge  # noqa: E402
 from pointvideo.report.figures import clouds, style  # noqa: E402
 from pointvideo.report.figures.forest import draw_findings  # noqa: E402
-from pointvideo.report.results import result_from_record  # noqa: E402
 
-from .made_up import made_up_row  # noqa: E402
+from .made_up import METHODS, claim, made_up_row, result_from_record  # noqa: E402
 
 
 def test_nothing_heavy_is_imported():
@@ -27,9 +26,9 @@ def test_nothing_heavy_is_imported():
 
 
 def test_methods_keep_colours_that_differ():
-    methods = ("scratch", "C2P", "STRL", "VideoMAE")
-    assert len({style.colour(name) for name in methods}) == len({style.MARKERS[name] for name in methods}) == 4
-    with pytest.raises(ValueError, match="there is: scratch"):
+    methods = METHODS.values()
+    assert len({method.colour for method in methods}) == len({method.marker for method in methods}) == len(METHODS)
+    with pytest.raises(ValueError, match="no colour for 'c2p'; there is: reported"):
         style.colour("c2p")
 
 
@@ -78,7 +77,7 @@ def test_drawing_refuses():
     with pytest.raises(ValueError, match="2 colours for 3 points"):
         clouds.draw_cloud(axes, np.zeros((3, 3)), colour=np.array([0, 1]))
     with pytest.raises(ValueError, match=r"\(seeds, 2\)"):
-        style.curve_with_band(axes, [1, 2], np.zeros((3, 4)), name="C2P")
+        style.curve_with_band(axes, [1, 2], np.zeros((3, 4)), METHODS["c2p"])
 
 
 def test_depth_keeps_its_scale():
@@ -90,8 +89,8 @@ def test_depth_keeps_its_scale():
 
 def test_a_curve_has_its_band_only_with_seeds():
     _, axes = style.panels(1)
-    style.curve_with_band(axes, [10, 20], np.array([[1.0, 2], [3, 4]]), name="C2P")
-    style.curve_with_band(axes, [10, 20], np.array([[1.0, 2]]), name="scratch")
+    style.curve_with_band(axes, [10, 20], np.array([[1.0, 2], [3, 4]]), METHODS["c2p"])
+    style.curve_with_band(axes, [10, 20], np.array([[1.0, 2]]), METHODS["scratch"])
     assert len(axes.lines) == 2 and len(axes.collections) == 1
     assert axes.lines[0].get_ydata().tolist() == [2, 3]
 

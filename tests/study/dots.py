@@ -8,7 +8,8 @@ import numpy as np
 
 from pointvideo.backbones import PPTrSize, TransformerSize, TubeSize
 from pointvideo.data.layout import DepthCamera
-from pointvideo.data.store import Sequence, Store, StoreWriter
+from pointvideo.data.store import Sequence, Store
+from pointvideo.data.writer import StoreWriter
 from pointvideo.pretexts.c2p import C2PPretrain
 from pointvideo.recipe import Optimiser, Training
 from pointvideo.stream import ClipData

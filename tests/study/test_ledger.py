@@ -15,8 +15,8 @@ from tests.study.tiny import Finetune, Pretrain, Sampling, finished
 
 
 @pytest.fixture
-def record(package: Path) -> dict[str, Any]:
-    parts = identity(Pretrain(), "data", package=package)
+def record() -> dict[str, Any]:
+    parts = identity(Pretrain(), "data")
     return finished(Pretrain(), key_of(parts), parts)
 
 

@@ -1,6 +1,5 @@
 """What would run, why and for how long."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,14 @@ import pytest
 from pointvideo.study import keys
 from pointvideo.study.keys import identity, key_of
 from pointvideo.study.ledger import Ledger
-from pointvideo.study.plan import PlanRow, duration, plan, render
+from pointvideo.study.plan import PlanRow, changes, duration, plan, render
 from tests.study.tiny import Finetune, Pretrain, finished
 
-Edit = Callable[[str, str, str], None]
 RECIPES = [Finetune(init=Pretrain()), Finetune(), Finetune(init=Pretrain()), Finetune(seed=1, init=Pretrain())]
 
 
-def do(package: Path, ledger: Ledger, recipe: Any, seconds: float, data: str = "data") -> None:
-    parts = identity(recipe, data, package=package)
+def do(ledger: Ledger, recipe: Any, seconds: float, data: str = "data") -> None:
+    parts = identity(recipe, data)
     ledger.put(finished(recipe, key_of(parts), parts, seconds))
 
 
@@ -29,70 +27,81 @@ def reasons(rows: list[PlanRow]) -> dict[str, str]:
     }
 
 
-def test_starts_come_first_and_each_run_once(package: Path, tmp_path: Path):
-    rows = plan(RECIPES, Ledger(tmp_path / "cache"), "data", package=package)
+def test_starts_come_first_and_each_run_once(tmp_path: Path):
+    rows = plan(RECIPES, Ledger(tmp_path / "cache"), "data")
     assert [row.recipe for row in rows] == [Pretrain(), RECIPES[0], RECIPES[1], RECIPES[3]]
     assert {(row.state, row.reason, row.seconds) for row in rows} == {("run", "never run", None)}
 
 
-def test_done_new_and_estimated(package: Path, tmp_path: Path):
+def test_done_new_and_estimated(tmp_path: Path):
     ledger = Ledger(tmp_path / "cache")
     for recipe, seconds in ((Pretrain(), 300.0), (RECIPES[0], 100.0), (RECIPES[1], 40.0)):
-        do(package, ledger, recipe, seconds)
-    rows = plan(RECIPES, ledger, "data", package=package)
+        do(ledger, recipe, seconds)
+    rows = plan(RECIPES, ledger, "data")
     assert [row.state for row in rows] == ["done", "done", "done", "run"]
     assert (rows[-1].reason, rows[-1].seconds) == ("recipe new", 70.0)
     assert render(rows).splitlines() == [
-        "done  pre-train, seed 0  5 min",
-        "done  fine-tune, seed 0  2 min",
-        "done  fine-tune, seed 0   40 s",
-        "run   fine-tune, seed 1   70 s  recipe new",
+        "done  pre-train, seed 0       5 min",
+        "done  fine-tune, seed 0       2 min",
+        "done  fine-tune, seed 0        40 s",
+        "run   fine-tune, seed 1  about 70 s  recipe new",
         "3 done, 1 would run, about 70 s",
     ]
 
 
-def test_says_which_source_moved(package: Path, tmp_path: Path, edit: Edit):
+def test_says_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ledger = Ledger(tmp_path / "cache")
     for recipe in (Pretrain(), RECIPES[0], RECIPES[1]):
-        do(package, ledger, recipe, 100.0)
-    edit("losses/c2p.py", "0.5", "0.7")
-    assert reasons(plan(RECIPES[:2], ledger, "data", package=package)) == {
-        "Pretrain 0 from scratch": "sources changed: losses.c2p",
+        do(ledger, recipe, 100.0)
+    today = keys.sources_of
+
+    def moved(recipe: Any) -> dict[str, str]:
+        return today(recipe) | ({"c2p_loss": "new"} if isinstance(recipe, Pretrain) else {})
+
+    monkeypatch.setattr(keys, "sources_of", moved)
+    assert reasons(plan(RECIPES[:2], ledger, "data")) == {
+        "Pretrain 0 from scratch": "code changed: c2p_loss",
         "Finetune 0": "what it starts from changed",
         "Finetune 0 from scratch": "",
     }
 
 
-def test_says_that_data_or_torch_changed(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_names_the_first_of_many_changes():
+    before = {"sources": {"fit": "1"}, "dataset": {"fingerprint": "data"}, "torch": "2.13.0+cpu"}
+    now = {"sources": {"fit": "2", "a": "1", "b": "1", "c": "1"}, "dataset": "data", "torch": "2.13.0"}
+    assert changes(before, now) == ["code changed: a, b, c and 1 more"]
+
+
+def test_says_that_data_or_torch_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ledger = Ledger(tmp_path / "cache")
-    do(package, ledger, Pretrain(), 100.0)
-    (row,) = plan([Pretrain()], ledger, "other", package=package)
+    do(ledger, Pretrain(), 100.0)
+    (row,) = plan([Pretrain()], ledger, "other")
     assert row.reason == "data changed" and row.seconds == 100.0
     now = keys.torch_version()
     monkeypatch.setattr(keys, "version", lambda name: "9.9.0")
-    (row,) = plan([Pretrain()], ledger, "data", package=package)
+    (row,) = plan([Pretrain()], ledger, "data")
     assert row.reason == f"torch changed: {now} to 9.9.0"
 
 
-def test_a_committed_record_counts_as_done(package: Path, tmp_path: Path):
+def test_a_committed_record_counts_as_done(tmp_path: Path):
     ledger = Ledger(tmp_path / "cache")
-    do(package, ledger, Pretrain(), 100.0)
+    do(ledger, Pretrain(), 100.0)
     ledger.export([record["key"] for record in ledger.records()], tmp_path / "records")
-    (row,) = plan([Pretrain()], Ledger(tmp_path / "empty", [tmp_path / "records"]), "data", package=package)
+    (row,) = plan([Pretrain()], Ledger(tmp_path / "empty", [tmp_path / "records"]), "data")
     assert (row.state, row.reason) == ("done", "committed")
 
 
-def test_unknown_lengths_are_said(package: Path, tmp_path: Path):
+def test_unknown_lengths_are_said(tmp_path: Path):
     ledger = Ledger(tmp_path / "cache")
-    assert render(plan(RECIPES[:1], ledger, "data", package=package)).endswith("0 done, 2 would run, of unknown length")
-    do(package, ledger, replace(Pretrain(), seed=5), 7200.0)
-    text = render(plan(RECIPES[:1], ledger, "data", package=package))
+    assert render(plan(RECIPES[:1], ledger, "data")).endswith("0 done, 2 would run, of unknown length")
+    do(ledger, replace(Pretrain(), seed=5), 7200.0)
+    text = render(plan(RECIPES[:1], ledger, "data"))
     assert text.endswith("0 done, 2 would run, about 2 h 00 min (1 of unknown length)")
     assert render([]) == "0 done, 0 would run"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "?"), (0.2, "1 s"), (89, "89 s"), (400, "7 min"), (7500, "2 h 05 min")]
+    ("seconds", "text"), [(None, "?"), (0.2, "1 s"), (89, "89 s"), (400, "7 min"), (7500, "2 h 05 min"), (600000, "6.9 days")]
 )
 def test_durations(seconds: float | None, text: str):
     assert duration(seconds) == text

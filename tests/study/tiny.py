@@ -1,7 +1,7 @@
 """Tiny recipes for the tests of the study, and records of them."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from pointvideo.study.keys import recipe_dict
 
@@ -14,7 +14,6 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Pretrain:
-    entry: ClassVar[str] = "tiny.pretexts.c2p"
     dataset: str = "people"
     seed: int = 0
     init: Any = None
@@ -28,12 +27,11 @@ class Pretrain:
 
 @dataclass(frozen=True)
 class Contrast(Pretrain):
-    entry: ClassVar[str] = "tiny.pretexts.contrast"
+    temperature: float = 0.1
 
 
 @dataclass(frozen=True)
 class Finetune:
-    entry: ClassVar[str] = "tiny.tasks.recognition"
     dataset: str = "people"
     seed: int = 0
     init: Any = None

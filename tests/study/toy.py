@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from pointvideo.data.store import Store
 from pointvideo.recipe import Optimiser, Training
 
-STORE = SimpleNamespace(name="dots", source="simulated", fingerprint="dots", classes=("down", "up"))
+
+class Dots(Store):
+    """A store of which nothing is read."""
+
+    name, source, fingerprint, classes = "dots", "simulated", "dots", ("down", "up")
+
+    def __init__(self):
+        pass
+
+
+STORE = Dots()
 TRAINING = Training(epochs=2, batch=4, optimiser=Optimiser("adamw", 1e-2, warmup_epochs=0))
 
 

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.report.results import result_from_record
-from pointvideo.report.tables import build_table
 from pointvideo.study import runner
 from pointvideo.study.ledger import Ledger
 from pointvideo.tasks.action_segmentation import run_lengths
 from pointvideo.tasks.segmental import score
+from tests.report.made_up import build_table, result_from_record
 
 from .tiny import ACTION_NETWORKS, ACTIONS, TRAINING, c2p, check_resumed, fitted, segment_actions, shortened
 
@@ -38,7 +37,7 @@ def test_from_scratch_and_after_c2p_into_a_table(hand_world, tmp_path, monkeypat
         f"as-{network}-c2p": [runner.run(replace(scratch, init=c2p(scratch)), ledger)],
     }
     table = build_table("tiny", list(rows), rows, resamples=50)
-    assert table.source == "simulated" and table.task == "action segmentation"
+    assert table.source == "simulated" and table.task.name == "action segmentation"
     assert "not run" not in table.to_markdown() and "SIMULATED" in table.to_markdown()
     for line, ((record,),) in zip(table.rows, zip(rows.values(), strict=True), strict=True):
         last = record["result"]["last"]
@@ -71,25 +70,25 @@ def test_the_record_says_what_was_predicted(hand_world):
 
 def test_a_batch_is_whole_sequences_with_the_action_of_every_frame(hand_world):
     job = segment_actions(augment=None).job(hand_world)
-    labels, xyz = job.batch(0, 1)
+    labels, clips = job.batch(0, 1)
     sequence, start, _ = job.stream.draw(0, 1)
     assert not start.any() and len(sequence) == 3  # seven sequences, four a batch
-    for row, clip, video in zip(labels, xyz, sequence, strict=True):
+    for row, clip, video in zip(labels, clips.xyz, sequence, strict=True):
         assert row.tolist() == hand_world.frame_field("action", int(video)).tolist()
         for frame in (0, 19):
             there = {tuple(point) for point in hand_world.points(int(video), frame).tolist()}
             assert {tuple(point) for point in clip[frame].tolist()} <= there
     moved = segment_actions().job(hand_world).batch(0, 1)
-    assert torch.equal(moved[0], labels) and not torch.equal(moved[1], xyz)
+    assert torch.equal(moved[0], labels) and not torch.equal(moved[1].xyz, clips.xyz)
 
 
 def test_the_loss_is_the_mean_over_frames(hand_world):
     torch.manual_seed(0)
     job = segment_actions().job(hand_world)
-    labels, xyz = job.batch(0, 0)
-    parts = job.loss(labels, xyz)
+    labels, clips = job.batch(0, 0)
+    parts = job.loss(labels, clips)
     with torch.no_grad():
-        share = job.module(xyz).softmax(-1)
+        share = job.module(clips.xyz).softmax(-1)
     each = [-float(share[i, t, labels[i, t]].log()) for i in range(4) for t in range(20)]
     assert float(parts["loss"].detach()) == pytest.approx(np.mean(each), rel=1e-5)
     assert float(parts["train_accuracy"]) == pytest.approx(float((share.argmax(-1) == labels).float().mean()))

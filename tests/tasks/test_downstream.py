@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from pointvideo.pretexts.c2p import C2PPretrain
-from pointvideo.tasks.downstream import Finetuning, labelled_videos, start_words
+from pointvideo.recipe import start_from
+from pointvideo.tasks.downstream import Finetuning, labelled_videos
 
 from ..study.dots import BACKBONE, TRAINING, finetune, make_store, pretrain
 
@@ -30,32 +31,28 @@ class Network(nn.Module):
         self.head = nn.Linear(4, 2)
 
 
-def started(init=True) -> Finetuning:
-    """A task that needs no data."""
-    task = Finetuning.__new__(Finetuning)
-    task.recipe = finetune(init=pretrain() if init else None)
-    return task
+BEGUN, SCRATCH = finetune(init=pretrain()), finetune()
 
 
 def test_weights_are_taken_over_and_fresh_parts_are_left():
     torch.manual_seed(0)
     before, network = Network(), Network()
     own = {name: value.clone() for name, value in network.state_dict().items()}
-    started().start_from(network, before.state_dict())
+    start_from(BEGUN, network, before.state_dict())
     assert all(torch.equal(value, before.state_dict()[name]) for name, value in network.state_dict().items())
     network = Network()
     network.load_state_dict(own)
-    started().start_from(network, before.state_dict(), fresh=("head.",))
+    start_from(BEGUN, network, before.state_dict(), fresh=("head.",))
     for name, value in network.state_dict().items():
         assert torch.equal(value, (own if name.startswith("head.") else before.state_dict())[name]), name
 
 
 def test_a_fresh_part_may_be_missing_or_of_another_shape():
     body = {name: value for name, value in Network().state_dict().items() if not name.startswith("head.")}
-    started().start_from(Network(), body, fresh=("head.",))
-    started().start_from(Network(), body | {"head.weight": torch.zeros(9, 9)}, fresh=("head.",))
+    start_from(BEGUN, Network(), body, fresh=("head.",))
+    start_from(BEGUN, Network(), body | {"head.weight": torch.zeros(9, 9)}, fresh=("head.",))
     with pytest.raises(ValueError, match="pretrained: 2 entries are missing and 0 unknown, the first is head.weight"):
-        started().start_from(Network(), body)
+        start_from(BEGUN, Network(), body)
 
 
 def test_unknown_entries_are_refused():
@@ -63,20 +60,20 @@ def test_unknown_entries_are_refused():
     with pytest.raises(
         ValueError, match="0 entries are missing and 1 unknown, the first is neck.bias; expected the weig"
     ):
-        started().start_from(Network(), state | {"neck.bias": torch.zeros(2)})
+        start_from(BEGUN, Network(), state | {"neck.bias": torch.zeros(2)})
     with pytest.raises(ValueError, match="1 entries are missing and 1 unknown, the first is body.bias"):
-        started().start_from(Network(), {"body.weight": state["body.weight"], "neck.bias": torch.zeros(2)}, ("head.",))
+        start_from(BEGUN, Network(), {"body.weight": state["body.weight"], "neck.bias": torch.zeros(2)}, ("head.",))
 
 
 def test_weights_come_with_an_init_and_only_then():
-    for task, weights in ((started(), None), (started(init=False), Network().state_dict())):
+    for recipe, weights in ((BEGUN, None), (SCRATCH, Network().state_dict())):
         with pytest.raises(
             ValueError, match="pretrained: expected the weights of the recipe's init, and none without one"
         ):
-            task.start_from(Network(), weights)
+            start_from(recipe, Network(), weights)
     network = Network()
     kept = {name: value.clone() for name, value in network.state_dict().items()}
-    started(init=False).start_from(network, None)
+    start_from(SCRATCH, network, None)
     assert all(torch.equal(value, kept[name]) for name, value in network.state_dict().items())
 
 
@@ -124,10 +121,10 @@ def test_a_share_of_the_labels_is_what_training_draws_from(store):
 
 
 def test_words_for_the_start():
-    assert start_words(finetune()) == "from scratch"
-    assert start_words(finetune(init=pretrain(), label_percent=20)) == "after C2P, 20 % of the labels"
+    assert finetune().start == "from scratch"
+    assert finetune(init=pretrain(), label_percent=20).start == "after C2P, 20 % of the labels"
     varied = C2PPretrain(backbone=BACKBONE, student_sees="complete")
-    assert start_words(finetune(init=varied)) == "after C2P (complete to complete)"
+    assert finetune(init=varied).start == "after C2P (complete to complete)"
 
 
 class Scored(Finetuning):

@@ -10,7 +10,8 @@ import torch
 
 from pointvideo.data.clips import enumerate_clips
 from pointvideo.study.trainer import fit
-from pointvideo.tasks.recognition import labelled_videos, spread
+from pointvideo.tasks.downstream import labelled_videos
+from pointvideo.tasks.recognition import spread
 
 from ..study.dots import DATA, TRAINING, finetune, make_store
 

@@ -10,8 +10,8 @@ import torch
 
 from pointvideo.data.augment import Augment
 from pointvideo.data.layout import Sequence
-from pointvideo.data.store import StoreWriter
 from pointvideo.data.synthia4d import LABELS, class_frequencies, class_weights, halves
+from pointvideo.data.writer import StoreWriter
 from pointvideo.stream import ClipData, ClipReader
 from pointvideo.tasks.intersection import class_ious, count
 from pointvideo.tasks.scenes import CONTEXT, HOI4DScenes, SynthiaScenes, training_frequencies
@@ -84,7 +84,7 @@ def synthia(tmp_path_factory):
 def test_hoi4d_has_one_sample_a_clip_with_all_its_points(hoi4d):
     store, scenes = hoi4d
     samples = scenes.samples(np.array([1, 0]), np.array([0, 3]), 5, None)
-    (xyz,) = samples.inputs
+    xyz = samples.inputs.xyz
     assert samples.clip.tolist() == [0, 1] and samples.counted.all() and scenes.weights is None
     for sample, (video, start) in enumerate(((1, 0), (0, 3))):
         for frame in range(3):  # as many points as there are: in order
@@ -114,14 +114,14 @@ def test_hoi4d_draws_are_a_function_of_the_seed(hoi4d):
     _, scenes = hoi4d
     place, augment = (np.array([0, 1]), np.array([1, 2])), Augment(0.8, 1.2, per_axis=False, around="centre")
     first, again, other = (scenes.samples(*place, seed, augment) for seed in (3, 3, 4))
-    assert torch.equal(first.inputs[0], again.inputs[0]) and not torch.equal(first.inputs[0], other.inputs[0])
+    assert torch.equal(first.inputs.xyz, again.inputs.xyz) and not torch.equal(first.inputs.xyz, other.inputs.xyz)
 
 
 def test_synthia_is_cut_at_the_car_as_meteornet_cuts(synthia):
     store, scenes = synthia
     sequence, start = np.array([0, 2]), np.array([4, 1])
     samples = scenes.samples(sequence, start, 8, None)
-    xyz, rgb = samples.inputs
+    xyz, rgb = samples.inputs.xyz, samples.inputs.fields["rgb"]
     assert samples.clip.tolist() == [0, 1, 0, 1] and xyz.shape == (4, 3, 300, 3)
     for clip, (video, first) in enumerate(((0, 4), (2, 1))):
         frames = [max(first - back, 0) for back in range(3)]
@@ -161,7 +161,7 @@ def test_synthia_counts_every_point_at_most_once(synthia):
     """The halves overlap by their context; what counts does not."""
     store, scenes = synthia
     samples = scenes.samples(np.array([2]), np.array([3]), 0, None)
-    xyz = samples.inputs[0]
+    xyz = samples.inputs.xyz
     for frame in range(3):
         ahead, behind = ({tuple(p) for p in xyz[half, frame][samples.counted[half, frame]].tolist()} for half in (0, 1))
         assert not ahead & behind
@@ -176,7 +176,7 @@ def test_synthia_is_augmented_about_the_car(synthia):
     double = Augment(2.0, 2.0, per_axis=False, around="centre")
     still, moved = (scenes.samples(*place, 6, augment) for augment in (None, double))
     centre = torch.from_numpy(store.frame_field("centre", 1)[2].copy())
-    torch.testing.assert_close(moved.inputs[0], centre + 2 * (still.inputs[0] - centre), rtol=1e-5, atol=1e-3)
+    torch.testing.assert_close(moved.inputs.xyz, centre + 2 * (still.inputs.xyz - centre), rtol=1e-5, atol=1e-3)
     assert torch.equal(moved.labels, still.labels) and torch.equal(moved.counted, still.counted)
 
 
@@ -185,7 +185,7 @@ def test_a_frame_without_a_point_in_a_half_keeps_its_points_and_none_counts(tmp_
     scenes = SynthiaScenes(store, ClipReader(store, replace(SYNTHIA, points=64)))
     samples = scenes.samples(np.array([0]), np.array([0]), 0, None)
     assert samples.counted[0].any() and not samples.counted[1].any()
-    assert samples.inputs[0].isfinite().all() and samples.inputs[0].shape == (2, 3, 64, 3)
+    assert samples.inputs.xyz.isfinite().all() and samples.inputs.xyz.shape == (2, 3, 64, 3)
 
 
 def test_synthia_weighs_rare_classes_of_the_training_drives(synthia):

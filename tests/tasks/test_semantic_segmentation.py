@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from pointvideo.recipe import stable_seed
-from pointvideo.report.results import result_from_record
-from pointvideo.report.tables import build_table
 from pointvideo.study import runner
 from pointvideo.study.ledger import Ledger
 from pointvideo.tasks.intersection import mean_iou
+from tests.report.made_up import build_table, result_from_record
 
+from ..study.dots import make_store
 from .tiny import (
     POINT_NETWORKS,
     POINTS,
@@ -55,7 +55,7 @@ def test_from_scratch_and_after_c2p_into_a_table(world, tmp_path, monkeypatch, n
         f"{name}-c2p{frames}": [runner.run(replace(scratch, init=c2p(scratch)), ledger)],
     }
     table = build_table("tiny", list(rows), rows, resamples=50)
-    assert table.source == "simulated" and table.task == "semantic segmentation"
+    assert table.source == "simulated" and table.task.name == "semantic segmentation"
     assert "not run" not in table.to_markdown() and "SIMULATED" in table.to_markdown()
     for line, (record,) in zip(table.rows, rows.values(), strict=True):
         (result,) = line.results
@@ -104,7 +104,7 @@ def test_what_is_scored_is_what_the_network_says(hand_world):
         sequence, start = job.test.sequence[first : first + 4], job.test.start[first : first + 4]
         samples = job.scenes.samples(sequence, start, stable_seed(0, 0x7E57, first), None)
         with torch.no_grad():
-            guess = job.module(*samples.inputs)[..., 2:].argmax(-1) + 2
+            guess = job.module(samples.inputs.xyz)[..., 2:].argmax(-1) + 2
         for clip, video in enumerate(sequence):
             row = counts.setdefault(hand_world.sequences[int(video)].name, np.zeros((3, 49), int))
             for p, t in zip(guess[clip].flatten().tolist(), samples.labels[clip].flatten().tolist(), strict=True):
@@ -120,22 +120,22 @@ def test_what_is_scored_is_what_the_network_says(hand_world):
 def test_the_loss_of_hoi4d_is_a_plain_mean_over_all_labels(hand_world):
     torch.manual_seed(0)
     job = segment_points().job(hand_world)
-    labels, counted, *clip = job.batch(0, 0)
-    assert counted.all() and len(clip) == 1
-    parts = job.loss(labels, counted, *clip)
+    labels, counted, clip = job.batch(0, 0)
+    assert counted.all() and not clip.fields
+    parts = job.loss(labels, counted, clip)
     with torch.no_grad():
-        share = job.module(*clip).log_softmax(-1).gather(-1, labels[..., None])
+        share = job.module(clip.xyz).log_softmax(-1).gather(-1, labels[..., None])
     assert float(parts["loss"].detach()) == pytest.approx(-float(share.sum()) / (labels.numel() + 1), rel=1e-5)
 
 
 def test_the_loss_of_synthia_weighs_classes_and_leaves_out_what_does_not_count(street_world):
     torch.manual_seed(0)
     job = segment_street().job(street_world)
-    labels, counted, xyz, rgb = job.batch(0, 0)
-    assert len(xyz) == 6  # three clips, two halves each
-    parts = job.loss(labels, counted, xyz, rgb)
+    labels, counted, clip = job.batch(0, 0)
+    assert len(clip.xyz) == 6  # three clips, two halves each
+    parts = job.loss(labels, counted, clip)
     with torch.no_grad():
-        share = job.module(xyz, features=rgb).log_softmax(-1)
+        share = job.module(clip.xyz, features=clip.fields["rgb"]).log_softmax(-1)
     total = 0.0
     for place in torch.nonzero(counted).tolist():
         label = int(labels[tuple(place)])
@@ -145,7 +145,7 @@ def test_the_loss_of_synthia_weighs_classes_and_leaves_out_what_does_not_count(s
     assert float(parts["train_accuracy"]) == pytest.approx(int(hits.sum()) / (int(counted.sum()) + 1))
     changed = labels.clone()
     changed[~counted] = 3
-    torch.testing.assert_close(job.loss(changed, counted, xyz, rgb)["loss"], parts["loss"])
+    torch.testing.assert_close(job.loss(changed, counted, clip)["loss"], parts["loss"])
 
 
 def test_test_clips_may_be_further_apart(hand_world):
@@ -192,9 +192,10 @@ def test_the_head_of_a_pre_training_is_not_taken_over(world, name):
             assert torch.equal(value, weights[key]) is not key.startswith("head."), key
 
 
-def test_a_recipe_must_fit_its_set(hand_world):
-    with pytest.raises(ValueError, match="SegmentPoints.data: got data set 'msr_action3d', expected one of hoi4d_sem"):
-        segment_points(data=replace(POINTS, dataset="msr_action3d"))
+def test_a_recipe_must_fit_its_set(hand_world, tmp_path):
+    unlabelled = make_store(tmp_path / "dots")
+    with pytest.raises(ValueError, match="store msr_action3d: no labels 'semantic', expected a field of integers; it has"):
+        segment_points(data=replace(POINTS, dataset="msr_action3d")).job(unlabelled)
     with pytest.raises(ValueError, match="P4SegmentationSize.classes: got 12, expected 49, the labels of hand_object"):
         segment_points(backbone=replace(POINT_NETWORKS["p4transformer"], classes=12)).job(hand_world)
     with pytest.raises(ValueError, match="SegmentPoints.init: it pre-trained"):

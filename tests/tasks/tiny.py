@@ -14,7 +14,8 @@ from pointvideo.backbones import (
     P4SegmentationSize,
     PPTrActionSegmentationSize,
 )
-from pointvideo.data.store import Store, StoreWriter
+from pointvideo.data.store import Store
+from pointvideo.data.writer import StoreWriter
 from pointvideo.losses.c2p import C2PLoss
 from pointvideo.pretexts.c2p import C2PPretrain
 from pointvideo.pretexts.views import Camera, Trajectory

@@ -46,18 +46,19 @@ ARRAYS += [(np.zeros(0).__reduce__()[0], f"numpy.{core}.multiarray._reconstruct"
 
 
 class Report(NamedTuple):
-    """What of a checkpoint went into a network: how many entries were used, the checkpoint's that were not, and the
-    network's that stay as they were."""
+    """What of a file went into a network: entries of the network that it gave, entries of the file that were not used,
+    entries of the network that stay as they were."""
 
-    used: int
+    used: tuple[str, ...]
     unused: tuple[str, ...]
     untouched: tuple[str, ...]
 
     def __str__(self) -> str:
-        def named(names: tuple[str, ...]) -> str:
+        def some(names: tuple[str, ...]) -> str:
             return f"{len(names)} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else "none"
 
-        return f"{self.used} entries used, {named(self.unused)} not used, {named(self.untouched)} of the network left"
+        left = f"of the file {some(self.unused)} not used, of the network {some(self.untouched)} as drawn"
+        return f"{len(self.used)} entries loaded; {left}"
 
 
 def read_weights(file: Path) -> dict:
@@ -127,7 +128,7 @@ def translate_state(state: dict[str, Tensor], model: nn.Module) -> dict[str, Ten
     return renamed
 
 
-def load_authors_state(model: nn.Module, state: Mapping[str, Tensor], *, partial: bool = False) -> Report:
+def load_authors_state(model: nn.Module, state: Mapping, *, partial: bool = False) -> Report:
     """Load an authors' state dict; says what was used and what was not.
 
     Args:
@@ -166,9 +167,9 @@ def load_authors_state(model: nn.Module, state: Mapping[str, Tensor], *, partial
         )
     broken = [name for name, value in used.items() if not bool(torch.isfinite(value).all())]
     if broken:
-        raise ValueError(f"checkpoint: NaN or infinity in {len(broken)} of {len(used)} entries, first in {broken[0]}")
+        raise ValueError(f"checkpoint: {broken[0]} is not finite, expected weights (so are {len(broken)} of {len(used)})")
     report = Report(
-        len(used),
+        tuple(used),
         tuple(key for key, name in zip(state, renamed, strict=True) if name not in used),
         tuple(name for name in own if name not in used),
     )

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..kernels import ball_query, sample_farthest_points
 from ..kernels.interpolate import grouped
-from ..values import Checked, Count, Positive
+from ..values import Checked, Count, Counts, Positive
 from .p4dtransconv import P4DTransConv
 from .primitives import Grouping, attend_within, check_primitive, fill_absent, group_means, pool_groups
 from .pyramid import PointPyramid, PyramidSize
@@ -44,7 +44,7 @@ class BallSegmentationSize(Checked):
     primitives: Count = 64  # balls per frame
     radius: Positive = 0.9  # of a ball, in the coordinates' unit
     members: Count = 64  # points per ball
-    merge: tuple[Count, ...] = (1024, 1024)  # layers that join a point's and its primitives' features
+    merge: Counts = (1024, 1024)  # layers that join a point's and its primitives' features
     head: tuple[Count, ...] = (1024, 128)  # linear maps before the output, no activation between them
     classes: Count = 49
 
@@ -54,8 +54,6 @@ class BallSegmentationSize(Checked):
     def __post_init__(self):
         super().__post_init__()
         _check_size(self)
-        if not self.merge:
-            raise ValueError("BallSegmentationSize.merge: got (), expected the width of at least one layer")
 
     def build(self) -> BallSegmentation:
         """A freshly initialised network."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..values import Checked, Count, Odd, Positive, Within
+from ..values import Checked, Count, Counts, Filled, Odd, Positive, Within
 from .p4dconv import P4DConv
 from .p4dtransconv import P4DTransConv
 from .tokens import Tokens
@@ -23,10 +23,10 @@ class PyramidSize(Checked):
     features: Literal["given", "coordinates"] = "given"  # "given" to forward (colours, Synthia4D), or "coordinates": the raw ones again (HOI4D)
     radius: Positive = 0.9  # of the first level's balls, in the coordinates' unit; doubled at each further level
     neighbours: Count = 32  # per ball and frame
-    encoder: tuple[tuple[Count, ...], ...] = ((32, 64, 128), (128, 128, 256), (256, 256, 512), (512, 512, 1024))
-    strides: tuple[Count, ...] = (4, 4, 4, 2)  # points per anchor
+    encoder: Annotated[tuple[Counts, ...], Filled()] = ((32, 64, 128), (128, 128, 256), (256, 256, 512), (512, 512, 1024))
+    strides: Counts = (4, 4, 4, 2)  # points per anchor
     temporal_kernels: tuple[Annotated[int, Within(low=1), Odd()], ...] = (1, 1, 3, 1)  # frames; the clip keeps its length
-    decoder: tuple[tuple[Count, ...], ...] = ((256, 256), (256, 256), (128, 128), (128, 128))  # coarse to fine
+    decoder: Annotated[tuple[Counts, ...], Filled()] = ((256, 256), (256, 256), (128, 128), (128, 128))  # coarse to fine
 
     def __post_init__(self):
         super().__post_init__()
@@ -38,9 +38,6 @@ class PyramidSize(Checked):
                     f"PyramidSize.{name}: got {len(getattr(self, name))} levels, expected {len(self.encoder)} as in "
                     "encoder"
                 )
-        for name in ("encoder", "decoder"):
-            if not (getattr(self, name) and all(getattr(self, name))):
-                raise ValueError(f"PyramidSize.{name}: got {getattr(self, name)}, expected widths for each level")
 
     @property
     def stride(self) -> int:

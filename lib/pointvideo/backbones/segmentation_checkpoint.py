@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -47,7 +48,7 @@ def names(state: dict[str, Tensor]) -> dict[str, str]:
     return placed
 
 
-def load_segmentation_state(model: nn.Module, state: dict[str, Tensor], *, partial: bool = False) -> Report:
+def load_segmentation_state(model: nn.Module, state: Mapping, *, partial: bool = False) -> Report:
     """Load an authors' segmentation network; says what was used and what was not.
 
     Args:

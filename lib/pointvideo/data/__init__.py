@@ -65,9 +65,9 @@ def fingerprint_of(name: str) -> str:
     plain, count = _primitives(name)
     place = locate(plain)
     if place.world is not None:
-        from .simulate.building import world_fingerprint
+        from .simulate.building import fingerprint_of_world
 
-        unit, fingerprint = place.world.unit, world_fingerprint(place.world)
+        unit, fingerprint = place.world.unit, fingerprint_of_world(place.world)
     elif place.files is not None:
         from .prepare import prepared
 

@@ -8,7 +8,7 @@ negates the first point of every frame instead; that is ``mirror="first_point"``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -16,27 +16,24 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pointvideo.data.sampling import scale_augment
+from pointvideo.values import Checked, Positive, Within
 
 
 @dataclass(frozen=True)
-class Augment:
+class Augment(Checked):
     """What is drawn for each clip; the defaults are MSR-Action3D's."""
 
-    low: float = 0.9  # smallest scale factor
-    high: float = 1.1
+    low: Positive = 0.9  # smallest scale factor
+    high: Positive = 1.1
     per_axis: bool = True  # one factor an axis, else one for all
     around: Literal["origin", "centre"] = "origin"  # fixed point of scaling, turning and mirroring
-    turn_degrees: float = 0.0  # largest angle about the vertical axis (y), either way
+    turn_degrees: Annotated[float, Within(low=0, high=180)] = 0.0  # largest angle about the vertical axis (y), either way
     mirror: Literal["none", "x", "first_point"] = "none"  # with probability one half
 
     def __post_init__(self):
-        if not (np.isfinite(self.low) and np.isfinite(self.high) and 0 < self.low <= self.high):
+        super().__post_init__()
+        if self.low > self.high:
             raise ValueError(f"Augment: got factors {self.low!r} to {self.high!r}, expected 0 < low <= high")
-        if not 0 <= self.turn_degrees <= 180:
-            raise ValueError(f"Augment.turn_degrees: got {self.turn_degrees!r}, expected 0 to 180")
-        for name, known in (("around", ("origin", "centre")), ("mirror", ("none", "x", "first_point"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"Augment.{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
 
 
 def apply(

@@ -4,22 +4,23 @@ Every file holds ``pcd`` (S, frames, points, 3) coordinates in metres, ``center`
 labelled, one class for each frame or for each point. The names of the sequences are not published, so a sequence is
 called after its file and row. Files are opened when a sequence is asked for; nothing stays open or in memory.
 
-What is wrong with a whole file (a missing array, another shape, a truncated file) is an error; what is wrong with one
-sequence (coordinates that are not finite, labels that are no class, a damaged block) is a :class:`StoreError` of that
-sequence alone.
+The files may lie in folders below, and letters of their names may be upper-case. What is wrong with a whole file (a
+missing array, another shape, one in another file, sizes beyond the file's own, a truncated or locked file) is a
+:class:`StoreError` of that file; what is wrong with one sequence (coordinates that are not finite or were never
+written, labels that are no class, a damaged block) is one of that sequence alone.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pointvideo.data.layout import StoreError, one_line
-from pointvideo.data.recorded import Listing, Reading, Recording, Source, finite_float32, walk
+from .h5_arrays import is_written, opened
+from .layout import StoreError, one_line
+from .recorded import Listing, Reading, Recording, Source, finite_float32, walk
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Row:
     @property
     def name(self) -> str:
         """File and row, e.g. ``train1_0007``."""
-        return f"{self.file.stem}_{self.row:04d}"
+        return f"{self.file.stem.lower()}_{self.row:04d}"
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,29 @@ def list_rows(layout: Layout, folder: str | Path, split: str) -> list[Row]:
     a key, holds arrays of another shape or type, different numbers of sequences, or none.
     """
     described, folder = layout.split(split), Path(folder).expanduser()
-    present = {file.name: file for file in walk(folder, "the official h5 files") if file.parent == folder}
+    present, _ = _official(layout, folder)
     missing = [name for name in described.files if name not in present]
     if missing:
         expected = f"expected {', '.join(described.files)} for split {split!r}"
         raise StoreError(f"{folder}: {', '.join(missing)} not found, {expected}{_other_files(layout, present)}")
     return [row for name in described.files for row in _rows(layout, present[name], split)]
+
+
+def _official(layout: Layout, folder: Path) -> tuple[dict[str, Path], list[tuple[Path, str]]]:
+    """The official files in ``folder`` and below by name, and (file, reason) for what looks like one and is none."""
+    names = [name for split in layout.splits.values() for name in split.files]
+    stems = {name.removesuffix(".h5") for name in names}
+    present: dict[str, Path] = {}
+    odd = []
+    for file in walk(folder, "the official h5 files"):
+        name = file.name.lower()
+        if name in present:
+            odd.append((file, f"{name} is already taken from {present[name]}"))
+        elif name in names:
+            present[name] = file
+        elif name.endswith((".h5", ".hdf5")) or name.partition(".")[0] in stems:
+            odd.append((file, f"file name is none of {', '.join(names)}"))
+    return present, odd
 
 
 def _other_files(layout: Layout, present: dict[str, Path]) -> str:
@@ -113,18 +131,19 @@ def _other_files(layout: Layout, present: dict[str, Path]) -> str:
 
 
 def _rows(layout: Layout, file: Path, split: str) -> list[Row]:
-    with _opened(layout, file, layout.split(split).labelled) as arrays:
+    with opened(layout, file, layout.split(split).labelled) as arrays:
         return [Row(file, row, split) for row in range(len(arrays["pcd"]))]
 
 
 def list_sources(layout: Layout, folder: Path, record: Callable[[H5Sequence, str], Recording]) -> Listing:
-    """The labelled sequences of all official files that lie in ``folder`` itself, for the preparation of a store.
+    """The labelled sequences of all official files in ``folder`` and below, for the preparation of a store.
 
-    ``record`` turns a sequence and its split into a recording. Official files that are absent, and those without
-    labels, are listed as rejected, so that a part of the release can be prepared and the summary says what is missing.
+    ``record`` turns a sequence and its split into a recording. Official files that are absent or damaged, and those
+    without labels, are listed as rejected, so that a part of the release can be prepared and the summary says what is
+    missing.
     """
-    present = {file.name: file for file in walk(folder, "the official h5 files") if file.parent == folder}
-    files, sources, rejected = [], [], []
+    present, rejected = _official(layout, folder)
+    files, sources, damaged = [], [], []
     for split, described in layout.splits.items():
         for name in described.files:
             if name not in present and described.labelled:
@@ -134,13 +153,18 @@ def list_sources(layout: Layout, folder: Path, record: Callable[[H5Sequence, str
                 rejected.append((present[name], f"holds no labels: split {split!r} is not prepared"))
             elif name in present:
                 files.append(present[name])
-                sources += [_source(layout, row, record) for row in _rows(layout, present[name], split)]
+                try:
+                    sources += [_source(layout, row, record) for row in _rows(layout, present[name], split)]
+                except StoreError as error:
+                    damaged.append((present[name], str(error)))
+    if not sources and damaged:
+        raise StoreError(f"{folder}: none of the {len(damaged)} labelled h5 files can be used, first {damaged[0][1]}")
     if not sources:
         wanted = ", ".join(
             name for described in layout.splits.values() if described.labelled for name in described.files
         )
         raise StoreError(f"{folder}: no labelled h5 file, expected {wanted}{_other_files(layout, present)}")
-    return Listing(sources, files, ("unknown",), "sequence", rejected)
+    return Listing(sources, files, ("unknown",), "sequence", [*damaged, *rejected])
 
 
 def _source(layout: Layout, row: Row, record: Callable[[H5Sequence, str], Recording]) -> Source:
@@ -149,55 +173,8 @@ def _source(layout: Layout, row: Row, record: Callable[[H5Sequence, str], Record
 
 def read_row(layout: Layout, row: Row) -> H5Sequence:
     """One sequence, checked; :class:`StoreError`, one line naming file and row, if it is not valid."""
-    with _opened(layout, row.file, layout.split(row.split).labelled) as arrays:
+    with opened(layout, row.file, layout.split(row.split).labelled) as arrays:
         return _read(layout, arrays, row)
-
-
-@contextlib.contextmanager
-def _opened(layout: Layout, file: Path, labelled: bool) -> Iterator[dict]:
-    """The h5 datasets of a file by key, checked except for their values; closed at the end."""
-    import h5py
-
-    try:
-        opened = h5py.File(file, "r")
-    except OSError as error:
-        size = f"{file.stat().st_size} bytes, " if file.is_file() else ""
-        raise StoreError(f"{file}: {size}expected a whole h5 file ({one_line(error)})") from error
-    with opened:
-        try:
-            arrays = _checked_arrays(layout, file, opened, labelled)
-        except StoreError:
-            raise
-        except Exception as error:  # h5py raises many kinds on damaged headers
-            raise StoreError(f"{file}: damaged, expected a whole h5 file ({one_line(error)})") from error
-        yield arrays
-
-
-def _checked_arrays(layout: Layout, file: Path, opened, labelled: bool) -> dict:
-    import h5py
-
-    arrays = {}
-    for key in ("pcd", "center", layout.label) if labelled else ("pcd", "center"):
-        array = opened.get(key)
-        if not isinstance(array, h5py.Dataset):
-            unlabelled = [split for split, described in layout.splits.items() if not described.labelled]
-            hint = f"; files without labels are split {unlabelled[0]!r}" if key == layout.label and unlabelled else ""
-            raise StoreError(f"{file}: no array {key!r}, the file has {', '.join(map(str, opened)) or 'none'}{hint}")
-        shape = layout.shape(key)
-        if array.shape is None or len(array.shape) != 1 + len(shape) or array.shape[1:] != shape:
-            expected = ", ".join(map(str, shape))
-            raise StoreError(f"{file}: {key!r} has shape {array.shape}, expected (sequences, {expected})")
-        kinds, words = ("iuf", "numbers") if key == layout.label else ("f", "floating point")
-        if array.dtype.kind not in kinds:
-            raise StoreError(f"{file}: {key!r} holds {array.dtype}, expected {words}")
-        arrays[key] = array
-    counts = {key: len(array) for key, array in arrays.items()}
-    if len(set(counts.values())) > 1:
-        found = ", ".join(f"{count} in {key!r}" for key, count in counts.items())
-        raise StoreError(f"{file}: sequences differ between arrays: {found}; expected the same number in each")
-    if not counts["pcd"]:
-        raise StoreError(f"{file}: holds 0 sequences, expected at least 1")
-    return arrays
 
 
 def _read(layout: Layout, arrays: dict, row: Row) -> H5Sequence:
@@ -206,15 +183,22 @@ def _read(layout: Layout, arrays: dict, row: Row) -> H5Sequence:
     if not 0 <= row.row < count:
         raise StoreError(f"{where}: the file has {count} sequences, expected the one that was listed")
     try:
+        if unwritten := [key for key, array in arrays.items() if not is_written(array, row.row)]:
+            raise StoreError(f"{where}: {unwritten[0]!r} was never written, expected its values")
         xyz, centre = arrays["pcd"][row.row], arrays["center"][row.row, :counted]
         labels = arrays[layout.label][row.row] if layout.label in arrays else None
+    except StoreError:
+        raise
     except Exception as error:  # as above: damaged blocks, compression that is not installed
         raise StoreError(f"{where}: cannot be read ({one_line(error)})") from error
+    xyz = finite_float32(where, "pcd", xyz, "frame")
+    if not xyz.any():
+        raise StoreError(f"{where}: pcd is all zero, expected coordinates")
     which = "center of frame 0" if counted == 1 else "center"
     centre = finite_float32(where, which, centre, "frame" if counted > 1 else "")
     return H5Sequence(
         name=row.name,
-        xyz=finite_float32(where, "pcd", xyz, "frame"),
+        xyz=xyz,
         centre=np.concatenate([centre, np.repeat(centre[-1:], layout.frames - counted, axis=0)]),
         labels=None if labels is None else _checked_labels(layout, where, labels),
     )

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pointvideo.data import h5
-from pointvideo.data.h5 import H5Sequence, Layout, Split
-from pointvideo.data.layout import Sequence
-from pointvideo.data.recorded import Listing, Recording
+from . import h5
+from .h5 import H5Sequence, Layout, Split
+from .layout import Sequence
+from .recorded import Listing, Recording
 
 NAME = "hoi4d_semantic"
 UNIT = "metre"

@@ -1,4 +1,4 @@
-"""One process at a time makes a store; the others wait."""
+"""One process at a time makes a store or does a run; the others wait."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..burn import made_folder
 from .layout import StoreError, one_line
 
 # What a file system that knows no locks answers: there the renames alone keep stores whole.
@@ -15,16 +16,16 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def lock_file(path: Path) -> Path:
-    """The file that is locked while the store at ``path`` is made."""
+    """The file that is locked while the folder at ``path`` is made."""
     return path.with_name(path.name + ".lock")
 
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Keep other processes from making the store at ``path`` at the same time.
+    """Keep other processes from making the folder at ``path``, a store or a run, at the same time.
 
     Args:
-        path: the store.
+        path: the folder.
         wait: until the others have finished; otherwise the block runs at once, told False where somebody is at work.
 
     Raises:
@@ -37,7 +38,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
         return
     file = lock_file(path)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(file.parent)
         stream = _lock(fcntl, file, wait)
     except OSError as error:
         if isinstance(error, BlockingIOError) and not wait:
@@ -46,7 +47,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
             file.unlink(missing_ok=True)
             stream = contextlib.nullcontext()
         else:
-            raise StoreError(f"{path}: cannot write the store ({error.strerror or one_line(error)})") from error
+            raise StoreError(f"{path}: cannot write it ({error.strerror or one_line(error)})") from error
     if stream is None:
         yield False
         return

@@ -1,8 +1,16 @@
 """MSR-Action3D: the recorded depth of Li, Zhang, Liu, "Action recognition based on a bag of 3D points", 2010.
 
 20 actions, 10 subjects, up to 3 repeats, 320 x 240 depth at 15 frames a second, the person already cut out.
-Two layouts of the same depth are read: the official ``aAA_sSS_eEE_sdepth.bin`` and the MATLAB
-``aAA_sSS_eEE_sdepth.mat`` with one key ``depth``. Depth is kept as stored ("counts", about 5.12 mm each).
+Depth is kept as stored ("counts", about 5.12 mm each). Four layouts are read; letters in names may be upper-case:
+
+    aAA_sSS_eEE_sdepth.bin        the official depth video
+    aAA_sSS_eEE_sdepth.mat        the same as MATLAB's array ``depth``
+    aAA_sSS_eEE_sdepth.npz        MeteorNet's ``point_clouds``: of each frame (points, 3) coordinates in depth counts,
+                                  out of which the pixels are found again
+    aAA_sSS_eEE_sdepth_pts.npy    PointLSTM's (frames, points, 4 or more): row, column, depth count, time; as a rule 32
+                                  frames of 512 points drawn, so that a store of these is not one of the whole videos
+
+Of several files of one sequence the first in this order is taken.
 """
 
 from __future__ import annotations
@@ -13,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pointvideo.data.layout import DepthCamera, Sequence, StoreError, one_line
-from pointvideo.data.recorded import Listing, Reading, Recording, Source, walk
+from .layout import DepthCamera, Sequence, StoreError
+from .mat5 import read_numbers
+from .npz import read_npy, read_npz
+from .recorded import Listing, Reading, Recording, Source, open_regular, walk
 
 NAME = "msr_action3d"
 UNIT = "depth count (about 5.12 mm)"
@@ -28,7 +38,10 @@ CLASSES = (
     "jogging", "tennis swing", "tennis serve", "golf swing", "pick up & throw",
 )  # fmt: skip
 
-_FILE_NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_sdepth\.(bin|mat)")
+_FILE_NAME = re.compile(r"(a([0-9]{2})_s([0-9]{2})_e([0-9]{2}))_sdepth(?:\.bin|\.mat|\.npz|(?:_pts)?\.npy)")
+_EXPECTED = "aAA_sSS_eEE_sdepth.bin, .mat, .npz or _pts.npy"
+_NEAR = 0.01  # how far a coordinate may be from that of its pixel, in pixels and counts
+_COUNTS = 256  # a video that stays below was cut to 8 bits: people stand at 300 counts and more
 
 
 def camera(width: int = WIDTH, height: int = HEIGHT) -> DepthCamera:
@@ -38,10 +51,10 @@ def camera(width: int = WIDTH, height: int = HEIGHT) -> DepthCamera:
 
 def parse_name(file: Path) -> Sequence:
     """Label (action - 1), subject and split of a depth file, from its name; ``frames`` is 0 until it is read."""
-    match = _FILE_NAME.fullmatch(file.name)
+    match = _FILE_NAME.fullmatch(file.name.lower())
     if not match:
-        raise StoreError(f"{file}: file name is not of the form aAA_sSS_eEE_sdepth.bin or .mat")
-    action, subject, episode = (int(match.group(i)) for i in (1, 2, 3))
+        raise StoreError(f"{file}: file name is not of the form {_EXPECTED}")
+    action, subject, episode = (int(match.group(i)) for i in (2, 3, 4))
     if not 1 <= action <= len(CLASSES):
         raise StoreError(f"{file}: action {action} in the file name, expected 1 to {len(CLASSES)}")
     if not 1 <= subject <= 10:
@@ -49,15 +62,19 @@ def parse_name(file: Path) -> Sequence:
     if episode < 1:
         raise StoreError(f"{file}: episode {episode} in the file name, expected 1 or more")
     split = "train" if subject in TRAIN_SUBJECTS else "test"
-    return Sequence(name=file.stem.removesuffix("_sdepth"), label=action - 1, subject=subject, split=split, frames=0)
+    return Sequence(name=match[1], label=action - 1, subject=subject, split=split, frames=0)
 
 
 def list_sources(folder: Path) -> Listing:
-    """Every ``.bin`` and ``.mat`` file under ``folder`` and everything named ``*_sdepth*``, sorted by name."""
-    files = [e for e in walk(folder, "the depth files") if e.suffix in (".bin", ".mat") or "_sdepth." in e.name]
+    """Every ``.bin`` and ``.mat`` file under ``folder`` and all that is named like a depth file, sorted by name."""
+    files = [entry for entry in walk(folder, "the depth files") if _is_depth(entry.name.lower())]
     if not files:
-        raise StoreError(f"{folder}: no depth files, expected aAA_sSS_eEE_sdepth.bin or .mat here or in a folder below")
+        raise StoreError(f"{folder}: no depth files, expected {_EXPECTED} here or in a folder below")
     return Listing([_source(file) for file in files], files, CLASSES)
+
+
+def _is_depth(name: str) -> bool:
+    return name.endswith((".bin", ".mat")) or "sdepth" in name
 
 
 def _source(file: Path) -> Source:
@@ -72,46 +89,37 @@ def read_depth(file: Path) -> np.ndarray:
 
     Raises :class:`StoreError`, one line naming the file, for one that is damaged or holds something else.
     """
-    try:
-        return read_bin(file) if file.suffix == ".bin" else read_mat(file)
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be read ({error.strerror or one_line(error)})") from error
+    return read_bin(file) if file.suffix.lower() == ".bin" else read_mat(file)
 
 
 def read_bin(file: Path) -> np.ndarray:
     """Depth of the official layout: little-endian uint32 frames, width, height, then all depths, row-major."""
-    data = Path(file).read_bytes()
-    if len(data) < 12:
-        raise StoreError(f"{file}: {len(data)} bytes, expected at least the 12 of the header (frames, width, height)")
-    frames, width, height = (int(value) for value in np.frombuffer(data, dtype="<u4", count=3))
-    expected = 12 + 4 * frames * width * height
-    if not frames or not width or not height:
-        raise StoreError(f"{file}: header says {frames} frames of {width} x {height} pixels, expected positive sizes")
-    if len(data) != expected:
-        what = "truncated" if len(data) < expected else "too long"
-        raise StoreError(
-            f"{file}: {what}, header says {frames} frames of {width} x {height} pixels = {expected} bytes, "
-            f"the file has {len(data)}"
-        )
-    return _as_uint16(file, np.frombuffer(data, dtype="<u4", offset=12).reshape(frames, height, width))
+    with open_regular(file) as stream:
+        header, size = stream.read(12), stream.seek(0, 2)
+        if len(header) < 12:
+            raise StoreError(f"{file}: {size} bytes, expected at least the 12 of the header (frames, width, height)")
+        frames, width, height = (int(value) for value in np.frombuffer(header, dtype="<u4"))
+        expected = 12 + 4 * frames * width * height
+        claim = f"header says {frames} frames of {width} x {height} pixels"
+        if not frames or not width or not height:
+            raise StoreError(f"{file}: {claim}, expected positive sizes")
+        if size != expected:
+            what = "truncated" if size < expected else "too long"
+            raise StoreError(f"{file}: {what}, {claim} = {expected} bytes, the file has {size}")
+        stream.seek(12)
+        return _as_uint16(file, np.frombuffer(stream.read(), dtype="<u4").reshape(frames, height, width))
 
 
 def read_mat(file: Path) -> np.ndarray:
     """Depth of the MATLAB layout: key ``depth``, (height, width, frames), whole numbers of any MATLAB class."""
-    from scipy.io import loadmat, whosmat
-
+    with open_regular(file) as stream:
+        content = stream.read()
     try:
-        keys = [entry[0] for entry in whosmat(str(file))]
-        if "depth" not in keys:
-            raise StoreError(f"{file}: no array 'depth', the file has {', '.join(keys) or 'none'}")
-        depth = loadmat(str(file), variable_names=["depth"])["depth"]
-    except (OSError, StoreError):
-        raise
-    except Exception as error:  # scipy raises many kinds on a damaged file, zlib's among them
-        raise StoreError(f"{file}: not a whole MATLAB file ({one_line(error) or type(error).__name__})") from error
-    if not isinstance(depth, np.ndarray) or depth.ndim not in (2, 3) or not depth.size or depth.dtype.kind not in "uif":
-        found = f"{getattr(depth, 'dtype', type(depth).__name__)} {getattr(depth, 'shape', '')}"
-        raise StoreError(f"{file}: 'depth' is {found}, expected whole numbers (height, width, frames)")
+        depth = read_numbers(content, "depth")
+    except ValueError as error:
+        raise StoreError(f"{file}: {error}") from error
+    if depth.ndim not in (2, 3) or not depth.size:
+        raise StoreError(f"{file}: 'depth' is {depth.dtype} {depth.shape}, expected (height, width, frames)")
     depth = depth[:, :, None] if depth.ndim == 2 else depth  # MATLAB drops the axis of a single frame
     return _as_uint16(file, depth.transpose(2, 0, 1))
 
@@ -142,9 +150,51 @@ def frames_of(file: Path, depth: np.ndarray) -> list[dict[str, np.ndarray]]:
     return frames
 
 
+def read_clouds(file: Path) -> list[dict[str, np.ndarray]]:
+    """Pixels frame by frame, as :func:`frames_of`, of MeteorNet's ``.npz`` or PointLSTM's ``.npy``, points in order.
+
+    Raises :class:`StoreError`, one line: damaged, other arrays, coordinates that are of no pixel, depth cut to 8 bits.
+    """
+    plain = file.suffix.lower() == ".npy"
+    value = read_npy(file) if plain else read_npz(file, ["point_clouds"])["point_clouds"]
+    value = np.atleast_1d(value) if isinstance(value, np.ndarray) else value
+    frames = [_pixels(f"{file}: frame {position}", np.asarray(each), plain) for position, each in enumerate(value)]
+    if not frames:
+        raise StoreError(f"{file}: holds no frame, expected (frames, points, coordinates)")
+    if (highest := max(int(pixels[:, 2].max()) for pixels in frames)) < _COUNTS:
+        raise StoreError(f"{file}: depth up to {highest}, cut to 8 bits; expected depth counts")
+    return [{"pixels": pixels} for pixels in frames]
+
+
+def _pixels(where: str, cloud: np.ndarray, rows: bool) -> np.ndarray:
+    """(points, 3) u, v, depth count uint16 out of rows, columns and depth, or out of coordinates."""
+    columns = "4 or more numbers" if rows else "3 numbers"
+    if cloud.ndim != 2 or cloud.dtype.kind not in "iuf" or not (cloud.shape[1] >= 4 if rows else cloud.shape[1] == 3):
+        raise StoreError(f"{where} is {cloud.dtype} {cloud.shape}, expected (points, {columns})")
+    if not cloud.any():
+        raise StoreError(f"{where} is empty or all zero, expected a depth return in every frame")
+    points = cloud[:, :3].astype(np.float64)
+    if rows:
+        points = points[:, [1, 0, 2]]
+    else:
+        with np.errstate(all="ignore"):
+            points[:, :2] = points[:, :2] / points[:, 2:] * FOCAL + (WIDTH / 2, HEIGHT / 2)
+    pixels = np.rint(points)
+    bounds = (WIDTH, HEIGHT, np.iinfo(np.uint16).max + 1)
+    wrong = ~((np.abs(points - pixels) <= _NEAR) & (pixels >= (0, 0, 1)) & (pixels < bounds)).all(axis=1)
+    if wrong.any():
+        first = ", ".join(f"{value:g}" for value in cloud[wrong][0, :3])
+        found = f"{first} ({np.count_nonzero(wrong)} of {len(cloud)} points wrong)"
+        raise StoreError(f"{where} has {found}, expected pixels of {WIDTH} x {HEIGHT} and their depth counts")
+    return pixels.astype(np.uint16)
+
+
 def read_sequence(file: Path) -> tuple[Sequence, list[dict[str, np.ndarray]]]:
-    """One depth file as a sequence and its frames, ready for a store."""
+    """One file as a sequence and its frames, ready for a store."""
     sequence = parse_name(file)
+    if file.suffix.lower() in (".npz", ".npy"):
+        frames = read_clouds(file)
+        return replace(sequence, frames=len(frames)), frames
     depth = read_depth(file)
     if depth.shape[1:] != (HEIGHT, WIDTH):
         raise StoreError(f"{file}: frames of {depth.shape[2]} x {depth.shape[1]} pixels, expected {WIDTH} x {HEIGHT}")

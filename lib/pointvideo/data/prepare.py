@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,7 +15,7 @@ from .catalogue import DataSet
 from .layout import StoreError
 from .locks import locked
 from .places import recorded_store
-from .recorded import Listing, Source
+from .recorded import Listing, Reader, Source
 from .store import Store
 from .writer import StoreWriter, set_aside, sweep
 
@@ -57,50 +58,81 @@ def prepare(
     source = Path(source_folder).expanduser()
     reader = entry.reader()
     listing = reader.list_sources(source)
-    own = path is None
-    path = recorded_store(name) if own else Path(path).expanduser()
     inputs = inputs_of(listing, source)
-    store = _ready(path, inputs, verify)
-    if store is None:
-        _check_share(entry, sum(len(each.files) for each in listing.sources if _named(each)), partial, source)
-        with locked(path):
-            store = _ready(path, inputs, verify)  # another process may have made it in the meantime
-            if store is None:
-                if own:
-                    set_aside(path)
-                store = _make(entry, listing, path, source, inputs, partial, replace, progress)
-    sweep(path)
-    return store
+    if not partial and _ready(Path(path).expanduser() if path else recorded_store(name), inputs) is None:
+        _check_share(entry, sum(len(each.files) for each in listing.sources if _named(each)), source)
 
+    def check(kept: int) -> None:
+        if not partial and listing.unit == entry.counted:
+            _check_share(entry, kept, source)
 
-def _make(
-    entry: DataSet,
-    listing: Listing,
-    path: Path,
-    source: Path,
-    inputs: dict,
-    partial: bool,
-    replace: bool,
-    progress: bool,
-) -> Store:
-    reader = entry.reader()
-    writer = StoreWriter(
-        path,
-        name=entry.name,
-        source="recorded",
-        unit=reader.UNIT,
-        camera=reader.camera(),
-        classes=listing.classes,
-        fields=reader.FIELDS,
-        frame_fields=reader.FRAME_FIELDS,
-        made_by="pointvideo data prepare",
+    return store_from(
+        listing,
+        reader,
+        name=name,
+        folder=source,
+        path=path,
+        own=recorded_store(name),
         inputs=inputs,
+        made_by="pointvideo data prepare",
+        check=check,
         replace=replace,
+        verify=verify,
+        progress=progress,
     )
-    kept = add_sources(entry.name, listing, writer, source, progress)
-    if listing.unit == entry.counted:
-        _check_share(entry, len(kept), partial, source)
-    return writer.finish(only=kept)
+
+
+def store_from(
+    listing: Listing,
+    reader: Reader,
+    *,
+    name: str,
+    folder: Path,
+    path: str | os.PathLike | None,
+    own: Path,
+    inputs: dict,
+    made_by: str,
+    check: Callable[[int], None] = lambda kept: None,
+    replace: bool = False,
+    verify: bool = False,
+    progress: bool = True,
+) -> Store:
+    """The store of what a listing names: found made from the same ``inputs``, or made now.
+
+    Args:
+        listing, reader: the sequences and the description of the store.
+        name, folder: the set's name, and the folder that its files are shown from.
+        path, own: the store's folder; None for ``own``, the one in the cache.
+        inputs, made_by: what store.json says of where it comes from.
+        check: told how many sequences could be used, may refuse.
+        replace, verify, progress: as for :func:`prepare`.
+    """
+    place = own if path is None else Path(path).expanduser()
+    store = _ready(place, inputs, verify)
+    if store is None:
+        with locked(place):
+            store = _ready(place, inputs, verify)  # another process may have made it in the meantime
+            if store is None:
+                if path is None:
+                    set_aside(place)
+                writer = StoreWriter(
+                    place,
+                    name=name,
+                    source="recorded",
+                    unit=reader.UNIT,
+                    camera=reader.camera(),
+                    classes=listing.classes,
+                    fields=reader.FIELDS,
+                    frame_fields=reader.FRAME_FIELDS,
+                    made_by=made_by,
+                    inputs=inputs,
+                    replace=replace,
+                )
+                kept = _add_sources(name, listing, writer, folder, progress)
+                check(len(kept))
+                store = writer.finish(only=kept)
+    sweep(place)
+    return store
 
 
 def _named(source: Source) -> bool:
@@ -111,8 +143,8 @@ def _named(source: Source) -> bool:
     return True
 
 
-def _check_share(entry: DataSet, found: int, partial: bool, folder: Path) -> None:
-    if not partial and 2 * found < entry.official:
+def _check_share(entry: DataSet, found: int, folder: Path) -> None:
+    if 2 * found < entry.official:
         share = f"{found} {entry.counted}s of {entry.name}, less than half of the {entry.official} of the release"
         raise StoreError(f"{folder}: {share}; is it the right folder? --partial prepares what is there")
 
@@ -123,7 +155,7 @@ def inputs_of(listing: Listing, folder: Path) -> dict:
     return {"reader": READER_VERSION, "files": stamps}
 
 
-def add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path, progress: bool) -> set[str]:
+def _add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path, progress: bool) -> set[str]:
     """Write every source that can be used; the names of the sequences. What cannot be used is noted and printed."""
 
     def reject(file: Path, reason: str) -> None:
@@ -143,7 +175,6 @@ def add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path, 
             sequence = source.name()
             if sequence in kept:
                 raise StoreError(f"{file}: sequence {sequence} is already read from {kept[sequence].name}")
-            _check_regular(source.files)
             stamp = _stamp_text(source.files)
             if writer.done(sequence, stamp):
                 kept[sequence] = file
@@ -166,12 +197,6 @@ def add_sources(name: str, listing: Listing, writer: StoreWriter, folder: Path, 
             f"first {first['file']}: {first['reason']}"
         )
     return set(kept)
-
-
-def _check_regular(files: tuple[Path, ...]) -> None:
-    """Refuse pipes, sockets and devices: reading one would wait for ever."""
-    if odd := [file for file in files if file.exists() and not file.is_file()]:
-        raise StoreError(f"{odd[0]}: is no regular file, expected one of the release")
 
 
 def _shown(folder: Path, file: Path) -> str:

@@ -8,10 +8,11 @@ memory.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -76,16 +77,39 @@ class Listing:
 def walk(folder: Path, expected: str) -> list[Path]:
     """Every file in ``folder`` and below whose name does not begin with a dot, sorted by name, then by folder.
 
-    ``expected`` says in an error what the folder should hold.
+    Links to folders are followed, each folder once. ``expected`` says in an error what the folder should hold.
     """
     if not folder.is_dir():
         found = "not a folder" if folder.exists() else "no such folder"
         raise StoreError(f"{folder}: {found}, expected the folder with {expected}")
+    entries: list[Path] = []
+    seen: set[str] = set()
     try:
-        entries = [Path(place) / name for place, _, names in os.walk(folder, onerror=_raise) for name in names]
+        for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+            if (true := os.path.realpath(place)) in seen:
+                folders.clear()
+                continue
+            seen.add(true)
+            folders.sort()
+            entries += [Path(place) / name for name in names if not name.startswith(".")]
     except OSError as error:
         raise StoreError(f"{folder}: cannot be listed ({error.strerror or one_line(error)})") from error
-    return sorted((e for e in entries if not e.name.startswith(".")), key=lambda file: (file.name, str(file)))
+    return sorted(entries, key=lambda file: (file.name, str(file)))
+
+
+def open_regular(file: Path) -> BinaryIO:
+    """``file`` opened for reading bytes; StoreError for one that cannot be opened, or is a pipe or device.
+
+    Opening does not wait, as it would for whoever writes into a pipe.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be read ({error.strerror or one_line(error)})") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreError(f"{file}: is no regular file, expected one of the release")
+    return os.fdopen(descriptor, "rb")
 
 
 def finite_float32(where: str, what: str, values: np.ndarray, axis: str = "") -> np.ndarray:

@@ -36,9 +36,8 @@ from .layout import (
     divisor_of,
     one_line,
 )
-from .writer import StoreWriter
 
-__all__ = ["DepthCamera", "Sequence", "Store", "StoreError", "StoreWriter", "cache_dir", "data_dir"]
+__all__ = ["DepthCamera", "Sequence", "Store", "StoreError", "cache_dir", "data_dir"]
 
 
 _OFFSETS = ("frame_offsets", "sequence_offsets")
@@ -127,12 +126,13 @@ class Store:
             raise StoreError(f"{self.path / 'sequence_offsets.npy'}: disagrees with the frame counts in store.json")
         if self.frame_offsets[0] != 0 or np.any(np.diff(self.frame_offsets) < 0):
             raise StoreError(f"{self.path / 'frame_offsets.npy'}: offsets must start at 0 and never fall")
+        for name in _OFFSETS:
+            self._check_digest(name, self._digest(name))
         points = int(self.frame_offsets[-1])
         for name, field in self.fields.items():
             self._check_array(name, (points, *field["shape"]), np.dtype(field["dtype"]))
         for name, field in self.frame_fields.items():
             self._check_array(name, (frames, *field["shape"]), np.dtype(field["dtype"]))
-        for name in (*_OFFSETS, *self.frame_fields) if "arrays" in self.description else ():
             self._check_digest(name, self._digest(name))
 
     def _check_array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:

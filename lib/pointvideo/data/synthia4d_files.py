@@ -3,7 +3,7 @@
     <SEQUENCE>-<frame, 6 digits>.npz    ``pc`` (16384, 3) metres, ``rgb`` (16384, 3) 0 to 1, ``semantic`` (16384,) raw
                                         label, ``center`` (3,) the car; e.g. SYNTHIA-SEQS-01-SPRING-000000.npz
     train_raw.txt, val_raw.txt,         a line a frame, in any order: <SEQUENCE>/<folders>/<frame>.<suffix>, and
-    test_raw.txt, trainval_raw.txt      whatever follows a space
+    test_raw.txt, trainval_raw.txt      whatever stands before it or follows a space
     labelweights.npz                    passed over: tasks take the frequencies of the training drives
 
 Files and lists may lie in different folders below the one that is named. A drive (SEQUENCE) becomes one sequence with
@@ -20,8 +20,6 @@ authors' loaders, asked for a frame before a gap, take the nearest one that is t
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,9 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pointvideo.data.layout import Sequence, StoreError, one_line
-from pointvideo.data.recorded import Listing, Reading, Recording, Source, finite_float32, walk
-from pointvideo.data.synthia4d import LABELS, RAW_TO_CLASS
+from .layout import Sequence, StoreError, one_line
+from .npz import read_npz
+from .recorded import Listing, Reading, Recording, Source, finite_float32, open_regular, walk
+from .synthia4d import LABELS, RAW_TO_CLASS
 
 NAME = "synthia4d"
 UNIT = "metre"
@@ -43,10 +42,13 @@ FIELDS = {
 }
 FRAME_FIELDS = {"centre": {"dtype": "float32", "shape": [3], "unit": "metre"}}
 LISTS = {"train_raw.txt": "train", "val_raw.txt": "validation", "test_raw.txt": "test", "trainval_raw.txt": "train"}
+WEIGHTS = "labelweights.npz"
 
-_FRAME_FILE = re.compile(r"(SYNTHIA-SEQS-(\d\d)-([A-Z]+))-(\d{6})\.npz")
-_DRIVE = re.compile(r"SYNTHIA-SEQS-(\d\d)-([A-Z]+)")
-_READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_FRAME_FILE = re.compile(r"(SYNTHIA-SEQS-([0-9]{2})-([A-Z]+))-([0-9]{6})\.NPZ")  # of a name in upper case
+_DRIVE = re.compile(r"SYNTHIA-SEQS-([0-9]{2})-([A-Z]+)")
+_LINE = re.compile(r"(?:.*[/\\])?(SYNTHIA-SEQS-[0-9]{2}-[A-Z]+)[/\\](?:\S*[/\\])?([0-9]{1,9})(?:\.[^\s/\\]*)?(?:\s.*)?")
+_LIST_STEMS = {name.removesuffix(".txt") for name in LISTS}
+_ROUNDED = 1e-4  # how far outside 0 to 1 a colour may be that was rounded
 
 Frame = tuple[str, int]
 """A drive's name and a frame's number."""
@@ -81,16 +83,18 @@ def list_sources(folder: Path) -> Listing:
     folder, no list, a list that is empty or has a line of another form, a frame in two splits, no frame at all.
     """
     everything = walk(folder, "the frames (<SEQUENCE>-<frame>.npz) and lists (train_raw.txt, …)")
-    lists = _one_each(file for file in everything if file.name in LISTS)
+    lists = _one_each(file for file in everything if file.name.lower() in LISTS)
     if not lists:
         raise StoreError(f"{folder}: no list, expected one or more of {', '.join(LISTS)} here or in a folder below")
     splits, rejected = _read_lists(lists)
     there: dict[Frame, Path] = {}
     for file in everything:
-        match = _FRAME_FILE.fullmatch(file.name)
+        match, name = _FRAME_FILE.fullmatch(file.name.upper()), file.name.lower()
         if match is None:
-            if file.suffix == ".npz" and file.name != "labelweights.npz":
+            if name.startswith("synthia-seqs") or (name.endswith(".npz") and name != WEIGHTS):
                 rejected.append((file, "file name is not of the form SYNTHIA-SEQS-<number>-<WEATHER>-<6 digits>.npz"))
+            elif name not in LISTS and re.split(r"[ .(]", name)[0] in _LIST_STEMS:
+                rejected.append((file, f"file name is none of {', '.join(LISTS)}"))
         elif (frame := (match[1], int(match[4]))) in there:
             rejected.append((file, f"the same frame is already taken from {there[frame]}"))
         else:
@@ -104,35 +108,36 @@ def list_sources(folder: Path) -> Listing:
     rejected += [*_missing(folder, splits, found), *_unlisted(there, splits)]
     classes = tuple(sorted({_DRIVE.fullmatch(drive)[2] for drive, _ in found}))
     sources = [_source(run, classes) for run in _runs(found, splits)]
-    weights = [file for file in everything if file.name == "labelweights.npz"]
+    weights = [file for file in everything if file.name.lower() == WEIGHTS]
     return Listing(sources, sorted([*lists.values(), *weights, *found.values()]), classes, "run", rejected)
 
 
 def _one_each(files: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in files:
-        if file.name in found:
-            raise StoreError(f"{file}: there is also {found[file.name]}, expected one list of that name")
-        found[file.name] = file
+        name = file.name.lower()
+        if name in found:
+            raise StoreError(f"{file}: there is also {found[name]}, expected one list of that name")
+        found[name] = file
     return found
 
 
 def read_list(file: Path) -> list[Frame]:
     """The frames that a list names, line by line; :class:`StoreError` for an empty list or a line of another form."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        with open_regular(file) as stream:
+            lines = stream.read().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
         raise StoreError(f"{file}: cannot be read as a list ({one_line(error)})") from error
     frames = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        drive, *rest = line.split()[0].split("/")
-        digits = rest[-1].split(".")[0] if rest else ""
-        if not (_DRIVE.fullmatch(drive) and digits.isascii() and digits.isdigit()):
+        match = _LINE.fullmatch(line.strip())
+        if not match:
             expected = "expected SYNTHIA-SEQS-<number>-<WEATHER>/…/<frame>.<suffix>"
             raise StoreError(f"{file}: line {number} is {line.strip()[:80]!r}, {expected}")
-        frames.append((drive, int(digits)))
+        frames.append((match[1], int(match[2])))
     if not frames:
         raise StoreError(f"{file}: names no frame, expected a line a frame")
     return frames
@@ -240,40 +245,22 @@ def read_frame(file: Path) -> dict[str, np.ndarray]:
     colours outside 0 to 1, raw labels that are no class.
     """
     shapes = {"pc": (POINTS, 3), "rgb": (POINTS, 3), "semantic": (POINTS,), "center": (3,)}
-    arrays = _read_npz(file, shapes)
+    arrays = read_npz(file, shapes)
+    for key, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.shape != shapes[key] or array.dtype.kind not in "iuf":
+            found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an array of objects"
+            raise StoreError(f"{file}: {key!r} is {found}, expected numbers of shape {shapes[key]}")
     rgb = finite_float32(str(file), "rgb", arrays["rgb"])
-    wrong = (rgb < 0) | (rgb > 1)
+    wrong = (rgb < -_ROUNDED) | (rgb > 1 + _ROUNDED)
     if wrong.any():
-        found = f"{rgb.min():g} to {rgb.max():g} ({np.count_nonzero(wrong)} of {rgb.size} values outside)"
+        found = f"{rgb.min():.7g} to {rgb.max():.7g} ({np.count_nonzero(wrong)} of {rgb.size} values outside)"
         raise StoreError(f"{file}: rgb from {found}, expected 0 to 1")
     return {
         "xyz": finite_float32(str(file), "pc", arrays["pc"]),
-        "rgb": np.rint(rgb * 255).astype(np.uint8),
+        "rgb": np.rint(rgb.clip(0, 1) * 255).astype(np.uint8),
         "semantic": _classes(file, arrays["semantic"]),
         "centre": finite_float32(str(file), "center", arrays["center"]),
     }
-
-
-def _read_npz(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    try:
-        with open(file, "rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise StoreError(f"{file}: holds a single array, expected an npz file")
-            if missing := [key for key in shapes if key not in archive.files]:
-                has = ", ".join(archive.files) or "none"
-                raise StoreError(f"{file}: no array {missing[0]!r}, the file has {has}")
-            arrays = {key: archive[key] for key in shapes}
-    except StoreError:
-        raise
-    except _READ_ERRORS as error:
-        size = f"{file.stat().st_size} bytes, " if file.is_file() else ""
-        raise StoreError(f"{file}: {size}expected a whole npz file ({one_line(error)})") from error
-    for key, array in arrays.items():
-        if array.shape != shapes[key] or array.dtype.kind not in "iuf":
-            expected = f"numbers of shape {shapes[key]}"
-            raise StoreError(f"{file}: {key!r} is {array.dtype} {array.shape}, expected {expected}")
-    return arrays
 
 
 def _classes(file: Path, raw: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..burn import made_folder
 from .layout import (
     VERSION,
     DepthCamera,
@@ -112,7 +113,7 @@ class StoreWriter:
         self._stored()
         if self.partial.is_dir() and read_json(file) != header:
             shutil.rmtree(self.partial)
-        self.partial.mkdir(parents=True, exist_ok=True)
+        made_folder(self.partial)
         write_atomically(file, lambda stream: stream.write(json.dumps(header).encode()))
         for part in sorted(self.partial.glob("*.part")):
             try:
@@ -253,7 +254,7 @@ class StoreWriter:
             os.rename(new, self.path)
             _fsync_folder(self.path.parent)
             shutil.rmtree(self.partial, ignore_errors=True)
-        from .store import Store  # the reader re-exports this writer
+        from .store import Store
 
         return Store.open(self.path)
 

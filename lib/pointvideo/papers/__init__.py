@@ -5,6 +5,7 @@ A paper's folder has ``paper.py`` with ``PAPER``, and ``reported.yaml``, ``claim
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import importlib.util
@@ -33,6 +34,19 @@ def folders() -> dict[str, Path]:
 def names() -> tuple[str, ...]:
     """The papers there are."""
     return tuple(folders())
+
+
+def numbers(name: str) -> tuple[str, ...] | None:
+    """The numbers of a paper's experiments as its ``paper.py`` writes them down, read without loading it; None where
+    not all are written as ``Experiment("4", ...)``."""
+    tree = ast.parse((folders()[name] / "paper.py").read_text(encoding="utf-8"))
+    made = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) == "Experiment"]
+    first = [call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None for call in made]
+    return tuple(first) if first and all(isinstance(number, str) for number in first) else None
+
+
+def _name(node: ast.expr) -> str:
+    return getattr(node, "attr", getattr(node, "id", ""))
 
 
 def get(name: str) -> Paper:

@@ -148,8 +148,8 @@ def claims_about(paper: Paper, row_ids: Iterable[str]) -> tuple[Claim, ...]:
 def claims_of(paper: Paper, experiment: Experiment, profile: str) -> tuple[Claim, ...]:
     """The claims below a table: those that its rows decide, and those that no table decides alone and of whose rows
     this one has most (the first of several)."""
-    tables = {number: {row.id for row in other.rows(profile)} for number, other in paper.experiments.items()}
-    own = tables.setdefault(experiment.number, {row.id for row in experiment.rows(profile)})
+    tables = {number: {row.id for row in rows} for number, rows in paper.tables(profile).items()}
+    own = tables[experiment.number]
     every = set().union(*tables.values())
 
     def belongs(claim: Claim) -> bool:

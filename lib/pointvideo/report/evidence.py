@@ -116,12 +116,18 @@ def evidence(
 
 
 def run_experiment(
-    paper: Paper, number: str, profile: str, ledger: Ledger | None = None, *, progress: bool = False
+    paper: Paper,
+    number: str,
+    profile: str,
+    ledger: Ledger | None = None,
+    *,
+    progress: bool = False,
+    log: str | None = None,
 ) -> Evidence:
     """A table on the data at hand; what is missing of it, and of what its claims need, is trained."""
     experiment, ledger = paper.experiment(number), ledger or default_ledger()
     wanted, claims = _wanted(paper, experiment, profile)
-    records = {row.id: [run(recipe, ledger, progress=progress) for recipe in row.recipes] for row in wanted}
+    records = {row.id: [run(recipe, ledger, progress=progress, log=log) for recipe in row.recipes] for row in wanted}
     return _made(paper, experiment, profile, records, claims)
 
 

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..burn import made_folder
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -126,7 +128,7 @@ def sidecar(path: str | os.PathLike[str]) -> Path:
 @contextmanager
 def _replacing(path: Path):
     """Yield a temporary file that takes the place of ``path`` only if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
     os.close(handle)
     try:
@@ -230,7 +232,7 @@ def read_stamp(path: str | os.PathLike[str]) -> Stamp:
 def main(arguments: list[str]) -> int:
     """Print the stamps of the named files."""
     if not arguments:
-        print("name a figure or a table, such as figures/quick/c2p_views.png", file=sys.stderr)
+        print("name a figure or a table, such as figures/quick/table_1.png", file=sys.stderr)
         return 2
     try:
         for path in arguments:

@@ -45,12 +45,15 @@ def build_table(
 
     Raises:
         TypeError: recorded and simulated records in one table.
-        ValueError: records of a row that the paper does not have, two runs of one seed, rows of different tasks, or a
-            run of another task than its row.
+        ValueError: records of a row that neither table nor claims have, two runs of one seed, rows of different tasks,
+            or a run of another task than its row.
     """
     lines = {row.id: row for row in rows}
     if len(tasks := dict.fromkeys(row.task for row in rows)) > 1:
         raise ValueError(f"table {title!r} mixes tasks: {', '.join(task.name for task in tasks)}; a table shows one")
+    claims = claims_about(paper, lines) if claims is None else claims
+    if unknown := set(records) - set(lines) - {name for claim in claims for name in claim.rows}:
+        raise ValueError(f"records for rows that neither table nor claims have: {', '.join(sorted(unknown))}")
     runs = {name: _results(row, records.get(name, ()), labels) for name, row in lines.items()}
     borrowed = {
         name: _results(paper.row(name), several, labels) for name, several in records.items() if name not in lines
@@ -66,7 +69,6 @@ def build_table(
         for name, of_row in cells.items():
             if of_row:
                 beside_reported(next(iter(of_row.values())), runs[name])
-    claims = claims_about(paper, lines) if claims is None else claims
     findings = tuple(judge(claim, runs | borrowed, resamples=resamples) for claim in claims)
     printed_metrics = (metric for of_row in cells.values() for metric in of_row)
     metrics = tuple(dict.fromkeys([*next(iter(tasks)).metrics, *printed_metrics]))

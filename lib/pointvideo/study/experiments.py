@@ -8,16 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..recipe import Optimiser, Training
+from .profiles import PROFILES
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
 
-PROFILES = ("quick", "laptop", "gpu", "paper")  # sizes, never code: minutes, hours, the authors' models, their schedule
 Sizes = TypeVar("Sizes")
 
 
@@ -122,11 +122,15 @@ class Paper:
             raise ValueError(f"table: got {number!r}, expected one of {', '.join(self.experiments)}")
         return self.experiments[number]
 
+    def tables(self, profile: str) -> dict[str, tuple[Row, ...]]:
+        """The rows of each table at a profile, by number; made once."""
+        return _tables(self, profile)
+
     def rows(self, profile: str) -> dict[str, Row]:
         """Every row of every table at a profile, by id. ``ValueError`` where two rows of one id differ."""
         found: dict[str, Row] = {}
-        for experiment in self.experiments.values():
-            for row in experiment.rows(profile):
+        for rows in self.tables(profile).values():
+            for row in rows:
                 if found.setdefault(row.id, row) != row:
                     raise ValueError(f"{self.name}: two rows {row.id!r} at {profile} differ, expected one")
         return found
@@ -141,6 +145,11 @@ class Paper:
         if name not in self.known_rows:
             raise ValueError(f"no row {name!r} of {self.short}; there is: {', '.join(self.known_rows)}")
         return self.known_rows[name]
+
+
+@cache
+def _tables(paper: Paper, profile: str) -> dict[str, tuple[Row, ...]]:
+    return {number: experiment.rows(profile) for number, experiment in paper.experiments.items()}
 
 
 def of_profile(known: Mapping[str, Sizes], profile: str) -> Sizes:

@@ -16,13 +16,13 @@ from ..kernels.dispatch import specified
 
 Fingerprint = str | Callable[[str], str]
 
-# What every run goes through, whatever its recipe: the training, and the store that its data come from. How a store
-# came to be is not among it: results depend on its content, which is in the key by the store's fingerprint.
-ROOTS = (
-    f"{__package__}.runner:trained",
-    f"{__package__}.device:make_fabric",
-    f"{__package__.rpartition('.')[0]}.data.store:Store",
-)
+_HOUSE = __package__.rpartition(".")[0]
+# What every run goes through, whatever its recipe.
+ROOTS = (f"{__package__}.runner:trained", f"{__package__}.device:make_fabric")
+# Where its data come from. How a store came to be is not in the key: the store's fingerprint says what is in it.
+VALUES = (f"{_HOUSE}.data.store:Store",)
+# What only carries a run's state to the disk and back, as it is.
+OUTSIDE = (f"{_HOUSE}.files", f"{__package__}.tensors", f"{__package__}.logs")
 BEFORE = "before"
 
 
@@ -91,7 +91,9 @@ def recipe_chain(recipe: Any) -> list[Any]:
 
 def sources_of(recipe: Any) -> dict[str, str]:
     """Digests of the definitions that a run of the recipe rests on, by name."""
-    return digest_of(*dict.fromkeys(type(part) for part in parts(recipe)), *ROOTS)
+    start = getattr(recipe, "init", None)
+    roots = ROOTS if start is None or is_recipe(start) else (*ROOTS, type(start))
+    return digest_of(*roots, values=(*VALUES, *{type(part) for part in parts(recipe)}), outside=OUTSIDE)
 
 
 def torch_version() -> str:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..burn import made_folder
 from ..files import Damaged, set_aside, write_json
 from .keys import plain, recipe_dict
 
@@ -42,7 +43,7 @@ class Ledger:
         """The run's own folder, made if missing: for check-points while it trains, the record when it is done."""
         folder = self.folder_of(key)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            made_folder(folder)
         except OSError as error:
             raise ValueError(f"run folder {folder}: cannot be made ({error.strerror})") from error
         return folder
@@ -128,7 +129,8 @@ class Ledger:
         status = path.stat()
         state = status.st_mtime_ns, status.st_size, status.st_ino
         if path not in self._known or self._known[path][0] != state:
-            self._known[path] = state, _read(path)
+            key = path.parent.name if path.name == "record.json" else path.stem
+            self._known[path] = state, read_record(path, key)
         return self._known[path][1]
 
 
@@ -151,22 +153,26 @@ def _digest(content: Record) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _read(path: Path) -> Record:
-    own = path.name == "record.json"
-    expected = path.parent.name if own else path.stem
+def read_record(path: Path, key: str | None = None) -> Record:
+    """A record out of its file.
+
+    Args:
+        path: the file.
+        key: of the run that it must be of; None takes any.
+
+    Raises:
+        Damaged: the file is not as it was written, or another run's. Only a record of a name other than record.json,
+            a committed one, may be without a digest: those of before there were digests are.
+    """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(record, dict) or record.get("key") != expected:
-            raise Damaged(f"{path}: expected the record of run {expected}")
-        # records that were committed before there were digests have none
-        sound = record["digest"] == _digest(record) if "digest" in record else not own
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}), expected a run's record") from error
-    except Damaged:
-        raise
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path}: found no JSON ({error}), expected a run's record") from error
-    if not sound:
+    if not isinstance(record, dict) or "key" not in record or key not in (None, record["key"]):
+        raise Damaged(f"{path}: expected the record of run {key or 'any'}")
+    if record["digest"] != _digest(record) if "digest" in record else path.name == "record.json":
         raise Damaged(f"{path}: its content is not what its digest says, expected the record as it was written")
     return record
 

@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..burn import made_folder
+
 if TYPE_CHECKING:
     from lightning_fabric.loggers import Logger
 
@@ -23,12 +25,14 @@ def make_logger(form: str | None, folder: Path) -> Logger | None:
     if form not in FORMS:
         raise ValueError(f"log: got {form!r}, expected one of {', '.join(FORMS)}")
     loggers = _loggers()
+    made_folder(folder.parent)
     if form == "csv":
         return loggers.CSVLogger(folder.parent, name=folder.name, flush_logs_every_n_steps=1)
     try:
         return loggers.TensorBoardLogger(folder.parent, name=folder.name)
     except ModuleNotFoundError:
-        raise ValueError("log: tensorboard is not installed (pip install tensorboard), or take csv") from None
+        said = "log: tensorboard is not installed (pip install 'pointvideo[tensorboard]'), or take csv"
+        raise ValueError(said) from None
 
 
 def log_epoch(logger: Logger | None, entry: dict) -> None:

@@ -1,15 +1,16 @@
-"""What would run, why, and for how long: known without running anything."""
+"""What would run, why, and for how long: known without running anything, and without making a data set."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
 from typing import Any, Literal
 
-from pointvideo.study.keys import Fingerprint, identity, key_of, public_version, recipe_chain
-from pointvideo.study.ledger import Ledger, Record, newest_of_recipe
-from pointvideo.study.sources import PACKAGE
+from ..data import NOT_PREPARED
+from .cost import guess
+from .keys import Fingerprint, identity, key_of, public_version, recipe_chain, recipe_dict
+from .ledger import Ledger, Record, newest_of_recipe
+
+NAMED = 3  # so many of the changed definitions are named
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class PlanRow:
 
     state: "done" where the ledger has its record, else "run".
     reason: why it would run, or where the record lies.
-    seconds: what it took (done) or probably takes (run); None where nothing comparable was ever recorded.
+    seconds: what it took (done), or took when it last ran (run); else a guess from other runs, see `cost`; None where
+        nothing comparable was ever recorded.
     """
 
     recipe: Any
@@ -26,32 +28,40 @@ class PlanRow:
     state: Literal["done", "run"]
     reason: str
     seconds: float | None
+    guessed: bool = False
 
 
-def plan(recipes: Iterable[Any], ledger: Ledger, fingerprint: Fingerprint, *, package: Path = PACKAGE) -> list[PlanRow]:
+def plan(
+    recipes: Iterable[Any], ledger: Ledger, fingerprint: Fingerprint, *, device: str | None = None
+) -> list[PlanRow]:
     """The runs that `recipes` need, each once, what others start from first.
 
     fingerprint: as for `keys.identity`.
+    device: what they would run on, as records name it: times are guessed from runs on it if there are any.
     """
     rows: dict[str, PlanRow] = {}
     records = ledger.records()
     for recipe in recipes:
         for link in recipe_chain(recipe):
-            parts = identity(link, fingerprint, package=package)
+            parts = identity(link, fingerprint)
             key = key_of(parts)
             if key not in rows:
-                rows[key] = _row(link, key, parts, ledger, records, rows)
+                rows[key] = _row(link, key, parts, ledger, records, rows, device)
     return list(rows.values())
 
 
 def _row(
-    recipe: Any, key: str, parts: dict[str, Any], ledger: Ledger, records: list[Record], rows: dict[str, PlanRow]
+    recipe: Any,
+    key: str,
+    parts: dict[str, Any],
+    ledger: Ledger,
+    records: list[Record],
+    rows: dict[str, PlanRow],
+    device: str | None,
 ) -> PlanRow:
     record = ledger.get(key)
     if record is not None:
         return PlanRow(recipe, key, "done", "committed" if ledger.is_committed(key) else "", record["seconds"])
-    kind = type(recipe).__name__
-    alike = [record for record in records if record["recipe"]["kind"] == kind]
     earlier = newest_of_recipe(records, recipe, but=key)
     start = rows.get(parts["init"])
     if earlier is not None:
@@ -59,8 +69,8 @@ def _row(
         if start is not None and start.state == "run" or not reasons:
             reasons.append("what it starts from changed")
         return PlanRow(recipe, key, "run", "; ".join(reasons), earlier["seconds"])
-    seconds = median(record["seconds"] for record in alike) if alike else None
-    return PlanRow(recipe, key, "run", "recipe new" if alike else "never run", seconds)
+    seconds = guess(recipe_dict(recipe), records, device)
+    return PlanRow(recipe, key, "run", "never run" if seconds is None else "recipe new", seconds, seconds is not None)
 
 
 def changes(record: Record, parts: dict[str, Any]) -> list[str]:
@@ -69,9 +79,10 @@ def changes(record: Record, parts: dict[str, Any]) -> list[str]:
     before, now = record["sources"], parts["sources"]
     moved = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if moved:
-        found.append("sources changed: " + ", ".join(name.partition(".")[2] or name for name in moved))
+        more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+        found.append(f"code changed: {', '.join(moved[:NAMED])}{more}")
     if record["dataset"]["fingerprint"] != parts["dataset"]:
-        found.append("data changed")
+        found.append("data not prepared" if parts["dataset"] == NOT_PREPARED else "data changed")
     if public_version(record["torch"]) != parts["torch"]:
         found.append(f"torch changed: {public_version(record['torch'])} to {parts['torch']}")
     if "kernels" in parts:
@@ -81,7 +92,8 @@ def changes(record: Record, parts: dict[str, Any]) -> list[str]:
 
 def render(rows: list[PlanRow]) -> str:
     """The plan as a text table, with a last line that sums it up."""
-    cells = [(row.state, row.recipe.title, duration(row.seconds), row.reason) for row in rows]
+    times = [("about " if row.guessed else "") + duration(row.seconds) for row in rows]
+    cells = [(row.state, row.recipe.title, time, row.reason) for row, time in zip(rows, times, strict=True)]
     widths = [max((len(line[column]) for line in cells), default=0) for column in range(3)]
     lines = [
         f"{state:<{widths[0]}}  {title:<{widths[1]}}  {time:>{widths[2]}}  {reason}".rstrip()
@@ -98,10 +110,12 @@ def render(rows: list[PlanRow]) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: "48 s", "7 min", "2 h 05 min"; "?" for None."""
+    """Seconds as people say them: "48 s", "7 min", "2 h 05 min", "3.5 days"; "?" for None."""
     if seconds is None:
         return "?"
     if seconds < 90:
         return f"{math.ceil(seconds)} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"

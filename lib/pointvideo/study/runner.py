@@ -6,9 +6,11 @@ folder; where only its committed record is at hand and the weights are needed, i
 
 from __future__ import annotations
 
+import logging
 import platform
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,22 +21,22 @@ from torch import Tensor
 
 from ..data import resolve
 from ..data.layout import cache_dir
+from ..data.locks import lock_file, locked
 from ..data.store import Store
-from ..files import Damaged, clear_leftovers, locked, set_aside
+from ..files import Damaged, clear_leftovers, set_aside
 from ..recipe import Job
 from .device import device_name, make_fabric
-from .keys import identity, key_of, recipe_dict
+from .keys import identity, is_recipe, key_of, recipe_dict
 from .ledger import Ledger, Record
 from .logs import log_curve, make_logger
 from .tensors import read_tensors, write_tensors
 from .trainer import CHECKPOINT, Fitted, fit
-from .weights import Weights
 
 WEIGHTS = "weights.safetensors"
-LOCK = "lock"
 # What a record names; a package may be installed under its other name.
 VERSIONS = (("numpy",), ("numba",), ("lightning-fabric", "lightning"), ("safetensors",))
 Made = TypeVar("Made")
+logger = logging.getLogger(__name__)
 
 
 def project_root() -> Path:
@@ -83,7 +85,7 @@ def run(recipe, ledger: Ledger | None = None, *, progress: bool = False, log: st
     _tidy(ledger.folder_of(key))
     log_curve(log, ledger.root / "logs" / key, record["result"]["curve"])
     start = getattr(recipe, "init", None)
-    if start is not None and not isinstance(start, Weights) and ledger.own(key) is not None:
+    if is_recipe(start) and ledger.own(key) is not None:
         run(start, ledger, progress=progress, log=log)  # its record may have been damaged
     return record
 
@@ -121,45 +123,42 @@ def kept_weights(ledger: Ledger, key: str) -> dict[str, Tensor] | None:
 def _once(recipe, key: str, ledger: Ledger, found: Callable[[], Made | None], progress: bool, log: str | None) -> Made:
     """What ``found`` finds, after a training if it finds nothing; of several processes one trains, the others wait."""
     folder = ledger.run_directory(key)
-    with locked(folder / LOCK, f"{recipe.title}: another process trains it, waiting for that one"):
-        result = found()
-        if result is None:
-            clear_leftovers(folder)
-            _train(recipe, key, ledger, progress, log)
-            result = found()
-    return result
+    for wait in (False, True):
+        with locked(folder, wait=wait) as free:
+            if free:
+                result = found()
+                if result is None:
+                    clear_leftovers(folder)
+                    _train(recipe, key, ledger, progress, log)
+                    result = found()
+                return result
+        logger.warning("%s: another process trains it, waiting for that one", recipe.title)
 
 
 def _tidy(folder: Path) -> None:
     """Remove what a run left that was killed after its record was written."""
-    if not any(path.name in (LOCK, CHECKPOINT) or path.name.startswith(".") for path in folder.glob("*")):
-        return
-    try:
-        with locked(folder / LOCK, None) as free:
+    if lock_file(folder).exists() or (folder / CHECKPOINT).exists() or any(folder.glob(".*")):
+        with suppress(OSError, ValueError), locked(folder, wait=False) as free:  # a cache may be read-only
             if free:
                 clear_leftovers(folder)
                 (folder / CHECKPOINT).unlink(missing_ok=True)
-    except (OSError, ValueError):  # a cache that can only be read
-        pass
 
 
 def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) -> None:
     store = store_of(recipe.dataset)
     fabric = make_fabric()
     about = identity(recipe, fingerprint_of)
-    facts = {"versions": _versions(), "commit": commit(), "device": device_name(fabric.device)}
-    logger = make_logger(log, ledger.root / "logs" / key)
-    weights = None if recipe.init is None else _start(recipe, ledger, progress, log)
+    versions, code, device = _versions(), commit(), device_name(fabric.device)  # before, so that they cannot end a run
+    curves = make_logger(log, ledger.root / "logs" / key)
+    weights, origin = _start(recipe, ledger, progress, log)
     folder = ledger.run_directory(key)
-    title = recipe.title
-    job, fitted, result = trained(
-        recipe, store, weights, folder, fabric=fabric, progress=progress, title=title, logger=logger
-    )
-    pretraining = getattr(recipe, "pretraining", False)  # its backbone is what others start from
-    kept = {"key": key, "holds": "backbone" if pretraining else "module"}
-    if not pretraining:
-        kept["classes"] = list(result.get("classes", store.classes))
-    write_tensors(folder / WEIGHTS, (job.module.backbone if pretraining else job.module).state_dict(), kept)
+    options = {"fabric": fabric, "progress": progress, "title": recipe.title, "logger": curves}
+    job, fitted, result = trained(recipe, store, weights, folder, **options)
+    if getattr(recipe, "pretraining", False):  # its backbone is what others start from
+        write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key, "holds": "backbone"})
+    else:
+        note = {"key": key, "holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
+        write_tensors(folder / WEIGHTS, job.module.state_dict(), note)
     record = {
         "key": key,
         "recipe": recipe_dict(recipe),
@@ -169,20 +168,20 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) ->
         "sources": about["sources"],
         "torch": about["torch"],
         "seed": recipe.seed,
-        "device": facts["device"],
+        "device": device,
         "threads": torch.get_num_threads(),
-        "versions": facts["versions"],
-        "commit": facts["commit"],
+        "versions": versions,
+        "commit": code,
         "seconds": fitted.seconds,
         "cpu_seconds": fitted.cpu_seconds,
         "timing": {"seconds_per_step": fitted.seconds_per_step, "steps": fitted.steps}
         | ({"view_seconds": job.view_seconds} if hasattr(job, "view_seconds") else {}),
         "result": result,
-    }
+    } | origin
     ledger.put(record)  # last: what has a record is finished
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    if logger is not None:
-        logger.finalize("success")
+    if curves is not None:
+        curves.finalize("success")
 
 
 def trained(
@@ -203,13 +202,16 @@ def trained(
     return job, fitted, job.result() | {"curve": fitted.curve}
 
 
-def _start(recipe, ledger: Ledger, progress: bool, log: str | None) -> dict[str, Tensor]:
-    """The weights of the recipe's ``init``."""
-    if not isinstance(recipe.init, Weights):
-        return pretrained_weights(recipe.init, ledger, progress=progress, log=log)
+def _start(recipe, ledger: Ledger, progress: bool, log: str | None) -> tuple[dict[str, Tensor] | None, dict]:
+    """The weights of the recipe's ``init``, and what the record says of them where they come from a file."""
+    if recipe.init is None:
+        return None, {}
+    if is_recipe(recipe.init):
+        return pretrained_weights(recipe.init, ledger, progress=progress, log=log), {}
+    torch.manual_seed(recipe.seed)  # for what the file does not have
     backbone = recipe.backbone.build()
-    recipe.init.load_into(backbone)
-    return backbone.state_dict()
+    report = recipe.init.load_into(backbone)
+    return backbone.state_dict(), {"weights": {"file": Path(recipe.init.file).name} | report._asdict()}
 
 
 def _versions() -> dict[str, str]:

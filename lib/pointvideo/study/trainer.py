@@ -77,6 +77,8 @@ def fit(
         begin, begin_cpu = time.perf_counter(), time.process_time()
         fabric.to_device(job.module)
         curve = job.solve()
+        for entry in curve:
+            log_epoch(logger, entry)
         return Fitted(curve, time.perf_counter() - begin, time.process_time() - begin_cpu, 0.0, 0)
     name, training, per_epoch = title or "training", job.training, job.steps_per_epoch
     # the job's loss calls the bare module, which Fabric has moved; the wrapper is not needed

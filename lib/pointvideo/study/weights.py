@@ -21,46 +21,65 @@ log = logging.getLogger(__name__)
 class Weights:
     """A file with weights, which may stand as a recipe's ``init``; what it is, is its content and not its name.
 
+    The names in it are this project's or those of the authors' code. Entries that the network has and the file has not
+    are drawn as without it; what was used is logged, and kept in the record.
+
     Args:
-        file: safetensors, or what ``torch.save`` wrote of tensors alone; "authors:FILE" where the names are those of
-            the authors' code.
-        sha256: of the file; computed when left out, so that it is needed only where the file is not at hand.
+        file: safetensors, or what ``torch.save`` wrote of tensors alone; "authors:FILE" is the same.
+        sha256: of the file; computed when left out. With it the file is needed only when the recipe is trained.
     """
 
-    file: str = field(compare=False)
+    file: str | Path = field(default="", compare=False)
     sha256: str = ""
-    authors: bool = False  # set by the prefix of ``file``
 
     def __post_init__(self):
-        name = str(self.file)
-        object.__setattr__(self, "authors", self.authors or name.startswith(AUTHORS))
-        object.__setattr__(self, "file", name.removeprefix(AUTHORS))
+        object.__setattr__(self, "file", str(self.file).removeprefix(AUTHORS))
         if not self.sha256:
-            object.__setattr__(self, "sha256", hashlib.sha256(self._content()).hexdigest())
+            object.__setattr__(self, "sha256", self._found())
         elif len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
             raise ValueError(f"Weights.sha256: got {self.sha256!r}, expected 64 hexadecimal digits")
 
-    def _content(self) -> bytes:
-        try:
-            return Path(self.file).expanduser().read_bytes()
-        except OSError as error:
-            raise ValueError(f"Weights.file: {self.file}: cannot be read ({error.strerror})") from error
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return Path(self.file).expanduser()
 
-    def state(self) -> dict[str, Tensor]:
-        """The tensors of the file.
-
-        Raises:
-            ValueError: the file is missing or another one than ``sha256`` says, or holds anything but weights.
-        """
-        found = hashlib.sha256(self._content()).hexdigest()
-        if found != self.sha256:
-            raise ValueError(f"{self.file}: its sha256 is {found}, expected {self.sha256}")
-        path = Path(self.file).expanduser()
-        try:
-            return read_weights(path)
-        except Exception as error:  # pickle's, zip's and safetensors' errors: all mean the same
-            raise ValueError(f"{self.file}: found no weights ({one_line(error)})") from error
+    @property
+    def title(self) -> str:
+        """One word for people."""
+        return self.path.name or self.sha256[:8]
 
     def load_into(self, network: nn.Module) -> Report:
-        """Load what fits."""
-        return load_segmentation_state(network, self.state(), partial=True)
+        """Load what fits into a network.
+
+        Raises:
+            ValueError: the file is missing, is another one than ``sha256`` says, holds anything but finite weights, or
+                does not fit; in one line that names it.
+        """
+        state = self._state()
+        try:
+            report = load_segmentation_state(network, state, partial=True)
+        except ValueError as error:
+            raise ValueError(f"{self.file}: {one_line(error)}") from error
+        log.log(logging.WARNING if report.unused or report.untouched else logging.INFO, "%s: %s", self.file, report)
+        return report
+
+    def _found(self) -> str:
+        """The file's sha256."""
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ValueError(f"Weights.file: {self.file or 'none'}: cannot be read ({error.strerror})") from error
+
+    def _state(self) -> dict[str, Tensor]:
+        found = self._found()
+        if found != self.sha256:
+            raise ValueError(f"{self.file}: its sha256 is {found}, expected {self.sha256}")
+        try:
+            state = read_weights(self.path)
+        except Exception as error:  # pickle's, zip's and safetensors' errors: all mean the same
+            raise ValueError(f"{self.file}: found no weights ({one_line(error)})") from error
+        if not isinstance(state, dict):
+            raise ValueError(f"{self.file}: found {type(state).__name__}, expected a dictionary of tensors")
+        return state

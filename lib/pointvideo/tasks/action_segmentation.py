@@ -52,6 +52,10 @@ class SegmentActions(Downstream):
     def title(self) -> str:
         return f"action segmentation {self.start}, {self.backbone.name}, seed {self.seed}"
 
+    def network(self, outputs: int) -> FrameClassifier:
+        """What gives the logits of every frame."""
+        return FrameClassifier(self.backbone, outputs)
+
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> SegmentActionsJob:
         """This recipe on data, from the weights of its ``init``."""
         return SegmentActionsJob(self, store, pretrained)
@@ -62,11 +66,12 @@ class SegmentActionsJob(Finetuning):
 
     shown = ("accuracy", "edit")
 
-    def __init__(self, recipe: SegmentActions, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
         self.classes = label_names(store, "action", store.frame_fields)
         self.test = recipe.data.clips(store, "test")
-        self.module = FrameClassifier(recipe.backbone, len(self.classes))
+        self.output_names = self.classes
+        self.module = recipe.network(len(self.classes))
         start_from(recipe, self.module.backbone, pretrained)
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:

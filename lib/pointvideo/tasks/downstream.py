@@ -107,6 +107,7 @@ class Finetuning(ABC):
         self.recipe, self.store = recipe, store
         self.training, self.seed = recipe.training, recipe.seed
         self.scores: dict[int, dict] = {}
+        self.output_names = store.classes  # what the module's outputs are called
         videos = labelled_videos(store, recipe.label_percent, recipe.seed, videos)
         self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed, videos)
         self.steps_per_epoch = self.stream.steps_per_epoch

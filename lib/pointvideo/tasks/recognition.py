@@ -48,6 +48,10 @@ class Finetune(Downstream):
     def title(self) -> str:
         return f"fine-tuning {self.start}, {self.backbone.name}, {self.data.frames} frames, seed {self.seed}"
 
+    def network(self, outputs: int) -> Classifier:
+        """What gives the logits of a clip."""
+        return Classifier(self.backbone, outputs)
+
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> FinetuneJob:
         """This recipe on data, from the weights of its ``init``."""
         return FinetuneJob(self, store, pretrained)
@@ -72,11 +76,11 @@ class FinetuneJob(Finetuning):
 
     shown = ("accuracy", "clip_accuracy")
 
-    def __init__(self, recipe: Finetune, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store)
         self.test = spread(recipe.data.clips(store, "test"), recipe.evaluate_clips)
         self.labels = torch.from_numpy(np.asarray(store.labels, dtype=np.int64))
-        self.module = Classifier(recipe.backbone, len(store.classes))
+        self.module = recipe.network(len(store.classes))
         start_from(recipe, self.module.backbone, pretrained)
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Clip]:

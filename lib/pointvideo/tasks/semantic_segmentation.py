@@ -59,6 +59,15 @@ class SegmentPoints(Downstream):
         task = f"{set_of(self.dataset)} segmentation"
         return f"{task} {self.start}, {self.backbone.name}, {frames}, seed {self.seed}"
 
+    def network(self, outputs: int) -> nn.Module:
+        """What gives the logits of every point."""
+        size = self.backbone
+        if getattr(size, "classes", outputs) != outputs:
+            raise ValueError(
+                f"{type(size).__name__}.classes: got {size.classes}, expected {outputs}, the labels of {self.dataset}"
+            )
+        return size.build() if hasattr(size, "classes") else PointClassifier(size, outputs)
+
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> SegmentPointsJob:
         """This recipe on data, from the weights of its ``init``."""
         return SegmentPointsJob(self, store, pretrained)
@@ -70,23 +79,14 @@ class SegmentPointsJob(Finetuning):
     metric = "miou"
     shown = ("miou", "point_accuracy")
 
-    def __init__(self, recipe: SegmentPoints, store: Store, pretrained: dict[str, Tensor] | None):
+    def __init__(self, recipe: Downstream, store: Store, pretrained: dict[str, Tensor] | None):
         super().__init__(recipe, store, np.unique(recipe.data.clips(store, "train").sequence))
         self.scenes = scenes_of(recipe.dataset)(store, self.stream.reader)
         self.test = recipe.data.clips(store, "test", hop=recipe.evaluate_hop)
-        self.module = self.network()
+        self.output_names = ("",) * self.scenes.unscored + self.scenes.classes
+        self.module = recipe.network(self.scenes.outputs)
         # the head of a pre-training has seen nothing
         start_from(recipe, getattr(self.module, "backbone", self.module), pretrained, fresh=("head.",))
-
-    def network(self) -> nn.Module:
-        """What gives the logits of every point."""
-        size, outputs = self.recipe.backbone, self.scenes.outputs
-        if getattr(size, "classes", outputs) != outputs:
-            raise ValueError(
-                f"{type(size).__name__}.classes: got {size.classes}, expected {outputs}, the labels of "
-                f"{self.store.name}"
-            )
-        return size.build() if hasattr(size, "classes") else PointClassifier(size, outputs)
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor, Clip]:
         """Labels, which points count, then the clips as the network takes them."""

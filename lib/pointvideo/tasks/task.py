@@ -72,10 +72,11 @@ class Task:
     def title(self, metric: str) -> str:
         """What a column or an axis calls a metric. ``ValueError`` lists what exists."""
         family, _, member = metric.partition(":")
-        if metric not in self.titles and (not member or f"{family}:" not in self.titles):
+        alone = metric in self.titles and not metric.endswith(":")
+        if not alone and (not member or f"{family}:" not in self.titles):
             known = ", ".join(f"{name}<name>" if name.endswith(":") else name for name in self.titles)
             raise ValueError(f"{self.name} has no metric {metric!r}; there is: {known}")
-        return self.titles[metric] if metric in self.titles else self.titles[f"{family}:"].format(member)
+        return self.titles[metric] if alone else self.titles[f"{family}:"].format(member)
 
     def metric_of_column(self, column: str) -> str:
         """The metric under a heading of a paper's table; the first one under a heading that says nothing of it."""

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from ..layout import StoreError, cache_dir, digest_of_json
+from ...definitions import world_fingerprint
+from ..layout import StoreError, cache_dir
 from ..locks import locked
 from ..recorded import Recording
 from ..store import Store
@@ -48,7 +49,7 @@ def build(world: World, path: str | os.PathLike | None = None, *, progress: bool
     Raises:
         StoreError: another store at ``path``, or it cannot be written.
     """
-    fingerprint = world_fingerprint(world)
+    fingerprint = fingerprint_of_world(world)
     if path is None:
         path = cache_dir() / "stores" / "simulated" / f"{world.name}-{world.size}-{fingerprint[:8]}"
     path = Path(path)
@@ -98,10 +99,6 @@ def check_whole(least: int = 1, most: int | None = None, **numbers: int) -> None
             raise ValueError(f"{name} is {value!r}, expected a whole number {wanted}")
 
 
-def world_fingerprint(world: World) -> str:
-    """What identifies a world before it is made: its parameters, and the code that it is made by."""
-    import hashlib
-
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    code = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    return digest_of_json([world.name, arguments(world), code])
+def fingerprint_of_world(world: World) -> str:
+    """What identifies a world before it is made: the definitions that make it, and its parameters."""
+    return world_fingerprint(type(world), arguments(world))

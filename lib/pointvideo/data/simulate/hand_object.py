@@ -167,6 +167,7 @@ class HandObject:
     camera: DepthCamera = HEAD_CAMERA
     noise: HeadNoise = HEAD_NOISE
 
+    outside_key = ("size",)
     name: ClassVar[str] = "hand_object"
     unit: ClassVar[str] = "m"
 

@@ -136,6 +136,7 @@ class People:
     camera: DepthCamera = KINECT
     noise: Noise = KINECT_NOISE
 
+    outside_key = ("size",)
     name: ClassVar[str] = "people"
     unit: ClassVar[str] = UNIT
 

@@ -182,6 +182,7 @@ class Street:
     weathers: int = 4
     tests: int = 1
 
+    outside_key = ("size",)
     name: ClassVar[str] = "street"
     unit: ClassVar[str] = FIELDS["xyz"]["unit"]
 

@@ -17,7 +17,7 @@ def draw_kinds(table: DeviationsTable) -> Figure:
     """A bar a group, a square an entry; its colour says who of paper and code is silent, a dot that a switch brings
     another behaviour back."""
     if not len(table):
-        raise ValueError(f"no deviations of {table.paper} to draw")
+        raise ValueError(f"no deviations of {table.paper.short} to draw")
     from matplotlib.patches import Patch, Rectangle
 
     groups = table.by_group()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...burn import made_folder
 from ...data.layout import cache_dir, one_line
 
 try:
@@ -70,8 +69,6 @@ def _run(options: argparse.Namespace) -> int:
             to_inject(notebook, options.profile, given[path])
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from error
-    if not options.in_place and not options.output:
-        _make(folder.parent)
     print(f"Python {platform.python_version()}, {sys.executable}", flush=True)
     begun = time.monotonic()
     for path in paths:
@@ -80,14 +77,6 @@ def _run(options: argparse.Namespace) -> int:
         print(f"  {path.name}: {seconds:.1f} s", flush=True)
     print(f"{len(paths)} notebooks at {options.profile}: {time.monotonic() - begun:.0f} s, in {folder}", flush=True)
     return 0
-
-
-def _make(folder: Path) -> None:
-    """The folder, which the project makes and may delete."""
-    try:
-        made_folder(folder)
-    except OSError as error:
-        raise ValueError(f"{folder}: cannot be made ({error.strerror}), expected a writable folder") from error
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
 
+from ...burn import made_folder
 from ...data.layout import one_line
 from .pages import clean, read, write
 from .parameters import to_inject
@@ -147,7 +148,7 @@ def execute(
     if find_spec("ipykernel_launcher") is None:
         raise ValueError(f"{sys.executable} has no ipykernel: pip install 'pointvideo[notebooks]' there")
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        made_folder(output.parent)
     except OSError as error:
         raise ValueError(f"{output.parent}: cannot be made ({error.strerror}), expected a writable folder") from error
     begun = time.monotonic()

@@ -15,14 +15,14 @@ PROGRESS_BAR = re.compile(r"\r|\d+%\|")
 
 
 @dataclass(frozen=True)
-class Page:
+class Entry:
     """One line of `index.yaml`: the notebook's name without suffix and its title."""
 
     name: str
     title: str
 
 
-def read_index(folder: Path | str) -> list[Page]:
+def read_index(folder: Path | str) -> list[Entry]:
     """The pages that must exist, in order: `index.yaml`, a list of {name, title}.
 
     Raises ValueError where it is missing or says something else.
@@ -38,10 +38,10 @@ def read_index(folder: Path | str) -> list[Page]:
     names = [entry["name"] for entry in entries]
     if len(set(names)) < len(names) or names != sorted(names):
         raise ValueError(f"{path}: expected each name once, in order")
-    return [Page(**entry) for entry in entries]
+    return [Entry(**entry) for entry in entries]
 
 
-def choose(pages: list[Page], wanted: list[str]) -> list[Page]:
+def choose(pages: list[Entry], wanted: list[str]) -> list[Entry]:
     """The pages wanted, in the index's order: by name, or by the start of a name that only one page has; all for none.
 
     Raises ValueError for a name that fits no page or several.
@@ -115,7 +115,7 @@ def navigate(folder: Path | str) -> list[str]:
     return changed
 
 
-def navigation_bar(pages: list[Page], position: int) -> str:
+def navigation_bar(pages: list[Entry], position: int) -> str:
     """The bar's markdown for one page."""
     parts = []
     if position > 0:

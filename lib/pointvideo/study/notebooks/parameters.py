@@ -7,7 +7,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-PROFILES = ("quick", "laptop", "gpu", "paper")
+from ..profiles import PROFILES
 
 
 @dataclass(frozen=True)

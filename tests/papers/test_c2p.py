@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,29 +11,33 @@ import torch
 from pointvideo.backbones import P4DConv
 from pointvideo.data.layout import set_of
 from pointvideo.losses.c2p import C2PLoss
+from pointvideo.papers.c2p import action, recognition, semantic, synthia
+from pointvideo.papers.c2p.paper import PAPER
 from pointvideo.pretexts.c2p import C2PPretrain
-from pointvideo.report.claims import row
-from pointvideo.study import c2p
+from pointvideo.study.experiments import PROFILES
 from pointvideo.study.keys import recipe_dict
 
+MODULES = {"recognition": recognition, "action": action, "semantic": semantic, "synthia": synthia}
 ONE_NETWORK = ("5", "text", "7", "8", "released")  # tables whose rows are one network after different pre-trainings
 
 
+def rows_of(number: str, profile: str) -> dict:
+    return {row.id: row.recipes for row in PAPER.experiment(number).rows(profile)}
+
+
 def every_table():
-    return [(number, profile) for number in c2p.TABLES for profile in c2p.PROFILES]
+    return [(number, profile) for number in PAPER.experiments for profile in PROFILES]
 
 
 @pytest.mark.parametrize("number,profile", every_table())
 def test_every_table_has_recipes_of_known_rows(number, profile):
-    table = c2p.TABLES[number]
-    rows = table.rows(profile)
+    table, rows = PAPER.experiment(number), rows_of(number, profile)
     more = {"pptr-scratch-24", "pptr-c2p-24"} if number == "4" else set()  # where the table's first claim is decided
     seeds = {name: len(recipes) for name, recipes in rows.items()}
     usual = {count for name, count in seeds.items() if name not in more}
-    assert usual == {len(c2p.action.sizes(profile).seeds)}
+    assert usual == {len(action.sizes(profile).seeds)}
     assert len({seeds[name] for name in more}) <= 1 and all(seeds[name] >= max(usual) for name in more)
-    for name, recipes in rows.items():
-        assert row(name).id == name  # the report knows it
+    for recipes in rows.values():
         assert [recipe.seed for recipe in recipes] == list(range(len(recipes)))
         for recipe in recipes:
             assert set_of(recipe.dataset) == table.dataset
@@ -47,7 +50,7 @@ def test_every_table_has_recipes_of_known_rows(number, profile):
 
 @pytest.mark.parametrize("number,profile", every_table())
 def test_scratch_and_c2p_differ_in_the_start_only(number, profile):
-    rows = c2p.TABLES[number].rows(profile)
+    rows = rows_of(number, profile)
     pairs = [(name, other) for name in rows if "scratch" in name and (other := name.replace("scratch", "c2p")) in rows]
     assert pairs or number in ONE_NETWORK
     for scratch, pretrained in pairs:
@@ -59,10 +62,10 @@ def test_scratch_and_c2p_differ_in_the_start_only(number, profile):
 
 
 @pytest.mark.parametrize("number", ONE_NETWORK)
-@pytest.mark.parametrize("profile", c2p.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_ablations_are_one_network_after_different_pre_trainings(number, profile):
-    rows = c2p.TABLES[number].rows(profile)
-    plain = c2p.action.finetune(profile, "pptr", "c2p")
+    rows = rows_of(number, profile)
+    plain = action.finetune(profile, "pptr", "c2p")
     for name, (first, *_) in rows.items():
         assert replace(first, init=plain.init) == plain, name
         if first.init is None:
@@ -74,14 +77,14 @@ def test_ablations_are_one_network_after_different_pre_trainings(number, profile
             if getattr(first.init, field.name) == getattr(plain.init, field.name)
         }
         method = name.removeprefix("as-pptr-")
-        wanted = {"loss", "trajectory", "teacher"} if method == "released" else set(c2p.action.VARIANTS.get(method, {}))
-        assert differing == wanted, name
+        wanted = action.VARIANTS[method].changes if method in action.VARIANTS else ()
+        assert differing == ({"loss", "trajectory", "teacher"} if method == "released" else set(wanted)), name
 
 
-@pytest.mark.parametrize("profile", c2p.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("task", ["recognition", "action", "semantic"])
 def test_baselines_pre_train_the_same_network_on_the_same_data(task, profile):
-    module = getattr(c2p, task)
+    module = MODULES[task]
     ours = module.pretrain(profile, "pptr", method="c2p", seed=1)
     for method in ("strl", "videomae"):
         theirs = module.pretrain(profile, "pptr", method=method, seed=1)
@@ -94,27 +97,27 @@ def test_baselines_pre_train_the_same_network_on_the_same_data(task, profile):
         assert theirs.training == slower and rate <= ours.training.optimiser.rate
 
 
-@pytest.mark.parametrize("profile", c2p.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_clip_lengths_fit_the_temporal_stride(profile):
-    sizes = c2p.recognition.sizes(profile)
+    sizes = recognition.sizes(profile)
     layer = P4DConv(0, (4,), temporal_pool="max", **sizes.tube.arguments())
     times = {frames: len(layer.windows(frames)) for frames in sizes.frames}
     assert times == {frames: frames // 2 for frames in sizes.frames}  # stride 2 for pre-training and fine-tuning alike
     assert (sizes.points // sizes.tube.spatial_stride) % 8 == 0  # eight primitives a frame
 
 
-@pytest.mark.parametrize("profile", c2p.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_action_segmentation_sees_every_frame_of_a_sequence(profile):
-    sizes, data = c2p.action.sizes(profile), c2p.action.clip_data(profile)
+    sizes, data = action.sizes(profile), action.clip_data(profile)
     assert data.frames * data.step == 150 and data.hop == data.step
     layer = P4DConv(0, (4,), temporal_pool="max", **sizes.tube.arguments())
     assert len(layer.windows(data.frames)) == data.frames
     assert (sizes.points // sizes.tube.spatial_stride) % sizes.primitives == 0
 
 
-@pytest.mark.parametrize("profile", c2p.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_every_network_can_be_built(profile):
-    sizes = {recipe.backbone for number in c2p.TABLES for several in c2p.TABLES[number].rows(profile).values()
+    sizes = {recipe.backbone for number in PAPER.experiments for several in rows_of(number, profile).values()
              for recipe in several}  # fmt: skip
     assert len(sizes) == 7
     with torch.device("meta"):  # shapes without memory: the authors' networks are large
@@ -123,36 +126,36 @@ def test_every_network_can_be_built(profile):
 
 
 def test_clips_of_the_segmentation_sets():
-    for profile in c2p.PROFILES:
-        hoi4d = c2p.semantic.finetune(profile, "pptr", "c2p")
+    for profile in PROFILES:
+        hoi4d = semantic.finetune(profile, "pptr", "c2p")
         assert (hoi4d.data.frames, hoi4d.data.step, hoi4d.data.hop, hoi4d.data.features) == (3, 1, 3, ())
         before = hoi4d.init.data
         assert (before.frames, before.step, before.hop) == (10, 2, 3)
-        synthia = c2p.synthia.finetune(profile, 3, "c2p")
-        assert (synthia.data.frames, synthia.data.step, synthia.data.features) == (3, -1, ("rgb",))
-        assert synthia.init.data.frames == 12 and synthia.init.data.step == 1
-        assert synthia.init.trajectory.spread == "full_turn" and synthia.init.trajectory.radius == 50.0
-        assert c2p.synthia.finetune(profile, 1).data.frames == 1
+        drives = synthia.finetune(profile, 3, "c2p")
+        assert (drives.data.frames, drives.data.step, drives.data.features) == (3, -1, ("rgb",))
+        assert drives.init.data.frames == 12 and drives.init.data.step == 1
+        assert drives.init.trajectory.spread == "full_turn" and drives.init.trajectory.radius == 50.0
+        assert synthia.finetune(profile, 1).data.frames == 1
 
 
 def test_small_shares_of_labels_get_at_least_half_the_updates():
-    whole = c2p.recognition.finetune("laptop", "pptr", 24).training
+    whole = recognition.finetune("laptop", "pptr", 24).training
     for percent, clips in ((10, 15), (20, 8), (40, 4), (80, 3), (100, 3)):
-        training = c2p.recognition.finetune("laptop", "pptr", 24, label_percent=percent).training
+        training = recognition.finetune("laptop", "pptr", 24, label_percent=percent).training
         assert training == replace(whole, clips_per_video=clips)
         assert percent * clips >= 0.5 * 100 * whole.clips_per_video
-    for module in (c2p.recognition, c2p.action):
-        options = {"frames": 24} if module is c2p.recognition else {}
+    for module in (recognition, action):
+        options = {"frames": 24} if module is recognition else {}
         paper = module.finetune("paper", "pptr", **options, label_percent=10).training
         assert paper.clips_per_video is None  # every sub-clip, as the authors do
-    sequences = c2p.action.finetune("laptop", "pptr", label_percent=10).training.clips_per_video
-    assert sequences >= 5 * c2p.action.finetune("laptop", "pptr").training.clips_per_video
+    sequences = action.finetune("laptop", "pptr", label_percent=10).training.clips_per_video
+    assert sequences >= 5 * action.finetune("laptop", "pptr").training.clips_per_video
 
 
 def test_the_papers_text_is_the_default_and_the_released_code_a_switch():
-    recipe = c2p.recognition.finetune("paper", "pptr", 24, method="c2p")
+    recipe = recognition.finetune("paper", "pptr", 24, method="c2p")
     assert recipe.init.loss == C2PLoss() and recipe.init.teacher == "tube"
-    released = c2p.recognition.as_released(recipe).init
+    released = recognition.as_released(recipe).init
     assert released.loss == C2PLoss.as_released_msr()
     assert (released.teacher, released.trajectory.pattern) == ("primitives", "released")
 
@@ -160,11 +163,11 @@ def test_the_papers_text_is_the_default_and_the_released_code_a_switch():
 @pytest.mark.parametrize(
     "recipe,teacher",
     [
-        (c2p.action.pretrain("quick", "pptr"), "primitives"),
-        (c2p.action.pretrain("quick", "p4transformer"), "tube"),
-        (c2p.semantic.pretrain("quick", "pptr"), "primitives"),
-        (c2p.semantic.pretrain("quick", "p4transformer"), "tube"),
-        (c2p.synthia.pretrain("quick"), "tube"),
+        (action.pretrain("quick", "pptr"), "primitives"),
+        (action.pretrain("quick", "p4transformer"), "tube"),
+        (semantic.pretrain("quick", "pptr"), "primitives"),
+        (semantic.pretrain("quick", "p4transformer"), "tube"),
+        (synthia.pretrain("quick"), "tube"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.dataset} {value.backbone.name}",
 )
@@ -178,47 +181,47 @@ def test_released_code_of_the_segmentation_tasks(recipe, teacher):
 
 
 def test_released_row_is_all_switches_together():
-    assert c2p.action.pretrain("laptop", method="released") == c2p.action.pretrain("laptop").as_released()
+    assert action.pretrain("laptop", method="released") == action.pretrain("laptop").as_released()
 
 
 def test_authors_sizes():
-    gpu = c2p.recognition.sizes("gpu")
+    gpu = recognition.sizes("gpu")
     assert (gpu.points, gpu.pptr.width, gpu.p4transformer.width, gpu.predictor_hidden) == (2048, 2048, 1024, 4096)
-    assert c2p.recognition.sizes("paper").finetune.optimiser.milestones == (20, 30)
-    action = c2p.action.sizes("paper")
-    assert (action.points, action.pretrain.epochs, action.finetune.epochs, action.finetune.batch) == (2048, 100, 50, 8)
-    assert c2p.semantic.sizes("paper").points == 8192 and c2p.synthia.sizes("paper").points == 16384
+    assert recognition.sizes("paper").finetune.optimiser.milestones == (20, 30)
+    hands = action.sizes("paper")
+    assert (hands.points, hands.pretrain.epochs, hands.finetune.epochs, hands.finetune.batch) == (2048, 100, 50, 8)
+    assert semantic.sizes("paper").points == 8192 and synthia.sizes("paper").points == 16384
 
 
 @pytest.mark.parametrize("task", ["recognition", "action", "semantic", "synthia"])
 def test_unknown_profiles_are_refused(task):
     with pytest.raises(ValueError, match="profile: got 'huge', expected one of quick, laptop, gpu, paper"):
-        getattr(c2p, task).sizes("huge")
+        MODULES[task].sizes("huge")
 
 
 @pytest.mark.parametrize(
     "make,message",
     [
-        (lambda: c2p.recognition.backbone_size("quick", "resnet"), "backbone: got 'resnet'"),
-        (lambda: c2p.action.backbone_size("quick", "resnet"), "backbone: got 'resnet', expected one of pptr, p4transf"),
+        (lambda: recognition.backbone_size("quick", "resnet"), "backbone: got 'resnet'"),
+        (lambda: action.backbone_size("quick", "resnet"), "backbone: got 'resnet', expected one of pptr, p4transf"),
         (
-            lambda: c2p.semantic.finetune("quick", "resnet"),
+            lambda: semantic.finetune("quick", "resnet"),
             "backbone: got 'resnet', expected one of p4transformer, pptr",
         ),
         (
-            lambda: c2p.recognition.finetune("quick", "pptr", 24, "moco"),
+            lambda: recognition.finetune("quick", "pptr", 24, "moco"),
             "method: got 'moco', expected one of c2p, strl",
         ),
         (
-            lambda: c2p.action.finetune("quick", "pptr", "moco"),
+            lambda: action.finetune("quick", "pptr", "moco"),
             "method: got 'moco', expected one of c2p, strl, videomae,",
         ),
         (
-            lambda: c2p.semantic.finetune("quick", "pptr", "window-1"),
+            lambda: semantic.finetune("quick", "pptr", "window-1"),
             "method: got 'window-1', expected one of c2p, strl",
         ),
-        (lambda: c2p.synthia.finetune("quick", 3, "strl"), "method: got 'strl', expected scratch or c2p"),
-        (lambda: c2p.action.finetune("quick", label_percent=101), "SegmentActions.label_percent: got 101"),
+        (lambda: synthia.finetune("quick", 3, "strl"), "method: got 'strl', expected one of scratch, c2p"),
+        (lambda: action.finetune("quick", label_percent=101), "SegmentActions.label_percent: got 101"),
     ],
 )
 def test_unknown_names_are_refused(make, message):
@@ -227,15 +230,9 @@ def test_unknown_names_are_refused(make, message):
     assert "\n" not in str(caught.value)
 
 
-def test_every_table_has_a_make_target():
-    makefile = Path(__file__).resolve().parents[2] / "Makefile"
-    (line,) = [line for line in makefile.read_text().splitlines() if line.startswith("C2P_TABLES")]
-    assert set(line.split("=", 1)[1].split()) == set(c2p.TABLES)
-
-
-@pytest.mark.parametrize("profile", c2p.PROFILES)
+@pytest.mark.parametrize("profile", PROFILES)
 def test_longer_rows_differ_from_table_1_in_the_length_of_fine_tuning_only(profile):
-    usual, longer = c2p.TABLES["1"].rows(profile), c2p.TABLES["longer"].rows(profile)
+    usual, longer = rows_of("1", profile), rows_of("longer", profile)
     for name in ("as-pptr-scratch", "as-pptr-c2p"):
         for a, b in zip(usual[name], longer[f"{name}-long"], strict=True):
             assert b.training.epochs == 3 * a.training.epochs == 3 * b.evaluate_every

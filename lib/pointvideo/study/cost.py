@@ -1,0 +1,132 @@
+"""How long a run that never was will take: a guess, scaled from the nearest run that was recorded.
+
+Work is counted in multiplications of one clip's way through the network, forwards: what reading, sampling and finding
+neighbours cost a point (:data:`POINT`), the tubes or the levels of a pyramid, the transformer on what they leave. A
+training step is three times that, an evaluation once. What the count leaves out (heads, predictors, a second view) is
+alike in runs of one kind, and cancels where one is scaled from the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from statistics import median
+from typing import Any, NamedTuple
+
+from .ledger import Record
+
+POINT = 10_000.0  # multiplications in whose time a point is read, sampled and has its neighbours found
+FRAMES = 40.0  # of a video, where nothing is known of it; the mean of MSR-Action3D is 42
+VIDEOS = 300
+
+
+class Extent(NamedTuple):
+    """How much there is of a data set: training and test videos, frames of a video."""
+
+    train: float
+    test: float
+    frames: float
+
+
+def guess(recipe: dict[str, Any], records: list[Record], device: str | None = None) -> float | None:
+    """Seconds that a run of the recipe will take: the median of the nearest runs; None where nothing alike is recorded.
+
+    Args:
+        recipe: its dictionary, as a record holds it.
+        records: finished runs, the oldest first.
+        device: what it would run on; runs on it come before others.
+    """
+    alike = [record for record in records if record["recipe"]["kind"] == recipe["kind"]]
+    if not alike:
+        return None
+    needed = work(recipe, extent_of(recipe, records))
+    rates = []
+    for record in alike:
+        other = record["recipe"]
+        done = work(other, extent_of(other, records))
+        apart = round(abs(math.log(needed / done)), 1)
+        distance = _network(other) != _network(recipe), record.get("device") != device, apart
+        rates.append((distance, record["seconds"] / done))
+    nearest = min(distance for distance, _ in rates)
+    return needed * median(rate for distance, rate in rates if distance == nearest)
+
+
+def extent_of(recipe: dict[str, Any], records: Iterable[Record]) -> Extent:
+    """How much there is of the recipe's data set, as far as finished runs on it say."""
+    train, test = 0, 0
+    for record in records:
+        if _set(record["recipe"]) == _set(recipe):
+            train = max(train, record["result"].get("train_videos", 0))
+            test = max(test, len(record["result"].get("labels", ())))
+    frames = max(FRAMES, (recipe.get("data") or {}).get("frames", 0))
+    return Extent(train or VIDEOS, test or train or VIDEOS, frames)
+
+
+def work(recipe: dict[str, Any], extent: Extent) -> float:
+    """Multiplications of a whole run."""
+    training, data = recipe.get("training") or {}, recipe.get("data") or {}
+    epochs = training.get("epochs", recipe.get("epochs", 1))
+    videos = extent.train * recipe.get("label_percent", 100) / 100
+    videos = min(videos, data.get("videos") or videos)
+    trained = 3 * epochs * videos * (training.get("clips_per_video") or clips(data, data.get("hop", 1), extent))
+    scored = 0.0
+    if "evaluate_every" in recipe:
+        each = recipe.get("evaluate_clips") or clips(data, recipe.get("evaluate_hop") or data.get("hop", 1), extent)
+        scored = math.ceil(epochs / recipe["evaluate_every"]) * min(extent.test, data.get("videos") or math.inf) * each
+    return (trained + scored) * of_clip(recipe)
+
+
+def clips(data: dict[str, Any], hop: int, extent: Extent) -> float:
+    """Clips of a video, one every ``hop`` frames."""
+    step = data.get("step", 1)
+    starts = extent.frames if step < 0 else extent.frames - step * (data.get("frames", 1) - 1)
+    return max(1.0, starts / hop)
+
+
+def of_clip(recipe: dict[str, Any]) -> float:
+    """Multiplications of one clip."""
+    data = recipe.get("data") or {}
+    points = float(data.get("frames", 1) * data.get("points", 1))
+    total, tokens = points * POINT, points / 32
+    for part in _dictionaries(recipe.get("backbone")):
+        if "spatial_stride" in part:
+            tokens = points / part["spatial_stride"] / part.get("temporal_stride", 1)
+    width = max((part["width"] for part in _dictionaries(recipe.get("backbone")) if "width" in part), default=0)
+    for part in _dictionaries(recipe):
+        if "spatial_stride" in part:  # a tube embedding
+            total += tokens * part.get("neighbours", 32) * part.get("temporal_kernel", 3) * 4 * width
+        if "encoder" in part and "decoder" in part:  # a pyramid: a level's linear maps, on all points before it
+            here, before = points, 4
+            for stride, widths in zip(part["strides"], part["encoder"], strict=True):
+                for wide in widths:
+                    total += here * before * wide + here / stride * part["neighbours"] * 3 * wide
+                    before = wide
+                here /= stride
+            tokens = here
+            for stride, widths in zip(part["strides"][::-1], part["decoder"], strict=True):
+                here *= stride
+                for wide in widths:
+                    total += here * before * wide
+                    before = wide
+        if "depth" in part and "width" in part:  # a transformer
+            inner = part.get("heads", 1) * part.get("head_width", part["width"])
+            token = 4 * part["width"] * inner + 2 * part["width"] * part.get("hidden", 4 * part["width"])
+            total += part["depth"] * tokens * (token + 2 * tokens * inner)
+    return total
+
+
+def _dictionaries(value: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary in a recipe's one, what it starts from left out."""
+    if isinstance(value, dict):
+        yield value
+        for name, inner in value.items():
+            if name != "init":
+                yield from _dictionaries(inner)
+
+
+def _network(recipe: dict[str, Any]) -> Any:
+    return (recipe.get("backbone") or {}).get("kind")
+
+
+def _set(recipe: dict[str, Any]) -> Any:
+    return (recipe.get("data") or recipe).get("dataset")

@@ -1,0 +1,109 @@
+"""What a run executes is in its key: tiny real runs under a profiler, one of each kind of recipe."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import pointvideo
+from pointvideo.data.simulate.building import build
+from pointvideo.data.simulate.hand_object import HandObject
+from pointvideo.data.simulate.street import Street
+from pointvideo.definitions import definitions_of
+from pointvideo.pretexts.strl import STRLPretrain
+from pointvideo.pretexts.videomae import VideoMAEPretrain
+from pointvideo.study import keys
+from pointvideo.study.device import make_fabric
+from pointvideo.study.runner import trained
+
+from ..tasks import tiny
+from . import dots
+
+PACKAGE = Path(pointvideo.__file__).parent
+# Functions that a run calls, and that its key leaves out.
+OUTSIDE = {
+    "values": "checks a recipe's values: it can only refuse them",
+    "files": "carries bytes to the disk and back",
+    "study.tensors": "carries tensors to the disk and back, checked by a digest",
+    "study.logs": "tells a curve to a logger",
+}
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    hands = build(HandObject(sequences=10, frames=20, points=64), folder / "hands", progress=False)
+    street = build(Street(frames=4, points=128, weathers=1, tests=1), folder / "street", progress=False)
+    dotted = dots.make_store(folder / "msr_action3d")
+    return {"msr_action3d": dotted, "hoi4d_action": hands, "hoi4d_semantic": hands, "synthia4d": street}
+
+
+def strl() -> STRLPretrain:
+    return STRLPretrain(dots.BACKBONE, dots.DATA, dots.TRAINING, hidden=16, projection=8)
+
+
+def videomae() -> VideoMAEPretrain:
+    return VideoMAEPretrain(dots.BACKBONE, dots.DATA, dots.TRAINING, patches=8, hidden=0.5, patch_points=4, decoder=tiny.NARROW)
+
+
+RECIPES = {
+    "Finetune": dots.finetune,
+    "C2PPretrain": dots.pretrain,
+    "STRLPretrain": strl,
+    "VideoMAEPretrain": videomae,
+    "SegmentActions": tiny.segment_actions,
+    "SegmentPoints": tiny.segment_points,
+    "SegmentPoints on the street": tiny.segment_street,
+    "C2PPretrain of a pyramid": lambda: tiny.c2p(tiny.segment_street()),
+}
+
+
+def executed(work: Callable[[], object]) -> set[str]:
+    """The functions of the package that run, "module:function" or "module:class.method"."""
+    found: set[str] = set()
+
+    def see(frame, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            file = Path(frame.f_code.co_filename).relative_to(PACKAGE.parent).with_suffix("")
+            parts = [part for part in file.parts if part != "__init__"]
+            name = frame.f_code.co_qualname.partition(".<locals>")[0]
+            if not name.startswith("<"):  # a module that is imported, a lambda of a constant
+                found.add(f"{'.'.join(parts)}:{name}")
+
+    threading.setprofile(see)
+    sys.setprofile(see)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return found
+
+
+def reached(recipe) -> set[str]:
+    values = {type(part) for part in keys.parts(recipe)}
+    return definitions_of(*keys.ROOTS, values=(*keys.VALUES, *values), outside=keys.OUTSIDE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [*((kind, "fast") for kind in RECIPES), ("C2PPretrain", "specification"), ("SegmentPoints", "specification")],
+)
+def test_a_run_executes_nothing_that_its_key_does_not_cover(stores, tmp_path, monkeypatch, kind: str, form: str):
+    monkeypatch.setenv("POINTVIDEO_KERNELS", form)
+    recipe = RECIPES[kind]()
+    recipe = replace(recipe, training=replace(recipe.training, epochs=2))
+    fabric = make_fabric(torch.device("cpu"))
+    store = stores[recipe.dataset]
+    found = executed(lambda: trained(recipe, store, None, tmp_path, fabric=fabric))
+    found = {name for name in found if name.partition(":")[0].removeprefix("pointvideo.") not in OUTSIDE}
+    assert len(found) > 60 and "pointvideo.study.trainer:fit" in found
+    covered = reached(recipe)
+    missing = {name for name in found if name not in covered and not name.endswith(".__post_init__")}
+    assert missing == set()

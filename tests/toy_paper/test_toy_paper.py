@@ -1,0 +1,90 @@
+"""A paper that lives outside the package goes through everything that a paper of the package does."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pointvideo import papers
+from pointvideo.data.layout import cache_dir
+from pointvideo.report import evidence as module
+from pointvideo.report import readme
+from pointvideo.report.deviations import deviations_table
+from pointvideo.report.evidence import evidence, run_experiment, write
+from pointvideo.report.stamps import read_stamp
+from pointvideo.study import runner
+from pointvideo.study.plan import plan
+from tests.study.dots import make_store
+
+HOME = Path(__file__).parent / "papers"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """The paper, with its data in a cache of its own and a project to write into."""
+    place = tmp_path_factory.mktemp("toy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POINTVIDEO_PAPERS", str(HOME))
+        patch.setenv("POINTVIDEO_CACHE", str(place / "cache"))
+        patch.delenv("POINTVIDEO_DATA", raising=False)
+        for one in (module, readme, runner):
+            patch.setattr(one, "project_root", lambda: place / "project")
+        make_store(cache_dir() / "stores" / "recorded" / "toy_dots", name="toy_dots", source="recorded")
+        yield papers.get("toy")
+        runner.store_of.cache_clear()
+
+
+def states(paper) -> list[str]:
+    recipes = paper.experiment("1").recipes("laptop")
+    return [line.state for line in plan(recipes, runner.default_ledger(), runner.fingerprint_of)]
+
+
+@pytest.fixture(scope="module")
+def found(toy):
+    assert states(toy) == ["run"] * 9  # three seeds from scratch, three pre-trainings and what starts from them
+    found = run_experiment(toy, "1", "laptop")
+    assert states(toy) == ["done"] * 9
+    return found
+
+
+def test_its_table_has_its_numbers_and_its_claim(toy, found):
+    lines = found.table.body
+    assert [line[:2] for line in lines] == [("one layer, from scratch", "61.5"), ("one layer, Agree", "72.25")]
+    assert all(line[5] == "0, 1, 2" and "/24 [" in line[4] for line in lines)
+    (finding,) = found.findings
+    assert finding.claim.id == "toy-agree" and finding.contrast.videos == 8 and finding.printed == "+10.75"
+    assert lines[1][6] == finding.word != "not run"
+    assert len(deviations_table(toy)) == 1
+
+
+def test_it_is_written_and_stands_in_the_readme(toy, found):
+    write(found)
+    folder = module.figures_folder("laptop")
+    for suffix in ("png", "csv", "md", "html"):
+        assert read_stamp(folder / f"toy_table_1.{suffix}").keys == found.stamp.keys
+    assert len(list((folder / "records").glob("*.json"))) == 9
+    text = readme.results_section([toy])
+    assert "| Toy, Table 1: four directions | recorded toy_dots | 6 of 6 |" in text
+    assert found.table.to_markdown() in text
+    again = evidence(toy, "1", "laptop", module.committed_ledger())
+    assert again.table.to_markdown() == found.table.to_markdown() and not again.missing
+
+
+def test_a_change_of_its_own_files_makes_its_runs_stale(toy, found, tmp_path, monkeypatch):
+    """The loss lies in the paper's file, not in the package: a run rests on it all the same, wherever the file lies."""
+    code = (
+        "from pointvideo import papers\nfrom pointvideo.study.keys import recipe_key\n"
+        "for recipe in papers.get('toy').experiment('1').recipes('laptop'): print(recipe_key(recipe, lambda name: 'x'))"
+    )
+
+    def keys(home: Path) -> list[str]:
+        monkeypatch.setenv("POINTVIDEO_PAPERS", str(home))
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    shutil.copytree(HOME, tmp_path / "copy")
+    file = tmp_path / "copy" / "toy" / "method.py"
+    file.write_text(file.read_text().replace("1 - F.cosine_similarity", "2 - F.cosine_similarity"))
+    pairs = zip(keys(HOME), keys(tmp_path / "copy"), strict=True)
+    assert [one == other for one, other in pairs] == [True] * 3 + [False] * 3
