@@ -66,14 +66,14 @@ def test_primitives_must_divide_the_anchors():
     model = PPTrActionSegmentationSize(tube, SMALL).build()
     with pytest.raises(ValueError, match="clip: got 7 anchors a frame, expected a multiple of 8 primitives"):
         model(torch.rand(1, 3, 28, 3))
-    with pytest.raises(ValueError, match="PPTrActionSegmentationSize.primitives: got 0, expected an integer of at least 1"):
+    with pytest.raises(ValueError, match="PPTrActionSegmentationSize.primitives: got 0, expected an integer"):
         PPTrActionSegmentationSize(primitives=0)
 
 
 def test_a_checkpoint_of_two_transformers_does_not_fill_one():
     model = P4ActionSegmentationSize(transformer=SMALL).build()
     weights = {"transformer1.layers.0.0.fn.norm.weight": torch.full((16,), 5.0)}
-    assert load_authors_state(model, weights, partial=True) == []
+    assert load_authors_state(model, weights, partial=True).unused == ()
     assert bool((model.transformer.attention[0].norm.weight == 5).all())
     weights["transformer2.layers.0.0.fn.norm.weight"] = torch.ones(16)
     with pytest.raises(ValueError, match="none of its 2 entries fits"):

@@ -52,7 +52,7 @@ def test_p4dconv(name):
         temporal_pool=arguments.get("temporal_pooling", "sum"),
         bias=arguments.get("bias", False),
     ).eval()
-    assert load_authors_state(layer, case.state()) == []
+    assert load_authors_state(layer, case.state()).unused == ()
     features = case.tensor("in/features").transpose(2, 3).contiguous() if case.has("in/features") else None
     tokens = layer(case.tensor("in/xyzs"), features)
     assert_close(tokens.xyz, case.tensor("out/new_xyzs"), "anchors")
@@ -82,7 +82,7 @@ def size_of(name: str, arguments: dict):
 def test_classifier(name):
     case = open_case(name)
     model = Classifier(size_of(name, case.meta["args"]), case.meta["args"]["num_classes"]).eval()
-    assert load_authors_state(model, case.state()) == []
+    assert load_authors_state(model, case.state()).unused == ()
     clip = case.tensor("in/clip")
     backbone = model.backbone
     tube = backbone.tube(clip)
@@ -103,7 +103,7 @@ def test_classifier(name):
 def test_pretraining_network(name):
     case = open_case(name)
     backbone = size_of(name, case.meta["args"]).build().eval()
-    assert load_authors_state(backbone, case.state()) == []
+    assert load_authors_state(backbone, case.state()).unused == ()
     clip = case.tensor("in/clip")
     teacher, student = (frame_features(backbone, Clip(clip), depth) for depth in ("primitives", "full"))
     assert_close(teacher, case.tensor("out/teacher_side_frame_features"), "teacher")
@@ -134,7 +134,7 @@ def test_a_foreign_checkpoint_is_refused():
         load_authors_state(model, {"mlp_head.0.weight": torch.zeros(17)})
     with pytest.raises(ValueError, match="entries are missing"):
         load_authors_state(model, {"mlp_head.0.weight": torch.zeros(16)})
-    unused = load_authors_state(
+    report = load_authors_state(
         model, {"module.mlp_head.0.weight": torch.full((16,), 7.0), "extra": torch.zeros(1)}, partial=True
     )
-    assert unused == ["extra"] and np.allclose(model.head.norm.weight.detach(), 7)
+    assert report.unused == ("extra",) and np.allclose(model.head.norm.weight.detach(), 7)

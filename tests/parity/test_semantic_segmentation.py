@@ -64,7 +64,7 @@ def test_p4dtransconv(name):
         activation=flags(arguments, "mlp_activation"),
         bias=arguments.get("bias", False),
     ).eval()
-    assert load_segmentation_state(layer, case.state()) == []
+    assert load_segmentation_state(layer, case.state()).unused == ()
     coarse = Tokens(case.tensor("in/xyzs"), channels_last(case, "in/features"))
     tokens = layer(coarse, case.tensor("in/original_xyzs"), channels_last(case, "in/original_features"))
     assert_close(tokens.xyz, case.tensor("out/new_xyzs"), "coordinates")
@@ -85,7 +85,7 @@ def test_p4_segmentation(name):
     size = P4SegmentationSize() if "synthia" in name else P4SegmentationSize.hoi4d()
     assert size.classes == case.meta["args"]["num_classes"]
     model = replace(size, pyramid=pyramid_of(case, size.pyramid)).build().eval()
-    assert load_segmentation_state(model, case.state()) == []
+    assert load_segmentation_state(model, case.state()).unused == ()
     xyz, features = case.tensor("in/xyzs"), channels_last(case, "in/rgbs", "in/features")
     for level, tokens in enumerate(model.pyramid.encode(xyz, features)[1:], start=1):
         check_level(case, f"conv{level}", tokens)
@@ -107,7 +107,7 @@ def test_pptr_segmentation(name):
     size = pptr_size(name)
     assert size.classes == case.meta["args"]["num_classes"]
     model = replace(size, pyramid=pyramid_of(case, size.pyramid)).build().eval()
-    assert load_segmentation_state(model, case.state()) == []
+    assert load_segmentation_state(model, case.state()).unused == ()
     xyz, features = case.tensor("in/xyzs"), channels_last(case, "in/rgbs", "in/features")
     for level, tokens in enumerate(model.pyramid.encode(xyz, features)[1:], start=1):
         check_level(case, f"conv{level}", tokens)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from .checkpoint import load_authors_state
+from .checkpoint import Report, load_authors_state, plain_state
 
 LEVELS = 4  # conv1 … conv4 go from fine to coarse, deconv4 … deconv1 back again
 # authors' beginning of a key -> ours
@@ -47,19 +48,20 @@ def names(state: dict[str, Tensor]) -> dict[str, str]:
     return placed
 
 
-def load_segmentation_state(model: nn.Module, state: dict[str, Tensor], *, partial: bool = False) -> list[str]:
-    """Load an authors' segmentation network; returns the checkpoint's keys that were not used.
+def load_segmentation_state(model: nn.Module, state: Mapping, *, partial: bool = False) -> Report:
+    """Load an authors' segmentation network; says what was used and what was not.
 
     Args:
         model: one of our segmentation networks, or a :class:`P4DTransConv`.
-        state: the authors' state dict, with or without the ``module.`` prefix of DataParallel.
+        state: as for :func:`checkpoint.load_authors_state`.
         partial: allow entries of the model to stay as they are: C2P's pre-training leaves the decoder and the output
             map of P4Transformer out.
 
     Raises:
         ValueError: as :func:`checkpoint.load_authors_state`.
     """
+    state = plain_state(state)
     placed = names(state)
     theirs = {name: key for key, name in placed.items()}
-    unused = load_authors_state(model, {placed[key]: value for key, value in state.items()}, partial=partial)
-    return [theirs[name] for name in unused]
+    report = load_authors_state(model, {placed[key]: value for key, value in state.items()}, partial=partial)
+    return report._replace(unused=tuple(theirs[name] for name in report.unused))

@@ -177,7 +177,8 @@ def _operator(
         flat = (depth.view(clouds, height * width).numpy(), index.view(clouds, height * width).numpy())
         parallel_for(_splat_cpu, clouds, *arguments, visible.numpy(), *flat)
     else:
-        parallel_for(_visible_cpu, clouds, *arguments, visible.numpy(), per_thread=1)  # each run wipes an image of its own first
+        # each run wipes an image of its own first
+        parallel_for(_visible_cpu, clouds, *arguments, visible.numpy(), per_thread=1)
     return visible, depth, index
 
 

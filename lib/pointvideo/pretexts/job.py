@@ -16,7 +16,7 @@ from ..stream import ClipStream
 
 
 class Pretraining(Recipe):
-    """Base of a pre-training's recipe: a frozen dataclass with ``backbone``, ``data``, ``training``, ``seed``, ``init``.
+    """A pre-training's recipe: a frozen dataclass with ``backbone``, ``data``, ``training``, ``seed``, ``init``.
 
     ``method`` is what people call it.
     """

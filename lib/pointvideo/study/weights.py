@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..backbones.checkpoint import Report, read_weights
 from ..backbones.segmentation_checkpoint import load_segmentation_state
 from .tensors import one_line
 
 AUTHORS = "authors:"
 log = logging.getLogger(__name__)
-
-
-class Report(NamedTuple):
-    """What of a file went into a network: entries of the network that it gave, entries of the file that were not used,
-    entries of the network that stay as they were."""
-
-    used: tuple[str, ...]
-    unused: tuple[str, ...]
-    untouched: tuple[str, ...]
-
-    def __str__(self) -> str:
-        def some(names: tuple[str, ...]) -> str:
-            return f"{len(names)} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else "none"
-
-        left = f"of the file {some(self.unused)} not used, of the network {some(self.untouched)} as drawn"
-        return f"{len(self.used)} entries loaded; {left}"
 
 
 @dataclass(frozen=True)
@@ -76,24 +57,10 @@ class Weights:
                 does not fit; in one line that names it.
         """
         state = self._state()
-        own = network.state_dict()
-        if not any(name.startswith("backbone.") for name in own):  # a whole fine-tuned network into a backbone
-            state = {name.removeprefix("backbone."): value for name, value in state.items()}
-        marked = deepcopy(network)  # with nothing but NaN, which what is loaded replaces
-        with torch.no_grad():
-            for value in marked.state_dict().values():
-                if value.is_floating_point():
-                    value.fill_(float("nan"))
         try:
-            unused = load_segmentation_state(marked, state, partial=True)
-        except (ValueError, RuntimeError) as error:
+            report = load_segmentation_state(network, state, partial=True)
+        except ValueError as error:
             raise ValueError(f"{self.file}: {one_line(error)}") from error
-        found = {name: value for name, value in marked.state_dict().items() if not _missing(value)}
-        wrong = [name for name, value in found.items() if value.is_floating_point() and not value.isfinite().all()]
-        if wrong or not found:
-            raise ValueError(f"{self.file}: {wrong[0] if wrong else 'everything'} is not finite, expected weights")
-        network.load_state_dict(own | found)
-        report = Report(tuple(found), tuple(unused), tuple(name for name in own if name not in found))
         log.log(logging.WARNING if report.unused or report.untouched else logging.INFO, "%s: %s", self.file, report)
         return report
 
@@ -110,15 +77,9 @@ class Weights:
         if found != self.sha256:
             raise ValueError(f"{self.file}: its sha256 is {found}, expected {self.sha256}")
         try:
-            if self.path.suffix == ".safetensors":
-                return load_file(self.path)
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            state = read_weights(self.path)
         except Exception as error:  # pickle's, zip's and safetensors' errors: all mean the same
             raise ValueError(f"{self.file}: found no weights ({one_line(error)})") from error
         if not isinstance(state, dict):
             raise ValueError(f"{self.file}: found {type(state).__name__}, expected a dictionary of tensors")
         return state
-
-
-def _missing(value: Tensor) -> bool:
-    return value.is_floating_point() and bool(value.isnan().all())

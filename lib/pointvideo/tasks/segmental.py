@@ -15,7 +15,6 @@ import numpy as np
 
 OVERLAPS = (0.10, 0.25, 0.50)
 
-NAMES = ("prediction", "truth")
 Labels = int | Collection[int] | None
 
 
@@ -156,8 +155,9 @@ def score(
     counts = np.zeros((len(OVERLAPS), 3), dtype=np.int64)
     accuracies, edits = [], []
     unscored = label_numbers("ignore", ignore)
-    for video, pair in enumerate(zip(predictions, truths, strict=True)):
-        predicted, truth = (frame_labels(f"{name} of video {video}", one) for name, one in zip(NAMES, pair, strict=True))
+    for video, (predicted, truth) in enumerate(zip(predictions, truths, strict=True)):
+        predicted = frame_labels(f"prediction of video {video}", predicted)
+        truth = frame_labels(f"truth of video {video}", truth)
         if len(predicted) != len(truth) or not len(truth):
             raise ValueError(
                 f"predictions: got {len(predicted)} frames for video {video}, expected {len(truth)}, at least 1"
