@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ..data.store import Store
+from ..losses.collapse import collapse_probe
 from ..recipe import Recipe, start_from
 from ..stream import ClipStream
-from .collapse import collapse_probe
 
 
 class Pretraining(Recipe):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..backbones import BackboneSize, Clip, PPTrSize, pool_clip, pool_tokens, tokens_of
 from ..data.store import Store
-from ..pretexts.collapse import collapse_probe
+from ..losses.collapse import collapse_probe
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Filled, Percent, Positive, Whole
