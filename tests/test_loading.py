@@ -20,8 +20,9 @@ from pointvideo.stream import ClipReader
 from pointvideo.study import runner
 from pointvideo.study.keys import recipe_dict
 from pointvideo.study.ledger import Ledger
+from pointvideo.tasks.probe import Probe
 
-from .study.dots import BACKBONE, WAYS, finetune, make_store, pretrain
+from .study.dots import BACKBONE, DATA, TRAINING, WAYS, finetune, make_store, pretrain
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,17 @@ def test_features_of_a_pretrained_backbone_from_a_folder(finished, store, tmp_pa
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_a_probe_is_kept_and_loaded_as_any_other_run(finished, store, monkeypatch):
+    ledger, _ = finished
+    monkeypatch.setattr(runner, "store_of", lambda dataset: store)
+    recipe = Probe(init=pretrain(), backbone=BACKBONE, data=DATA, training=TRAINING)
+    record = runner.run(recipe, ledger)
+    network = pointvideo.load(record["key"], ledger)
+    xyz = clip_of(store, recipe, 0)
+    assert network.recipe == recipe and network.predict(xyz).words() in WAYS
+    assert torch.equal(network.features(xyz), pointvideo.load(record["init"], ledger).features(xyz))
 
 
 def test_what_is_missing_or_damaged_is_named(finished, tmp_path):

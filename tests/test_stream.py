@@ -237,3 +237,48 @@ def test_only_some_videos(coloured):
     stream = ClipStream(coloured, PLAIN, Training(batch=2, clips_per_video=2), 0, videos=np.array([3]))
     assert stream.videos.tolist() == [3] and stream.clips_per_epoch == 2
     assert set(stream.draw(0, 0)[0].tolist()) == {3}
+
+
+def test_two_measured_fields_and_labels_come_by_name(tmp_path):
+    random = np.random.default_rng(0)
+    fields = FIELDS | {"normals": {"dtype": "float32", "shape": [3]}}
+    frame = {
+        "xyz": random.random((20, 3), dtype=np.float32),
+        "rgb": random.integers(0, 256, (20, 3)).astype(np.uint8),
+        "normals": random.standard_normal((20, 3)).astype(np.float32),
+        "primitive": random.integers(0, 4, 20).astype(np.uint8),
+    }
+    about = {"name": "two", "source": "simulated", "unit": "m", "camera": None, "classes": ["a"], "fields": fields}
+    with StoreWriter(tmp_path / "two", **about) as writer:
+        writer.add(Sequence("v", 0, 0, "train", 3), [frame] * 3)
+        store = writer.finish()
+    reader = ClipReader(store, ClipData("two", 3, points=20, divisor=1.0, features=("normals", "rgb", "primitive")))
+    clip = reader.clip(np.array([0]), np.array([0]), 0)
+    given = clip.given()
+    assert torch.equal(given["features"], torch.cat([clip.fields["normals"], clip.fields["rgb"]], dim=-1))
+    np.testing.assert_array_equal(clip.fields["normals"][0, 0].numpy(), frame["normals"])  # 20 of 20: in order
+    np.testing.assert_array_equal(given["primitive"][0, 0].numpy(), frame["primitive"])
+
+
+@pytest.mark.parametrize("divisor", [1.0, 300.0])
+def test_a_unit_that_leaves_nothing_to_choose_from_is_named(coloured, divisor):
+    reader = ClipReader(coloured, replace(PLAIN, divisor=divisor))
+    if divisor == 1.0:
+        reader.clip(np.array([0]), np.array([0]), 0)
+        return
+    for read in (
+        lambda: reader.clip(np.array([0]), np.array([0]), 0),
+        lambda: reader.view(reader.load(np.array([0]), np.array([0])), 0),
+    ):
+        with pytest.raises(
+            ValueError, match="coloured: coordinates are in m, of about .*, and divided by 300 .* ClipData.divisor"
+        ):
+            read()
+
+
+def test_one_point_repeated_is_no_wrong_unit(coloured):
+    reader = ClipReader(coloured, PLAIN)
+    frames = reader.load(np.array([0]), np.array([0]))
+    one = torch.zeros(frames.xyz.shape[:3], dtype=torch.bool)
+    one[..., 0] = True
+    assert reader.view(frames, 0, keep=one).xyz.shape == (1, 3, 16, 3)

@@ -4,7 +4,6 @@ of a definition without what cannot change a result."""
 from __future__ import annotations
 
 import ast
-import copy
 import hashlib
 import json
 import symtable
@@ -108,6 +107,11 @@ class Module:
                 self.bound.pop(bound, None)
 
 
+@lru_cache(maxsize=1024)
+def _parsed(name: str, text: str, file: Path | None) -> Module:
+    return Module(name, text, file)
+
+
 class Library:
     """All source that is our own: this package, the roots' packages, modules that are not installed."""
 
@@ -126,7 +130,7 @@ class Library:
     def of(tops: frozenset[str]) -> Library:
         """The library for roots of these packages; read anew when a module was loaded anew."""
         held = Library._of(tops)
-        if any(_stamp(name) != stamp for name, stamp in held[0].stamps.items()):
+        if not all(_unchanged(stamp, _stamp(name)) for name, stamp in held[0].stamps.items()):
             held[0] = Library(tops)
         return held[0]
 
@@ -134,9 +138,8 @@ class Library:
         """Our own module of that name, None where it is installed or there is none."""
         if name not in self.modules:
             text, file = self._source(name)
-            self.modules[name] = None if text is None else Module(name, text, file)
-            if text is not None:
-                self.stamps[name] = _stamp(name)
+            self.modules[name] = None if text is None else _parsed(name, text, file)
+            self.stamps[name] = _stamp(name)
         return self.modules[name]
 
     def need(self, name: str) -> Module:
@@ -168,7 +171,7 @@ class Library:
             target = self.member(base, name)
             if isinstance(target, tuple):
                 return target
-        if self.module(f"{module}.{name}") is not None:
+        if source.is_package and self.module(f"{module}.{name}") is not None:
             return f"{module}.{name}", ""
         live = getattr(sys.modules.get(module), name, None)  # made available by the module's __getattr__
         place = getattr(live, "__module__", None), getattr(live, "__qualname__", None)
@@ -342,8 +345,17 @@ def global_names(body: list[ast.stmt], module: Module) -> set[str]:
 
 def normalised(statements: list[ast.stmt]) -> list[ast.stmt]:
     """A copy of the statements without docstrings, annotations, imports and the texts of errors."""
-    visited = (_Normalise().visit(copy.deepcopy(statement)) for statement in statements)
-    return [ast.fix_missing_locations(statement) for statement in visited if statement is not None]
+    visited = (_Normalise().visit(_copied(statement)) for statement in statements)
+    return [statement for statement in visited if statement is not None]
+
+
+def _copied(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_copied(item) for item in node]
+    if isinstance(node, ast.AST):
+        place = {"lineno": 0} if isinstance(node, ast.stmt) else {}  # ast.unparse wants one
+        return type(node)(**{name: _copied(value) for name, value in ast.iter_fields(node)}, **place)
+    return node
 
 
 class _Normalise(ast.NodeTransformer):
@@ -387,7 +399,7 @@ class _Normalise(ast.NodeTransformer):
         if self.in_class:
             node.annotation = ast.Constant(None)
             return self.generic_visit(node)
-        return None if node.value is None else self.visit(ast.Assign([node.target], node.value))
+        return None if node.value is None else self.visit(ast.Assign([node.target], node.value, lineno=0))
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         node.cause = None
@@ -453,8 +465,12 @@ def _cells() -> list[str] | None:
     return found
 
 
+def _unchanged(before: Any, now: Any) -> bool:
+    return before is now or (isinstance(before, int) and before == now)
+
+
 def _stamp(name: str) -> Any:
-    """Equal as long as what is loaded under that name, or the file that would be, is the same."""
+    """The same as long as what is loaded under that name, or the file that would be, is: a specification or a time."""
     if name == "__main__" and (cells := _cells()) is not None:
         return len(cells)
     module = sys.modules.get(name)

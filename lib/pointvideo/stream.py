@@ -67,7 +67,8 @@ class ClipReader:
         known = [name for name in store.fields if name not in ("xyz", "pixels")]
         if missing := [name for name in data.features if name not in known]:
             raise ValueError(
-                f"{store.name}: no point field {missing[0]!r} for ClipData.features, it has {', '.join(known) or 'none'}"
+                f"{store.name}: no point field {missing[0]!r} for ClipData.features, it has "
+                f"{', '.join(known) or 'none'}"
             )
         self.store, self.data = store, data
         self.sampler = ClipSampler(store, data.frames, data.step)

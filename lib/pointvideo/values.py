@@ -85,13 +85,14 @@ Positive = Annotated[float, Within(above=0)]
 NotNegative = Annotated[float, Within(low=0)]
 Share = Annotated[float, Within(low=0, high=1)]
 Percent = Annotated[int, Within(low=1, high=100)]
+OddCount = Annotated[int, Within(low=1), Odd()]
 Counts = Annotated[tuple[Count, ...], Filled()]
 
 
 class Checked:
     """Base of every dataclass in a recipe: its values fit its annotations.
 
-    ``outside_key`` names members that have no part in what a run does: a change of them leaves finished runs as they are.
+    ``outside_key`` names members without a part in what a run does: a change of them leaves finished runs as they are.
     """
 
     outside_key: ClassVar[tuple[str, ...]] = ("outside_key", "__post_init__")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from importlib.util import find_spec
 
@@ -152,7 +153,13 @@ def test_labels_of_a_store_are_those_of_its_frames(scenes):
             expected = merge_to(points, fit_primitives(points).label, 4)
             assert np.array_equal(labelled.field("primitive", position, frame), expected)
     names = sorted(file.name for file in scenes.path.iterdir() if "primitive" in file.name)
-    assert names == [labelled.labels_file.name]
+    assert names == [labelled.labels_file.name, labelled.labels_file.with_suffix(".sha256").name]
+    labelled.verify()
+    content = labelled.labels_file.read_bytes()
+    labelled.labels_file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(StoreError, match="damaged, it is not what was written; delete it"):
+        pickle.loads(pickle.dumps(labelled)).verify()
+    labelled.labels_file.write_bytes(content)
     assert prepare_primitives(scenes, 300, progress=False).array("primitive").dtype == np.int16
     assert np.array_equal(
         prepare_primitives(Store.open(scenes.path), 4).array("primitive"), labelled.array("primitive")
@@ -174,10 +181,10 @@ def test_the_fingerprint_knows_store_and_parameters(scenes, tiny_store):
     growing = PlaneGrowing()
     prints = {
         scenes.fingerprint,
-        labels_fingerprint(scenes, 4, growing),
-        labels_fingerprint(scenes, 8, growing),
-        labels_fingerprint(scenes, 4, PlaneGrowing(distance=0.2)),
-        labels_fingerprint(tiny_store, 4, growing),
+        labels_fingerprint(scenes.fingerprint, 4, growing),
+        labels_fingerprint(scenes.fingerprint, 8, growing),
+        labels_fingerprint(scenes.fingerprint, 4, PlaneGrowing(distance=0.2)),
+        labels_fingerprint(tiny_store.fingerprint, 4, growing),
     }
     assert len(prints) == 5
 
@@ -198,7 +205,7 @@ def test_an_interrupted_run_is_continued(scenes, monkeypatch):
     assert list(scenes.path.glob("primitive-*.npy")) == []
     labelled = prepare_primitives(scenes, 4, progress=False)
     assert len(asked) == 4 + 2  # sequence c, of two frames, alone
-    assert labelled.fingerprint == labels_fingerprint(scenes, 4, PlaneGrowing())
+    assert labelled.fingerprint == labels_fingerprint(scenes.fingerprint, 4, PlaneGrowing())
     assert list(scenes.path.glob("*.partial")) == []
 
 
@@ -215,7 +222,7 @@ def test_without_the_library(scenes, monkeypatch):
         prepare_primitives(scenes, 5)
     with pytest.raises(ModuleNotFoundError, match=needed):
         fit_primitives(scene())
-    assert len(list(scenes.path.glob("primitive-*"))) == 1
+    assert len(list(scenes.path.glob("primitive-*.npy"))) == 1
 
 
 @needs_cgal

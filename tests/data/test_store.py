@@ -8,8 +8,10 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 
 from pointvideo.data import layout
+from pointvideo.data.clips import ClipSampler
 from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.store import Store, StoreError
 from pointvideo.data.writer import StoreWriter
@@ -289,6 +291,12 @@ def test_a_store_is_pickled_as_its_path_and_shares_the_mapped_arrays(tmp_path):
     for other in (pickle.loads(content), copy.deepcopy(store)):
         assert other.fingerprint == store.fingerprint and isinstance(other.array("pixels"), np.memmap)
         np.testing.assert_array_equal(other.array("pixels"), store.array("pixels"))
+    for resident in (True, False):
+        sampler = ClipSampler(store, 4, 2, resident=resident)
+        content = pickle.dumps(sampler)
+        assert len(content) < 1000
+        drawn = [each.sample([0, 1], [3, 5], 64, seed=1) for each in (sampler, pickle.loads(content))]
+        assert torch.equal(*drawn)
 
 
 def test_asking_for_what_is_not_there(tiny_store, tmp_path):

@@ -209,7 +209,7 @@ def test_every_pair_of_views_can_be_drawn_and_learned_from(store, teacher_sees, 
 @pytest.mark.parametrize(
     "changes,message",
     [
-        ({"teacher": "head"}, "C2PPretrain.teacher: got 'head', expected 'tube', 'primitives' or 'full', where PPTr can stop"),
+        ({"teacher": "head"}, "C2PPretrain.teacher: got 'head', expected 'tube', 'primitives' or 'full', where"),
         ({"scale": "all"}, "C2PPretrain.scale: got 'all', expected 'partial', 'both' or 'none'"),
         (
             {"student_sees": "nothing"},

@@ -24,11 +24,11 @@ def drawn(axes, marker: str) -> list[float]:
 
 @pytest.mark.parametrize("number", ["1", "2", "3"])
 def test_profiles_stand_side_by_side(number: str):
-    columns = {name: C2P.experiment(number).recipes(name) for name in PROFILES}
+    columns = {name: {row.id: row.recipes for row in C2P.experiment(number).rows(name)} for name in PROFILES}
     header, lines = compare_profiles(columns)
     assert header == ("", *PROFILES) and all(len(line) == 5 for line in lines)
     found = {line[0]: line[1:] for line in lines}
-    recipe = next(recipe for recipe in columns["paper"] if recipe.init)
+    recipe = next(recipe for recipes in columns["paper"].values() for recipe in recipes if recipe.init)
     assert found["clips in fine-tuning"][3] == f"{recipe.data.frames} frames of {recipe.data.points} points"
     assert found["pre-training"][3] == training_words(recipe.init.training)
     every = {"1": "", "2": ", every 2nd,", "3": ""}[number]
@@ -38,8 +38,8 @@ def test_profiles_stand_side_by_side(number: str):
 
 
 def test_rows_without_a_pre_training_are_no_comparison():
-    with pytest.raises(ValueError, match="quick: none of 1 recipes starts from a pre-training"):
-        compare_profiles({"quick": row("as-pptr-scratch").recipes[:1]})
+    with pytest.raises(ValueError, match="quick: no row of as-pptr-scratch starts from a pre-training"):
+        compare_profiles({"quick": {"as-pptr-scratch": row("as-pptr-scratch").recipes}})
 
 
 def street_table(rows: dict[str, int]):

@@ -44,7 +44,8 @@ def reference(tmp_path_factory):
 def left(ledger: Ledger) -> dict:
     """Result and weights of every run, after a check that there is nothing else."""
     found = {}
-    for folder in (ledger.root / "runs").iterdir():
+    assert not list((ledger.root / "runs").glob("*.lock"))
+    for folder in (path for path in (ledger.root / "runs").iterdir() if path.is_dir()):
         assert sorted(path.name for path in folder.iterdir()) == NAMES
         tensors, about = read_tensors(folder / runner.WEIGHTS, folder.name)
         weights = {name: value.tolist() for name, value in tensors.items()}

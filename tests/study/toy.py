@@ -42,7 +42,6 @@ class Size:
 
 @dataclass(frozen=True)
 class FitLine:
-    entry: ClassVar[str] = "pointvideo.study.trainer"
     pretraining: ClassVar[bool] = False
     outside_key: ClassVar[tuple[str, ...]] = ("title",)
     kind: ClassVar[str] = "FitLine"

@@ -14,7 +14,7 @@ from pointvideo.data.synthia4d import LABELS, class_frequencies, class_weights, 
 from pointvideo.data.writer import StoreWriter
 from pointvideo.stream import ClipData, ClipReader
 from pointvideo.tasks.intersection import class_ious, count
-from pointvideo.tasks.scenes import CONTEXT, HOI4DScenes, SynthiaScenes, training_frequencies
+from pointvideo.tasks.scenes import CONTEXT, HOI4DScenes, Scenes, SynthiaScenes, scenes_of, training_frequencies
 
 NAMES = ["no label", "noise", "hand", "cup", "table"]
 
@@ -202,3 +202,19 @@ def test_synthia_weighs_rare_classes_of_the_training_drives(synthia):
     logits = torch.randn(2, 3, 4, 12)
     assert torch.equal(scenes.scored(logits), logits.argmax(-1))
     assert scenes.truth(torch.tensor([3, 12])).tolist() == [3, 12]
+
+
+def test_any_set_with_labelled_points_can_be_segmented(tmp_path):
+    assert scenes_of("my_set") is Scenes and scenes_of("hoi4d_semantic-small") is HOI4DScenes
+    store = hoi4d_store(tmp_path / "mine")
+    scenes = Scenes(store, ClipReader(store, ClipData("mine", frames=3, points=20, divisor=1.0)))
+    assert scenes.classes == tuple(NAMES) and scenes.outputs == 5 and scenes.weights is None
+    samples = scenes.samples(np.array([0]), np.array([0]), 0, None)
+    assert samples.counted.all() and torch.equal(scenes.truth(samples.labels), samples.labels)
+    logits = torch.eye(5)[None, None]
+    assert scenes.scored(logits).flatten().tolist() == [0, 1, 2, 3, 4]
+    del store.fields["semantic"]["names"]
+    assert Scenes(store, scenes.reader).classes == ("0", "1", "2", "3", "4")
+    del store.fields["semantic"]
+    with pytest.raises(ValueError, match="store h: no labels 'semantic', expected a field of integers; it has xyz"):
+        Scenes(store, scenes.reader)

@@ -1,5 +1,6 @@
 """A paper that lives outside the package goes through everything that a paper of the package does."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,21 @@ def test_it_is_written_and_stands_in_the_readme(toy, found):
     assert found.table.to_markdown() in text
     again = evidence(toy, "1", "laptop", module.committed_ledger())
     assert again.table.to_markdown() == found.table.to_markdown() and not again.missing
+
+
+def test_its_page(found, capsys):
+    write(found)
+    cells = json.loads((Path(__file__).parent / "page.ipynb").read_text(encoding="utf-8"))["cells"]
+    names: dict = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    said = capsys.readouterr().out
+    assert "2 rows, 6 fine-tunings, profile laptop" in said and "recorded toy_dots" in said
+    word = found.findings[0].word
+    for runs in ("this run", "committed, laptop"):
+        assert f"{runs}, recorded data: 2 rows, 6 of 6 runs, seeds 0, 1, 2\n  toy-agree: {word}" in said
+    assert read_stamp(names["page"].folder / "toy_claims.png").keys == found.stamp.keys
 
 
 def test_a_change_of_its_own_files_makes_its_runs_stale(toy, found, tmp_path, monkeypatch):

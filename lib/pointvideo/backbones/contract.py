@@ -22,7 +22,7 @@ from .transformer import Attention
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Clips as a network takes them: coordinates (batch, frames, points, 3), and by name what else their points have."""
+    """Clips as a network takes them: coordinates (batch, frames, points, 3), and by name what else points have."""
 
     xyz: Tensor
     fields: dict[str, Tensor] = field(default_factory=dict)
@@ -46,8 +46,7 @@ class Clip:
         return Clip(torch.cat([clip.xyz for clip in clips]), every)
 
     def given(self) -> dict[str, Tensor]:
-        """What a network is given beside coordinates: "features", the measured fields side by side, and labels by name.
-        """
+        """What a network is given beside coordinates: "features", measured fields side by side, and labels by name."""
         measured, given = [], {}
         for name, values in self.fields.items():
             if values.is_floating_point():
@@ -80,8 +79,7 @@ class Backbone(Protocol):
     stages: tuple[str, ...]  # where it can stop, from shallow to deep; the last is the whole network
 
     def tokens(self, xyz: Tensor, stage: str = ..., **fields: Tensor) -> Tokens:
-        """Tokens of clips (batch, frames, points, 3) at a stage, the last by default; ``fields`` as :meth:`Clip.given`.
-        """
+        """Tokens of clips (batch, frames, points, 3) at a stage, by default the last; fields: :meth:`Clip.given`."""
 
 
 def stages_of(size: BackboneSize) -> tuple[str, ...]:
@@ -150,7 +148,7 @@ def check_stage(backbone: nn.Module, stage: str) -> None:
 
 
 class AttentionMap(NamedTuple):
-    """Who looks at whom in one call of one attention layer: ``weights`` (batch, heads, queries, keys), rows sum to 1."""
+    """Who looks at whom in one call of an attention layer: ``weights`` (batch, heads, queries, keys), rows sum to 1."""
 
     name: str
     weights: Tensor

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..kernels import ball_query, feature_tube_max, sample_farthest_points, tube_max, tube_moments
 from ..kernels.tubes import tube_displacements
-from .tokens import Tokens
+from .tokens import Tokens, check_clip
 
 POOLS = ("max", "sum", "mean")
 
@@ -198,6 +198,7 @@ class P4DConv(nn.Module):
         features: Float[Tensor, "batch frames points inputs"] | None = None,
     ) -> Tokens:
         """Anchors and their features, (batch, times, anchors, channels)."""
+        check_clip(xyz, self.displacement.linear.weight)
         if (features is None) != (self.feature is None):
             found, wanted = ("none", "some") if features is None else ("some", "none")
             raise ValueError(f"features: got {found}, expected {wanted} (inputs is 0 for coordinates alone)")

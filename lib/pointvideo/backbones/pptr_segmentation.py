@@ -91,8 +91,8 @@ class RunSegmentationSize(Checked):
 def _check_size(size: BallSegmentationSize | RunSegmentationSize) -> None:
     if size.transformer.width != size.pyramid.decoder[-1][-1]:
         raise ValueError(
-            f"{type(size).__name__}.transformer: got width {size.transformer.width}, expected {size.pyramid.decoder[-1][-1]}, the "
-            "width of the pyramid's points"
+            f"{type(size).__name__}.transformer: got width {size.transformer.width}, expected "
+            f"{size.pyramid.decoder[-1][-1]}, the width of the pyramid's points"
         )
 
 

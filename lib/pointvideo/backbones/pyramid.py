@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..values import Checked, Count, Counts, Filled, Odd, Positive, Within
+from ..values import Checked, Count, Counts, Filled, OddCount, Positive
 from .p4dconv import P4DConv
 from .p4dtransconv import P4DTransConv
-from .tokens import Tokens
+from .tokens import Tokens, check_clip
+
+Widths = Annotated[tuple[Counts, ...], Filled()]  # of the layers of each level
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,14 @@ class PyramidSize(Checked):
     """Sizes; the defaults are those of P4Transformer for Synthia4D (16384 points a frame become 128)."""
 
     inputs: Count = 3  # channels of the points' features
-    features: Literal["given", "coordinates"] = "given"  # "given" to forward (colours, Synthia4D), or "coordinates": the raw ones again (HOI4D)
+    # "given" to forward (colours, Synthia4D), or "coordinates": the raw ones again (HOI4D)
+    features: Literal["given", "coordinates"] = "given"
     radius: Positive = 0.9  # of the first level's balls, in the coordinates' unit; doubled at each further level
     neighbours: Count = 32  # per ball and frame
-    encoder: Annotated[tuple[Counts, ...], Filled()] = ((32, 64, 128), (128, 128, 256), (256, 256, 512), (512, 512, 1024))
+    encoder: Widths = ((32, 64, 128), (128, 128, 256), (256, 256, 512), (512, 512, 1024))
     strides: Counts = (4, 4, 4, 2)  # points per anchor
-    temporal_kernels: tuple[Annotated[int, Within(low=1), Odd()], ...] = (1, 1, 3, 1)  # frames; the clip keeps its length
-    decoder: Annotated[tuple[Counts, ...], Filled()] = ((256, 256), (256, 256), (128, 128), (128, 128))  # coarse to fine
+    temporal_kernels: tuple[OddCount, ...] = (1, 1, 3, 1)  # frames; the clip keeps its length
+    decoder: Widths = ((256, 256), (256, 256), (128, 128), (128, 128))  # coarse to fine
 
     def __post_init__(self):
         super().__post_init__()
@@ -117,8 +120,7 @@ class PointPyramid(nn.Module):
         return coarse
 
     def _features(self, xyz: Tensor, features: Tensor | None) -> Tensor:
-        if xyz.dim() != 4 or xyz.shape[-1] != 3:
-            raise ValueError(f"xyz: got shape {tuple(xyz.shape)}, expected (batch, frames, points, 3)")
+        check_clip(xyz, self.encoder[0].displacement.linear.weight)
         if xyz.shape[2] < self.size.stride:
             raise ValueError(
                 f"xyz: got {xyz.shape[2]} points a frame, expected at least {self.size.stride}, one for each point of "

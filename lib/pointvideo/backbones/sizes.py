@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Annotated
 
-from ..values import Checked, Count, Odd, Positive, Whole, Within
+from ..values import Checked, Count, OddCount, Positive, Whole, Within
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class TubeSize(Checked):
     radius: Positive = 0.7  # normalised units: raw depth counts / 300
     neighbours: Count = 32  # per frame of the window
     spatial_stride: Count = 32  # points per anchor
-    temporal_kernel: Annotated[int, Within(low=1), Odd()] = 3  # frames
+    temporal_kernel: OddCount = 3  # frames
     temporal_stride: Count = 2  # frames
     temporal_padding: tuple[Whole, Whole] = (1, 0)  # frames before, after
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,6 +14,17 @@ class Tokens(NamedTuple):
 
     xyz: Tensor
     features: Tensor
+
+
+def check_clip(xyz: Tensor, weight: Tensor) -> None:
+    """A ValueError unless ``xyz`` is one clip or more, and the weights that meet it have a precision of their own."""
+    if xyz.dim() != 4 or xyz.shape[-1] != 3:
+        more = "; colours and normals are features" if xyz.dim() == 4 and xyz.shape[-1] > 3 else ""
+        raise ValueError(f"xyz: got shape {tuple(xyz.shape)}, expected (batch, frames, points, 3){more}")
+    if not len(xyz):
+        raise ValueError("xyz: got 0 clips, expected at least 1")
+    if weight.dtype in (torch.bfloat16, torch.float16):
+        raise ValueError(f"weights: got {weight.dtype}, expected torch.float32 (for mixed precision torch.autocast)")
 
 
 def pool_tokens(

@@ -27,7 +27,7 @@ class Augment(Checked):
     high: Positive = 1.1
     per_axis: bool = True  # one factor an axis, else one for all
     around: Literal["origin", "centre"] = "origin"  # fixed point of scaling, turning and mirroring
-    turn_degrees: Annotated[float, Within(low=0, high=180)] = 0.0  # largest angle about the vertical axis (y), either way
+    turn_degrees: Annotated[float, Within(low=0, high=180)] = 0.0  # largest about the vertical axis (y), either way
     mirror: Literal["none", "x", "first_point"] = "none"  # with probability one half
 
     def __post_init__(self):

@@ -92,6 +92,8 @@ def prepare_primitives(
         cgal_module("CGAL_Shape_detection")  # if it is missing, before anything is written
         with locked(file):
             try:
+                for left in file.parent.glob(f".{file.stem}.*.tmp"):  # by a killed run
+                    left.unlink()
                 if not file.is_file():  # another process may have made it in the meantime
                     _write(store, file, dtype, _fitted(store, count, growing, file, dtype, progress))
             except OSError as error:

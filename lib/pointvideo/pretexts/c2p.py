@@ -43,7 +43,7 @@ class C2PPretrain(Pretraining):
     loss: C2PLoss = C2PLoss()
     trajectory: Trajectory = Trajectory()
     camera: Camera = Camera()
-    # where the teacher stops, a stage of the backbone: "tube" after the point 4D convolution (section 3.2), "primitives"
+    # the backbone's stage where the teacher stops: "tube" after the point 4D convolution (section 3.2), "primitives"
     # after PPTr's first transformer (as released), "full" is the symmetric ablation (section 4.6)
     teacher: str = "tube"
     # what each side sees (section 4.6, Table 5): the clip as recorded, what the moving camera sees of it, or as many

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ..data.store import Store
+from ..losses.collapse import collapse_probe
 from ..recipe import Recipe, start_from
 from ..stream import ClipStream
-from .collapse import collapse_probe
 
 
 class Pretraining(Recipe):
-    """Base of a pre-training's recipe: a frozen dataclass with ``backbone``, ``data``, ``training``, ``seed``, ``init``.
+    """A pre-training's recipe: a frozen dataclass with ``backbone``, ``data``, ``training``, ``seed``, ``init``.
 
     ``method`` is what people call it.
     """

@@ -44,7 +44,9 @@ class STRLPretrain(Pretraining):
     views: SpatialViews = SpatialViews()
     # most frames between the two clips' starts, None for anywhere in the video; the source takes adjacent frames
     offset: Count | None = None
-    shortest: Annotated[float, Within(above=0, high=1)] = 0.5  # a video with one start only gives two runs of at least this share of it, stretched
+    shortest: Annotated[float, Within(above=0, high=1)] = (
+        0.5  # a video with one start only gives two runs of at least this share of it, stretched
+    )
     # of the target network at the start (BYOL); rises to 1 along half a cosine. A pre-training of a few hundred updates
     # wants less, 0.95: the target must have time to follow
     momentum: Annotated[float, Within(above=0, high=1)] = 0.996

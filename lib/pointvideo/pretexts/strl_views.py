@@ -70,7 +70,10 @@ class SpatialViews(Checked):
     """
 
     crop: Share = 0.0  # probability that only a box of the clip is seen
-    crop_sides: tuple[PartOfSide, PartOfSide] = (0.6, 1.0)  # the box's side along x; y and z by the aspect ratio (released: 1.1)
+    crop_sides: tuple[PartOfSide, PartOfSide] = (
+        0.6,
+        1.0,
+    )  # the box's side along x; y and z by the aspect ratio (released: 1.1)
     crop_aspect: tuple[Positive, Positive] = (0.75, 1.33)
     cut_out: Share = 0.0  # probability that a box is missing
     cut_out_sides: tuple[PartOfSide, PartOfSide] = (0.3, 0.6)
@@ -80,7 +83,9 @@ class SpatialViews(Checked):
     tilt_degrees: NotNegative = 3.0  # about each horizontal axis
     shift: NotNegative = 0.05  # largest translation
     jitter: NotNegative = 0.01  # standard deviation, in half the box's longest side; cut at five times it
-    drop_out: Annotated[float, Within(low=0, below=1)] = 0.5  # largest share of the points that are replaced by copies of others
+    drop_out: Annotated[float, Within(low=0, below=1)] = (
+        0.5  # largest share of the points that are replaced by copies of others
+    )
 
     @classmethod
     def as_released(cls) -> SpatialViews:

@@ -45,8 +45,12 @@ class Trajectory(Checked):
 
     sweep_degrees: float = 150.0  # horizontal change over the clip, either way round with equal probability
     vertical_degrees: Annotated[float, Within(low=0, below=90)] = 5.0  # largest vertical drift
-    zoom: Annotated[float, Within(low=0, below=1)] = 0.1  # the radius drifts by up to this share; the paper gives no number
-    elevation_degrees: Annotated[float, Within(above=-90, below=90)] = 0.0  # vertical angle about which the drift goes; positive: from where y is smaller
+    zoom: Annotated[float, Within(low=0, below=1)] = (
+        0.1  # the radius drifts by up to this share; the paper gives no number
+    )
+    elevation_degrees: Annotated[float, Within(above=-90, below=90)] = (
+        0.0  # vertical angle about which the drift goes; positive: from where y is smaller
+    )
     radius: Positive | None = None  # of the sphere, in the store's unit; None: the original camera's distance
     # "both_ends": the sweep ends with the last frame; "full_turn": one frame more would be the first again
     spread: Literal["both_ends", "full_turn"] = "both_ends"

@@ -101,9 +101,7 @@ class Finding:
 
 @functools.cache
 def _document(paper: Paper) -> Mapping[str, Any]:
-    import yaml
-
-    return yaml.safe_load((paper.folder / "claims.yaml").read_text(encoding="utf-8")) or {}
+    return paper.document("claims.yaml")
 
 
 @functools.cache

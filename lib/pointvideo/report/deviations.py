@@ -56,9 +56,7 @@ class Deviation:
 @functools.cache
 def deviations(paper: Paper) -> tuple[Deviation, ...]:
     """All deviations of a paper, in the order of the method. ``ValueError`` for a field that there is not."""
-    import yaml
-
-    known = yaml.safe_load((paper.folder / "deviations.yaml").read_text(encoding="utf-8")) or {}
+    known = paper.document("deviations.yaml")
     names = {entry.name for entry in fields(Deviation)} - {"group"}
     for entries in known.values():
         for entry in entries:

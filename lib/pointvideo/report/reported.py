@@ -67,9 +67,7 @@ def _choice(kind: str, found: object, known: object) -> ValueError:
 
 @functools.cache
 def _document(paper: Paper) -> Mapping[str, Any]:
-    import yaml
-
-    return yaml.safe_load((paper.folder / "reported.yaml").read_text(encoding="utf-8")) or {}
+    return paper.document("reported.yaml")
 
 
 def _number(printed: str) -> float:

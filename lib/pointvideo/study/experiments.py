@@ -105,7 +105,7 @@ class Experiment:
 @dataclass(frozen=True, eq=False)
 class Paper:
     """A paper: what it is, how its methods are drawn, its experiments; ``folder`` holds ``reported.yaml``,
-    ``claims.yaml`` and ``deviations.yaml``."""
+    ``claims.yaml`` and ``deviations.yaml``, as far as it has such."""
 
     name: str
     title: str
@@ -115,6 +115,13 @@ class Paper:
     methods: Mapping[str, Method] = field(repr=False)
     experiments: Mapping[str, Experiment] = field(repr=False)
     folder: Path = field(repr=False)
+
+    def document(self, name: str) -> dict[str, Any]:
+        """What a YAML file of its folder holds; nothing where there is no such file."""
+        import yaml
+
+        path = self.folder / name
+        return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
 
     def experiment(self, number: str) -> Experiment:
         """An experiment by number. ``ValueError`` lists what exists."""

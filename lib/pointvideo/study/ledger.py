@@ -34,6 +34,7 @@ class Ledger:
         self.root = Path(root)
         self.committed = tuple(Path(folder) for folder in committed)
         self._known: dict[Path, tuple[tuple[int, ...], Record]] = {}  # file -> its time and size, what it held
+        self._former: tuple[set[str], dict[str, Path]] = set(), {}  # committed keys, and what those formerly were
 
     def folder_of(self, key: str) -> Path:
         """Where the run's own folder is, or would be."""
@@ -63,7 +64,10 @@ class Ledger:
         files = self._committed_files()
         if key in files:
             return files[key]
-        return next((path for path in files.values() if key in self._read(path).get("former_keys", ())), None)
+        if self._former[0] != files.keys():
+            former = {old: path for path in files.values() for old in self._read(path).get("former_keys", ())}
+            self._former = set(files), former
+        return self._former[1].get(key)
 
     def own(self, key: str) -> Record | None:
         """The record of a run of this cache, or None; a damaged one is moved aside."""

@@ -77,6 +77,8 @@ def fit(
         begin, begin_cpu = time.perf_counter(), time.process_time()
         fabric.to_device(job.module)
         curve = job.solve()
+        if not all_finite(job.module.state_dict()):
+            raise ValueError(f"{title or 'training'}: a weight of the solution is not finite")
         for entry in curve:
             log_epoch(logger, entry)
         return Fitted(curve, time.perf_counter() - begin, time.process_time() - begin_cpu, 0.0, 0)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..backbones import BackboneSize, Clip, PPTrSize, pool_clip, pool_tokens, tokens_of
 from ..data.store import Store
-from ..pretexts.collapse import collapse_probe
+from ..losses.collapse import collapse_probe
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Filled, Percent, Positive, Whole
@@ -49,7 +49,8 @@ class Probe(Downstream):
     init: Any = None  # the pre-training recipe whose backbone is probed, weights from a file, or None for untrained
     level: Literal["clip", "frame", "point"] = "clip"  # what has a label
     fit: Literal["converged", "short"] = "converged"
-    l2: Annotated[tuple[Positive, ...], Filled()] = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)  # of which the best on held-out data is taken
+    # of which the best on held-out data is taken
+    l2: Annotated[tuple[Positive, ...], Filled()] = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
     most: Count = 100_000  # rows of features that are kept, drawn evenly; frames and points are many
     label_percent: Percent = 100  # share of the training videos that keep their labels, class by class
     evaluate_every: Count = 1

@@ -41,7 +41,7 @@ class Finetune(Downstream):
     augment: Augment = Augment()
     label_percent: Percent = 100  # share of the training videos that keep their labels, class by class
     evaluate_every: Count = 1  # epochs; the last epoch is always evaluated
-    evaluate_clips: Count | None = None  # evenly spaced clips a test video; None takes every sub-clip, as the authors do
+    evaluate_clips: Count | None = None  # evenly spaced clips a test video; None takes every one, as the authors do
     seed: Whole = 0
 
     @property

@@ -1,6 +1,8 @@
 """How segmentation sets are cut into samples, which points count, and which classes are scored.
 
-Any set with labelled points can be segmented; two have protocols of their own. HOI4D (spec of its baselines): a sample is a clip of whole frames; the loss is a plain mean over 49 labels, "no label"
+Any set with labelled points can be segmented; two have protocols of their own.
+
+HOI4D (spec of its baselines): a sample is a clip of whole frames; the loss is a plain mean over 49 labels, "no label"
 (0) and "noise" (1) among them; in the test neither can be predicted, but points so labelled still count as false finds;
 the mean goes over the classes that occur.
 
