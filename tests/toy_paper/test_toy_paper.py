@@ -10,10 +10,13 @@ import pytest
 
 from pointvideo import papers
 from pointvideo.data.layout import cache_dir
+from pointvideo.page import Page
 from pointvideo.report import evidence as module
 from pointvideo.report import readme
 from pointvideo.report.deviations import deviations_table
 from pointvideo.report.evidence import evidence, run_experiment, write
+from pointvideo.report.figures.runs import draw_accuracies
+from pointvideo.report.lines import run_line
 from pointvideo.report.stamps import read_stamp
 from pointvideo.study import runner
 from pointvideo.study.plan import plan
@@ -104,3 +107,36 @@ def test_a_change_of_its_own_files_makes_its_runs_stale(toy, found, tmp_path, mo
     file.write_text(file.read_text().replace("1 - F.cosine_similarity", "2 - F.cosine_similarity"))
     pairs = zip(keys(HOME), keys(tmp_path / "copy"), strict=True)
     assert [one == other for one, other in pairs] == [True] * 3 + [False] * 3
+
+
+def test_its_page_holds_what_a_page_holds(toy, found, capsys):
+    """Header, sizes, runs, kept evidence, claims, checked lines, deviations, all from the one value."""
+    page = Page("toy", "1", "laptop")
+    page.header("videos")
+    said = capsys.readouterr().out
+    assert said.startswith("2 rows, 6 fine-tunings, profile laptop · for example: ")
+    assert said.splitlines()[1] == f"data: recorded toy_dots, {len(page.store.sequences)} videos"
+    assert "| results below: laptop |" in page.sizes().data
+    assert page.run().data == page.kept().data == found.table.to_html()
+    assert page.shown.stamp == page.ours.stamp == found.stamp
+    verdict = f"  toy-agree: {found.findings[0].word}"
+    capsys.readouterr()
+    page.checked()
+    assert capsys.readouterr().out.splitlines() == [run_line("this run", found.table, 6), verdict]
+    write(found)
+    page.checked_committed()
+    assert capsys.readouterr().out.splitlines() == [run_line("committed, laptop", found.table, 6), verdict]
+    assert page.records_of(toy.experiment("1").recipes("laptop"), sources=("simulated",)) == []
+    for picture, name in ((page.accuracies(), "rows"), (page.claims(drop=("Agree ",)), "claims")):
+        file = page.folder / f"toy_{name}.png"
+        assert picture.filename == str(file) and read_stamp(file).keys == found.stamp.keys
+    assert page.show(draw_accuracies(found.table), "data", seed=3).filename == str(page.folder / "toy_data.png")
+    assert read_stamp(page.folder / "toy_data.png").parameters["seed"] == 3
+    assert len(page.deviations()) == 1 and page.kept_profile == "laptop"
+
+
+def test_a_page_refuses_what_there_is_not(toy):
+    with pytest.raises(ValueError, match="expected one of .*toy"):
+        Page("none", "1", "quick")
+    with pytest.raises(ValueError, match="table: got '2', expected one of 1"):
+        Page("toy", "2", "quick")
