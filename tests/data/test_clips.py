@@ -1,7 +1,9 @@
 """Clips: which there are, the points that are drawn, augmentation, video scores; against the authors' loader."""
 
+import copy
 import inspect
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -483,8 +485,8 @@ def test_depth_counts_are_scaled_to_the_stores_unit(tmp_path, tiny_store):
 
 
 @pytest.mark.parametrize("resident", [True, False])
-def test_a_sampler_travels_without_its_points(msr_store, resident):
-    sampler = ClipSampler(msr_store, frames=4, step=2, resident=resident)
+def test_a_sampler_travels_without_its_points(tiny_store, resident):
+    sampler = ClipSampler(tiny_store, frames=4, step=2, resident=resident)
     sent = pickle.dumps(sampler)
     assert len(sent) < 2000
     for other in (pickle.loads(sent), copy.deepcopy(sampler)):

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 OVERLAPS = (0.10, 0.25, 0.50)
 
+Frames = Sequence | np.ndarray | Tensor
 Labels = int | Collection[int] | None
 
 
@@ -35,7 +37,7 @@ class SegmentalScores:
     f1: tuple[float, ...]  # of counts pooled over videos
 
 
-def frame_labels(name: str, labels) -> np.ndarray:
+def frame_labels(name: str, labels: Frames) -> np.ndarray:
     """One integer a frame, from a list, an array or a tensor of shape (T,), (T, 1) or (1, T).
 
     Raises:
@@ -51,7 +53,7 @@ def frame_labels(name: str, labels) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def label_numbers(name: str, given: Labels) -> list[int]:
+def label_numbers(name: str, given: object) -> list[int]:
     """The labels that an argument names: none, one or several."""
     several = isinstance(given, Collection) and not isinstance(given, str)
     found = [] if given is None else list(given) if several else [given]
@@ -61,7 +63,7 @@ def label_numbers(name: str, given: Labels) -> list[int]:
     return [int(one) for one in found]
 
 
-def segments(labels: Sequence[int], *, background: Labels = None, last_frame_open: bool = False) -> list[Segment]:
+def segments(labels: Frames, *, background: Labels = None, last_frame_open: bool = False) -> list[Segment]:
     """The segments of a label sequence, in order.
 
     Args:
@@ -130,8 +132,8 @@ def best_overlaps(predicted: Sequence[Segment], truth: Sequence[Segment]) -> lis
 
 
 def score(
-    predictions: Sequence[Sequence[int]],
-    truths: Sequence[Sequence[int]],
+    predictions: Sequence[Frames],
+    truths: Sequence[Frames],
     *,
     background: Labels = None,
     ignore: Labels = None,
