@@ -16,6 +16,8 @@ from jaxtyping import install_import_hook
 import tests.shape_checks  # noqa: F401  (the hook finds it by name)
 
 ROOT = Path(__file__).resolve().parent.parent
+# Compiled kernels are kept in one place, also for a subprocess whose own cache is a fresh folder.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(os.environ.get("POINTVIDEO_CACHE") or ROOT / "build") / "numba"))
 PACKAGE = ROOT / "lib" / "pointvideo"
 
 

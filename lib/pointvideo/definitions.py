@@ -108,6 +108,8 @@ class _Class:
             elif not _bound(statement) or not _bound(statement) <= self.outside:
                 self.body.append(statement)
 
+        self.constructing = {name for name, found in self.methods.items() if _constructs(found)}
+
     def head(self, fields: bool) -> ast.ClassDef:
         """The class without its methods; a frozen dataclass's fields where they are asked for."""
         body = [statement for statement in self.body if fields or not (self.frozen and _is_field(statement))]
@@ -208,7 +210,7 @@ class _Reach:
                 if name not in self.pieces[unit] and (wanted or name.startswith("__") and name.endswith("__")):
                     if self._take(unit, name, statements).dynamic:
                         self.whole.add(unit)
-                    if _constructs(statements):
+                    if name in kind.constructing:
                         self.waiting.append((unit, True))
 
     def _take(

@@ -130,7 +130,7 @@ class Library:
     def of(tops: frozenset[str]) -> Library:
         """The library for roots of these packages; read anew when a module was loaded anew."""
         held = Library._of(tops)
-        if not all(_unchanged(stamp, _stamp(name)) for name, stamp in held[0].stamps.items()):
+        if not all(_is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
             held[0] = Library(tops)
         return held[0]
 
@@ -465,19 +465,22 @@ def _cells() -> list[str] | None:
     return found
 
 
-def _unchanged(before: Any, now: Any) -> bool:
-    return before is now or (isinstance(before, int) and before == now)
-
-
 def _stamp(name: str) -> Any:
-    """The same as long as what is loaded under that name, or the file that would be, is: a specification or a time."""
+    """What shows that a module was loaded anew, or its file changed: its specification, or the file's time."""
     if name == "__main__" and (cells := _cells()) is not None:
         return len(cells)
-    module = sys.modules.get(name)
-    if module is not None:
-        return getattr(module, "__spec__", None)
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__spec__", None)
     file = _file(name)
     return None if file is None else file.stat().st_mtime_ns
+
+
+def _is_as_it_was(name: str, stamp: Any) -> bool:
+    loaded = sys.modules.get(name)
+    if loaded is not None and name != "__main__":
+        return getattr(loaded, "__spec__", None) is stamp
+    now = _stamp(name)
+    return now is stamp or (isinstance(now, int) and now == stamp)
 
 
 def _file(name: str) -> Path | None:

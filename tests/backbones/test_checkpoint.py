@@ -71,7 +71,7 @@ def test_what_is_refused_in_one_line():
     twice = STATE | {"module.head.norm.weight": torch.zeros(16)}
     with pytest.raises(ValueError, match="'head.norm.weight' and 'module.head.norm.weight' are the same entry"):
         loaded(twice)
-    with pytest.raises(ValueError, match=rf"is not finite, expected weights \(so are {len(STATE)} of {len(STATE)}\)"):
+    with pytest.raises(ValueError, match="everything is not finite, expected weights"):
         loaded({key: torch.full(value.shape, torch.nan) for key, value in STATE.items()})
     stray = {f"other.{number}": torch.zeros(1) for number in range(30)} | {"head.norm.weight": torch.zeros(16)}
     with pytest.raises(ValueError, match="too little fits Classifier, expected at least half: 1 entries loaded; "):

@@ -480,3 +480,13 @@ def test_depth_counts_are_scaled_to_the_stores_unit(tmp_path, tiny_store):
         np.testing.assert_array_equal(ours.xyz[1, frame, : len(points)].numpy(), points)
     sampler = ClipSampler(metres, frames=3)
     assert torch.equal(sampler.sample(sequence, start, 50, 2), sample_points(ours, 50, 2))
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_a_sampler_travels_without_its_points(msr_store, resident):
+    sampler = ClipSampler(msr_store, frames=4, step=2, resident=resident)
+    sent = pickle.dumps(sampler)
+    assert len(sent) < 2000
+    for other in (pickle.loads(sent), copy.deepcopy(sampler)):
+        assert torch.equal(other.sample([0, 1], [0, 0], 16, 3), sampler.sample([0, 1], [0, 0], 16, 3))
+        assert isinstance(other._rows.base, np.memmap) == (not resident) == isinstance(sampler._rows.base, np.memmap)

@@ -41,7 +41,8 @@ def world(tmp_path, monkeypatch):
     def use(source):
         store = make_store(tmp_path / source / "msr_action3d", source=source)
         monkeypatch.setattr(runner, "store_of", lambda dataset: store)
-        monkeypatch.setattr(module, "fingerprint_of", lambda dataset: store.fingerprint)
+        for place in (runner, module):
+            monkeypatch.setattr(place, "fingerprint_of", lambda dataset: store.fingerprint)
         return store
 
     return use

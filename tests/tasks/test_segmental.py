@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from pointvideo.tasks.segmental import OVERLAPS, Segment, edit_score, f1_score, matches, score, segments
 
@@ -78,3 +81,74 @@ def test_goldens(name):
 def test_refusals(predictions, truths, message):
     with pytest.raises(ValueError, match=message):
         score(predictions, truths)
+
+
+def slow_matches(predicted, truth, overlap):
+    """Every pair of segments compared, the first best one taken."""
+    taken = set()
+    for one in predicted:
+        ratios = []
+        for other in truth:
+            union = max(one.stop, other.stop) - min(one.start, other.start)
+            shared = min(one.stop, other.stop) - max(one.start, other.start)
+            ratios.append(shared / union if union and one.label == other.label else 0.0)
+        best = int(np.argmax(ratios)) if ratios else -1
+        if best >= 0 and ratios[best] >= overlap:
+            taken.add(best)
+    return len(taken), len(predicted) - len(taken), len(truth) - len(taken)
+
+
+def slow_distance(one, other):
+    """Levenshtein distance by its recursion, in a table."""
+    table = {}
+    for i in range(len(one) + 1):
+        for j in range(len(other) + 1):
+            if not i or not j:
+                table[i, j] = i + j
+            else:
+                change = table[i - 1, j - 1] + (one[i - 1].label != other[j - 1].label)
+                table[i, j] = min(table[i - 1, j] + 1, table[i, j - 1] + 1, change)
+    return table[len(one), len(other)]
+
+
+@pytest.mark.parametrize("last_frame_open", [False, True])
+def test_scores_by_their_slow_definitions(last_frame_open):
+    numbers = np.random.default_rng(0)
+    for _ in range(150):
+        frames, hold = numbers.integers(1, 40), numbers.integers(1, 6)
+        pair = [np.repeat(numbers.integers(0, 4, frames), hold)[:frames] for _ in range(2)]
+        both = [segments(labels, background=[0, 7], last_frame_open=last_frame_open) for labels in pair]
+        for overlap in (*OVERLAPS, 0.01, 1.0):
+            assert matches(*both, overlap) == slow_matches(*both, overlap)
+        longest = max(map(len, both))
+        assert edit_score(*both) == (100.0 * (1 - slow_distance(*both) / longest) if longest else 100.0)
+
+
+def test_labels_as_they_come():
+    expected = [Segment(1, 0, 2), Segment(3, 2, 3)]
+    for labels in (np.array([1, 1, 3], np.uint8), torch.tensor([[1], [1], [3]]), np.array([[1.0, 1, 3]]), (1, 1, 3)):
+        assert segments(labels) == expected
+    assert segments([0, 1, 2, 1], background=(0, 2)) == [Segment(1, 1, 2), Segment(1, 3, 4)]
+    padded = score([[1, 1, 3, 3]], [[1, 1, -100, -100]], ignore=-100)
+    assert (padded.accuracy, padded.edit, padded.f1) == (100.0, 100.0, (100.0, 100.0, 100.0))
+    assert score([[1, 1, 3, 3]], [[1, 1, -100, -100]]).accuracy == 50.0
+
+
+@pytest.mark.parametrize(
+    "labels,options,message",
+    [
+        ([1], {"background": "background"}, "background: got 'background', expected the number of a class"),
+        ([1], {"background": [0, "idle"]}, "background: got 'idle', expected the number of a class"),
+        (["reach", "grasp"], {}, "labels: got <U5 labels, expected whole numbers"),
+        ([0.5], {}, "labels: got float64 labels, expected whole numbers"),
+        (np.zeros((2, 2)), {}, r"labels: got shape \(2, 2\), expected one label a frame"),
+    ],
+)
+def test_labels_that_are_none(labels, options, message):
+    with pytest.raises(ValueError, match=message):
+        inspect.unwrap(segments)(labels, **options)
+
+
+def test_a_video_of_padding_alone_is_refused():
+    with pytest.raises(ValueError, match="truths: got no frame of video 0 but those to ignore, expected at least 1"):
+        score([[1]], [[-100]], ignore=[-100, 255])

@@ -61,7 +61,7 @@ class Report(NamedTuple):
         return f"{len(self.used)} entries loaded; {left}"
 
 
-def read_weights(file: Path) -> dict:
+def read_weights(file: Path) -> object:
     """What a file of safetensors, or of ``torch.save``, holds; tensors and arrays only, no foreign code runs."""
     if file.suffix == ".safetensors":
         return safetensors.torch.load_file(file)
@@ -167,7 +167,8 @@ def load_authors_state(model: nn.Module, state: Mapping, *, partial: bool = Fals
         )
     broken = [name for name, value in used.items() if not bool(torch.isfinite(value).all())]
     if broken:
-        raise ValueError(f"checkpoint: {broken[0]} is not finite, expected weights (so are {len(broken)} of {len(used)})")
+        what = broken[0] if len(broken) < len(used) else "everything"
+        raise ValueError(f"checkpoint: {what} is not finite, expected weights")
     report = Report(
         tuple(used),
         tuple(key for key, name in zip(state, renamed, strict=True) if name not in used),

@@ -8,13 +8,15 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 from ..definitions import digest_of
 from ..kernels.dispatch import specified
 
 Fingerprint = str | Callable[[str], str]
+version = cache(metadata.version)
 
 _HOUSE = __package__.rpartition(".")[0]
 # What every run goes through, whatever its recipe.

@@ -41,36 +41,37 @@ def plan(
     """
     rows: dict[str, PlanRow] = {}
     records = ledger.records()
+    done = {key: record for record in records for key in (*record.get("former_keys", ()), record["key"])}
+    alike: dict[tuple, list[Record]] = {}
+    for record in records:
+        alike.setdefault(_bare(record["recipe"]), []).append(record)
     for recipe in recipes:
         for link in recipe_chain(recipe):
             parts = identity(link, fingerprint)
             key = key_of(parts)
             if key not in rows:
-                rows[key] = _row(link, key, parts, ledger, records, rows, device)
+                record = done.get(key)
+                if record is not None:
+                    where = "committed" if ledger.is_committed(key) else ""
+                    rows[key] = PlanRow(link, key, "done", where, record["seconds"])
+                    continue
+                start = rows.get(parts["init"])
+                earlier = newest_of_recipe(alike.get(_bare(parts["recipe"]), []), link, but=key)
+                if earlier is None:
+                    seconds = guess(recipe_dict(link), records, device)
+                    why = "never run" if seconds is None else "recipe new"
+                    rows[key] = PlanRow(link, key, "run", why, seconds, seconds is not None)
+                    continue
+                reasons = changes(earlier, parts)
+                if start is not None and start.state == "run" or not reasons:
+                    reasons.append("what it starts from changed")
+                rows[key] = PlanRow(link, key, "run", "; ".join(reasons), earlier["seconds"])
     return list(rows.values())
 
 
-def _row(
-    recipe: Any,
-    key: str,
-    parts: dict[str, Any],
-    ledger: Ledger,
-    records: list[Record],
-    rows: dict[str, PlanRow],
-    device: str | None,
-) -> PlanRow:
-    record = ledger.get(key)
-    if record is not None:
-        return PlanRow(recipe, key, "done", "committed" if ledger.is_committed(key) else "", record["seconds"])
-    earlier = newest_of_recipe(records, recipe, but=key)
-    start = rows.get(parts["init"])
-    if earlier is not None:
-        reasons = changes(earlier, parts)
-        if start is not None and start.state == "run" or not reasons:
-            reasons.append("what it starts from changed")
-        return PlanRow(recipe, key, "run", "; ".join(reasons), earlier["seconds"])
-    seconds = guess(recipe_dict(recipe), records, device)
-    return PlanRow(recipe, key, "run", "never run" if seconds is None else "recipe new", seconds, seconds is not None)
+def _bare(recipe: dict[str, Any]) -> tuple:
+    """What two records of one recipe have in common at least."""
+    return recipe["kind"], recipe.get("seed")
 
 
 def changes(record: Record, parts: dict[str, Any]) -> list[str]:

@@ -19,7 +19,6 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from .. import data
 from ..data import resolve
 from ..data.layout import cache_dir
 from ..data.locks import lock_file, locked
@@ -64,11 +63,9 @@ def store_of(dataset: str) -> Store:
     return resolve(dataset)
 
 
-@lru_cache(maxsize=64)
 def fingerprint_of(dataset: str) -> str:
-    """Fingerprint of the data set that ``dataset`` means here; no world is made for it."""
-    found = data.fingerprint_of(dataset)
-    return store_of(dataset).fingerprint if found == data.NOT_PREPARED else found
+    """Content hash of the data set that ``dataset`` means here."""
+    return store_of(dataset).fingerprint
 
 
 def run(recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None) -> Record:
