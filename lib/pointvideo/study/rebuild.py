@@ -59,6 +59,7 @@ def _loaded(modules: int) -> dict[str, list[type]]:
     found: dict[str, dict[type, None]] = {}
     for name in sorted(sys.modules, key=lambda name: not name.startswith(HOUSE + ".")):
         for value in list(getattr(sys.modules[name], "__dict__", {}).values()):
-            if isinstance(value, type) and "__dataclass_fields__" in vars(value):
+            # type(), not isinstance: some modules hold objects that warn when their class is asked for
+            if issubclass(type(value), type) and "__dataclass_fields__" in vars(value):
                 found.setdefault(value.__name__, {})[value] = None
     return {name: list(known) for name, known in found.items()}
