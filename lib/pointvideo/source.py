@@ -295,15 +295,15 @@ class _Names(ast.NodeTransformer):
         return node
 
 
-def imported(
-    node: ast.Import | ast.ImportFrom, module: str, is_package: bool
-) -> Iterator[tuple[str, str, str | None]]:
+def imported(node: ast.Import | ast.ImportFrom, module: str, is_package: bool) -> Iterator[tuple[str, str, str | None]]:
     """(name bound, module, name in it or None) of each part of an import."""
     if isinstance(node, ast.Import):
         for alias in node.names:
-            yield alias.asname or alias.name.partition(".")[0], (
-                alias.name if alias.asname else alias.name.partition(".")[0]
-            ), None
+            yield (
+                alias.asname or alias.name.partition(".")[0],
+                (alias.name if alias.asname else alias.name.partition(".")[0]),
+                None,
+            )
         return
     base = node.module or ""
     if node.level:

@@ -87,7 +87,9 @@ def test_what_does_nothing_to_a_run_makes_nothing_stale(package: Path, edit: Edi
     # another paper arrives: a backbone, a loss, a set
     (package / "backbones" / "pstnet.py").write_text("class PSTNet:\n    def tokens(self, xyz):\n        return xyz\n")
     edit("backbones/__init__.py", "\nfrom .pptr import", "\nfrom .pstnet import PSTNet\nfrom .pptr import")
-    (package / "losses" / "prototypes.py").write_text("from .contrastive import info_nce\n\n\ndef swap(x):\n    return x\n")
+    (package / "losses" / "prototypes.py").write_text(
+        "from .contrastive import info_nce\n\n\ndef swap(x):\n    return x\n"
+    )
     edit("data/catalogue.py", "SETS = (", 'SETS = (\n    ("ntu_rgbd", "people"),')
     # a field with a default, and its check
     edit("recipe.py", "    batch: Count = 24", "    accumulate: Count = 1\n    batch: Count = 24")
@@ -123,10 +125,20 @@ def test_a_move_makes_nothing_stale(package: Path, today):
     ("file", "old", "new", "names"),
     [
         ("losses/c2p.py", "temperature=loss.temperature", "temperature=2 * loss.temperature", C2P),
-        ("backbones/pptr.py", "tokens.features.relu()", "tokens.features", set(RECIPES) - {"p4 scratch", "p4 c2p", "points"}),
+        (
+            "backbones/pptr.py",
+            "tokens.features.relu()",
+            "tokens.features",
+            set(RECIPES) - {"p4 scratch", "p4 c2p", "points"},
+        ),
         ("kernels/gpu/splat.py", "PIXELS =", "PIXELS = 1 +", C2P),
         ("kernels/gpu/tube_max.py", "PARTIALS =", "PARTIALS = 1 +", set(RECIPES)),
-        ("tasks/recognition.py", "argmax(dim=1)", "argmax(dim=-1)", {name for name in RECIPES if name.endswith("scratch") or "after" in name}),
+        (
+            "tasks/recognition.py",
+            "argmax(dim=1)",
+            "argmax(dim=-1)",
+            {name for name in RECIPES if name.endswith("scratch") or "after" in name},
+        ),
         ("study/trainer.py", "set_to_none=True", "set_to_none=False", set(RECIPES)),
     ],
 )  # fmt: skip
@@ -168,7 +180,11 @@ def test_a_change_of_a_users_own_backbone_makes_its_runs_stale(tmp_path: Path, m
     for text in (MINE, MINE.replace(".relu()", ""), MINE.replace("from torch", "# torch\nfrom torch")):
         (tmp_path / "mine_too.py").write_text(text)
         importlib.invalidate_caches()
-        module = importlib.reload(sys.modules["mine_too"]) if "mine_too" in sys.modules else importlib.import_module("mine_too")
+        module = (
+            importlib.reload(sys.modules["mine_too"])
+            if "mine_too" in sys.modules
+            else importlib.import_module("mine_too")
+        )
         recipe = pretrain(backbone=module.MySize(), teacher="full")
         keys.append(recipe_key(recipe, "data"))
     assert "Mine" in sources_of(recipe) and keys[0] == keys[2] != keys[1]
