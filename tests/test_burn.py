@@ -86,6 +86,16 @@ def test_what_writes_into_the_cache_leaves_the_mark(tmp_path: Path, monkeypatch:
     assert burn.main([]) == 0 and list(tmp_path.iterdir()) == []
 
 
+def test_compiled_code_goes_unless_something_else_lies_there(clone: Path):
+    numba = clone / "build" / "numba" / "kernels_1a2b"
+    numba.mkdir(parents=True)
+    (numba / "cpu.splat-12.py311.nbi").write_text("")
+    (numba / "notes.txt").write_text("mine")
+    assert burn.main([]) == 0 and (numba / "notes.txt").is_file()
+    (numba / "notes.txt").unlink()
+    assert burn.main([]) == 0 and not (clone / "build" / "numba").exists()
+
+
 def test_links_are_left_and_only_environments_are_environments(clone: Path, tmp_path: Path, capsys):
     elsewhere = burn.made_folder(tmp_path / "elsewhere" / "figures")
     (clone / "build" / "figures").symlink_to(elsewhere)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 MARK = ".pointvideo"
 TEXT = "PointVideo made this folder: `make burn` deletes it with everything in it.\n"
-MADE = ("stores", "runs", "notebooks", "figures", "logs", "kernels")
+MADE = ("stores", "runs", "notebooks", "figures", "logs")
+COMPILED = "numba"  # which numba makes itself, without a mark
 SCRAP = (".pytest_cache", ".hypothesis", ".ruff_cache")
 CLONE = Path(__file__).resolve().parents[2]
 
@@ -55,8 +56,8 @@ def cache_to_burn(named: str, clone: Path) -> Path:
 
 def to_delete(cache: Path, clone: Path, environments: list[Path]) -> tuple[list[Path], list[Path]]:
     """What would go, and what bears one of the names of what would go but is left: it has no mark, or is a link."""
-    named = [cache / name for name in MADE if os.path.lexists(cache / name)]
-    marked = [folder for folder in named if not folder.is_symlink() and (folder / MARK).is_file()]
+    named = [cache / name for name in (*MADE, COMPILED) if os.path.lexists(cache / name)]
+    marked = [folder for folder in named if not folder.is_symlink() and _is_ours(folder)]
     found = marked.copy()
     if (clone / "pyproject.toml").is_file():
         found += [clone / name for name in SCRAP if (clone / name).is_dir()]
@@ -66,6 +67,13 @@ def to_delete(cache: Path, clone: Path, environments: list[Path]) -> tuple[list[
         found += [*real, *(clone / "lib").glob("pointvideo.egg-info")]
     left = [folder for folder in [*named, *environments] if folder.exists() and folder not in [*marked, *real]]
     return found, left
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder has the mark, or is numba's and holds compiled code alone."""
+    if folder.name != COMPILED:
+        return (folder / MARK).is_file()
+    return all(path.suffix in (".nbi", ".nbc") for path in folder.rglob("*") if not path.is_dir())
 
 
 def main(arguments: list[str] | None = None) -> int:
