@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pointvideo import burn
+from pointvideo import burn, cli
 from pointvideo.data.locks import locked
 from pointvideo.data.places import simulated_store
 from pointvideo.study.ledger import Ledger
@@ -43,6 +43,9 @@ def test_what_the_project_made_goes_and_the_rest_stays(clone: Path, capsys: pyte
     assert {path.name for path in (clone / "build").iterdir()} == {"notebooks", "mine"}
     assert not (clone / ".pytest_cache").exists() and not (clone / "lib" / "a" / "__pycache__").exists()
     assert (clone / "notebooks" / "00_start.ipynb").is_file()
+    burn.made_folder(clone / "build" / "runs")
+    assert cli.main(["burn", "--list"]) == 0 and "would delete" in capsys.readouterr().out
+    assert cli.main(["burn"]) == 0 and not (clone / "build" / "runs").exists()
 
 
 @pytest.mark.parametrize("place", [".", "{clone}", "{clone}/../my clone", "{clone}/..", "~", "/", "{home}"])

@@ -76,12 +76,21 @@ def _is_ours(folder: Path) -> bool:
     return all(path.suffix in (".nbi", ".nbc") for path in folder.rglob("*") if not path.is_dir())
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """List what goes, then delete it; the exit code is 2 where nothing may be deleted."""
-    parser = argparse.ArgumentParser(prog="pointvideo burn", description="Delete what the project made.")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``pointvideo burn``."""
     parser.add_argument("--list", action="store_true", help="only list it")
     parser.add_argument("--venv", action="append", default=[], metavar="DIR", help="this environment as well")
-    options = parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="pointvideo burn", description="Delete what the project made.")
+    add_options(parser)
+    return burn(parser.parse_args(arguments))
+
+
+def burn(options: argparse.Namespace) -> int:
+    """List what goes, then delete it; the exit code is 2 where nothing may be deleted."""
     try:
         cache = cache_to_burn(os.environ.get("POINTVIDEO_CACHE", ""), CLONE)
         found, left = to_delete(cache, CLONE, [Path(folder).absolute() for folder in options.venv])
