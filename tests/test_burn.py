@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pointvideo import burn
+from pointvideo import burn, cli
 from pointvideo.data.locks import locked
 from pointvideo.data.places import simulated_store
 from pointvideo.study.ledger import Ledger
@@ -43,6 +43,9 @@ def test_what_the_project_made_goes_and_the_rest_stays(clone: Path, capsys: pyte
     assert {path.name for path in (clone / "build").iterdir()} == {"notebooks", "mine"}
     assert not (clone / ".pytest_cache").exists() and not (clone / "lib" / "a" / "__pycache__").exists()
     assert (clone / "notebooks" / "00_start.ipynb").is_file()
+    burn.made_folder(clone / "build" / "runs")
+    assert cli.main(["burn", "--list"]) == 0 and "would delete" in capsys.readouterr().out
+    assert cli.main(["burn"]) == 0 and not (clone / "build" / "runs").exists()
 
 
 @pytest.mark.parametrize("place", [".", "{clone}", "{clone}/../my clone", "{clone}/..", "~", "/", "{home}"])
@@ -84,6 +87,16 @@ def test_what_writes_into_the_cache_leaves_the_mark(tmp_path: Path, monkeypatch:
     with locked(simulated_store("dots")):
         assert (tmp_path / "stores" / burn.MARK).is_file() and (tmp_path / "runs" / burn.MARK).is_file()
     assert burn.main([]) == 0 and list(tmp_path.iterdir()) == []
+
+
+def test_compiled_code_goes_unless_something_else_lies_there(clone: Path):
+    numba = clone / "build" / "numba" / "kernels_1a2b"
+    numba.mkdir(parents=True)
+    (numba / "cpu.splat-12.py311.nbi").write_text("")
+    (numba / "notes.txt").write_text("mine")
+    assert burn.main([]) == 0 and (numba / "notes.txt").is_file()
+    (numba / "notes.txt").unlink()
+    assert burn.main([]) == 0 and not (clone / "build" / "numba").exists()
 
 
 def test_links_are_left_and_only_environments_are_environments(clone: Path, tmp_path: Path, capsys):

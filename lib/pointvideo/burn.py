@@ -14,7 +14,8 @@ from pathlib import Path
 
 MARK = ".pointvideo"
 TEXT = "PointVideo made this folder: `make burn` deletes it with everything in it.\n"
-MADE = ("stores", "runs", "notebooks", "figures", "logs", "kernels")
+MADE = ("stores", "runs", "notebooks", "figures", "logs")
+COMPILED = "numba"  # which numba makes itself, without a mark
 SCRAP = (".pytest_cache", ".hypothesis", ".ruff_cache")
 CLONE = Path(__file__).resolve().parents[2]
 
@@ -55,8 +56,8 @@ def cache_to_burn(named: str, clone: Path) -> Path:
 
 def to_delete(cache: Path, clone: Path, environments: list[Path]) -> tuple[list[Path], list[Path]]:
     """What would go, and what bears one of the names of what would go but is left: it has no mark, or is a link."""
-    named = [cache / name for name in MADE if os.path.lexists(cache / name)]
-    marked = [folder for folder in named if not folder.is_symlink() and (folder / MARK).is_file()]
+    named = [cache / name for name in (*MADE, COMPILED) if os.path.lexists(cache / name)]
+    marked = [folder for folder in named if not folder.is_symlink() and _is_ours(folder)]
     found = marked.copy()
     if (clone / "pyproject.toml").is_file():
         found += [clone / name for name in SCRAP if (clone / name).is_dir()]
@@ -68,12 +69,28 @@ def to_delete(cache: Path, clone: Path, environments: list[Path]) -> tuple[list[
     return found, left
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """List what goes, then delete it; the exit code is 2 where nothing may be deleted."""
-    parser = argparse.ArgumentParser(prog="pointvideo burn", description="Delete what the project made.")
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder has the mark, or is numba's and holds compiled code alone."""
+    if folder.name != COMPILED:
+        return (folder / MARK).is_file()
+    return all(path.suffix in (".nbi", ".nbc") for path in folder.rglob("*") if not path.is_dir())
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``pointvideo burn``."""
     parser.add_argument("--list", action="store_true", help="only list it")
     parser.add_argument("--venv", action="append", default=[], metavar="DIR", help="this environment as well")
-    options = parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="pointvideo burn", description="Delete what the project made.")
+    add_options(parser)
+    return burn(parser.parse_args(arguments))
+
+
+def burn(options: argparse.Namespace) -> int:
+    """List what goes, then delete it; the exit code is 2 where nothing may be deleted."""
     try:
         cache = cache_to_burn(os.environ.get("POINTVIDEO_CACHE", ""), CLONE)
         found, left = to_delete(cache, CLONE, [Path(folder).absolute() for folder in options.venv])

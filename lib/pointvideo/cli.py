@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, papers
+from . import __version__, burn, papers
 from .study.profiles import PROFILES
 
 EXAMPLES = """examples:
@@ -135,9 +135,9 @@ def add_paper_commands(subparsers) -> None:
     which = subparsers.add_parser("which", help="where a figure or table comes from: its stamp")
     which.add_argument("file", type=_file, metavar="FILE")
     which.set_defaults(run=_which)
-    burn = subparsers.add_parser("burn", help="delete what the project made in POINTVIDEO_CACHE", add_help=False)
-    burn.add_argument("rest", nargs=argparse.REMAINDER)
-    burn.set_defaults(run=_burn)
+    command = subparsers.add_parser("burn", help="delete what the project made in POINTVIDEO_CACHE")
+    burn.add_options(command)
+    command.set_defaults(run=burn.burn)
 
 
 def _paper_name(name: str) -> str:
@@ -248,12 +248,6 @@ def _which(arguments: argparse.Namespace) -> int:
     stamp = read_stamp(arguments.file)
     print(f"{arguments.file}\n{stamp.caption()}\n{stamp.to_json()}")
     return 0
-
-
-def _burn(arguments: argparse.Namespace) -> int:
-    from .burn import main
-
-    return main(arguments.rest)
 
 
 class _Parser(argparse.ArgumentParser):
