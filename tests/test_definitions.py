@@ -17,7 +17,8 @@ FILES = {
     "__init__.py": '"""A package."""\n\nimport os\n\nos.environ.setdefault("TINY", "1")\n',
     "losses/__init__.py": "from .c2p import distillation as loss_of\nfrom tiny.losses.contrast import contrast\n",
     "losses/c2p.py": (
-        '"""A loss."""\n\nimport math as m\n\nfrom . import shared\nfrom .shared import unused\n\nHALF = 0.5  # half\n\n\n'
+        '"""A loss."""\n\nimport math as m\n\nfrom . import shared\nfrom .shared import unused\n\n'
+        "HALF = 0.5  # half\n\n\n"
         'def distillation(x: float, factor: float = HALF) -> float:\n    """Half of it."""\n'
         "    if x < 0:\n        found = m.floor(x)\n        raise ValueError(f'got {found}')\n"
         "    return shared.scale(x) * factor\n"
@@ -28,9 +29,11 @@ FILES = {
         "from dataclasses import dataclass\nfrom typing import ClassVar\n\nfrom torch import nn\n\n\n"
         "class Block(nn.Module):\n    def forward(self, x):\n        return self.after(x).relu()\n\n"
         "    def after(self, x):\n        return x\n\n\n"
-        "@dataclass(frozen=True)\nclass Size:\n    width: int = 4\n    depth: int = 1\n    kind: ClassVar[str] = 'plain'\n\n"
+        "@dataclass(frozen=True)\nclass Size:\n    width: int = 4\n    depth: int = 1\n"
+        "    kind: ClassVar[str] = 'plain'\n\n"
         "    def __post_init__(self):\n        if self.width < 1:\n            raise ValueError('width')\n\n"
-        "    def build(self):\n        return Block()\n\n    @classmethod\n    def large(cls):\n        return cls(1024)\n\n"
+        "    def build(self):\n        return Block()\n\n"
+        "    @classmethod\n    def large(cls):\n        return cls(1024)\n\n"
         "    def words(self):\n        return f'{self.width}'\n"
     ),
     "operators.py": (
@@ -117,7 +120,10 @@ def test_what_cannot_change_a_result_moves_nothing(package: Path, edit, file: st
         ("train", "losses/c2p.py", "HALF = 0.5", "HALF = 0.7", {"HALF"}),
         ("train", "losses/shared.py", "2 * x", "3 * x", {"scale"}),
         ("train", "losses/c2p.py", "if x < 0", "if x < 1", {"distillation"}),
-        ("train", "losses/c2p.py", "from . import shared\n", "from tiny import networks as shared\n", {"scale", "distillation", "Size"}),
+        (
+            "train", "losses/c2p.py", "from . import shared\n", "from tiny import networks as shared\n",
+            {"scale", "distillation", "Size"},
+        ),
         ("train", "networks.py", ".relu()", "", {"Block"}),
         ("train", "networks.py", "self.after(x)", "x", {"Block"}),
         ("train", "networks.py", "'plain'", "'other'", {"Size"}),
@@ -138,7 +144,9 @@ def test_what_can_moves_the_definition(package: Path, edit, root: str, file: str
 
 def test_a_move_to_another_module_moves_nothing(package: Path, edit):
     before = digests()
-    (package / "elsewhere.py").write_text((package / "losses" / "c2p.py").read_text().replace("from .", "from .losses."))
+    (package / "elsewhere.py").write_text(
+        (package / "losses" / "c2p.py").read_text().replace("from .", "from .losses.")
+    )
     edit("../tiny/elsewhere.py", "from .losses. import shared", "from .losses import shared")
     (package / "losses" / "c2p.py").unlink()
     edit("losses/__init__.py", "from .c2p import", "from ..elsewhere import")
@@ -147,7 +155,11 @@ def test_a_move_to_another_module_moves_nothing(package: Path, edit):
 
 def test_one_name_for_two_definitions(package: Path, edit):
     (package / "losses" / "other.py").write_text("def scale(x):\n    return 9 * x\n")
-    edit("train.py", "    return contrast(x)", "    from .losses.other import scale\n\n    scale(x)\n    return contrast(x)")
+    edit(
+        "train.py",
+        "    return contrast(x)",
+        "    from .losses.other import scale\n\n    scale(x)\n    return contrast(x)",
+    )
     before = digests("contrasted")
     edit("losses/contrast.py", "from tiny.losses import shared", "from tiny.losses import other as shared")
     edit("train.py", "from .losses.other", "from .losses.shared")
@@ -162,7 +174,11 @@ def test_a_class_counts_with_the_methods_that_are_used(package: Path):
 
 
 def test_talk_stays_outside(package: Path, edit):
-    edit("networks.py", "    def words", "    outside_key: ClassVar = ('words', 'title')\n    title = 'a size'\n\n    def words")
+    edit(
+        "networks.py",
+        "    def words",
+        "    outside_key: ClassVar = ('words', 'title')\n    title = 'a size'\n\n    def words",
+    )
     edit("train.py", "return loss(", "print(size.words())\n    return loss(")
     before = digests("train", "Size")
     edit("networks.py", "f'{self.width}'", "'a width'")
@@ -171,7 +187,11 @@ def test_talk_stays_outside(package: Path, edit):
 
 
 def test_a_method_asked_for_by_a_computed_name_counts(package: Path, edit):
-    edit("networks.py", "    def words", "    def run(self, name):\n        return getattr(self, f'_{name}')\n\n    def words")
+    edit(
+        "networks.py",
+        "    def words",
+        "    def run(self, name):\n        return getattr(self, f'_{name}')\n\n    def words",
+    )
     edit("train.py", "size.build()", "size.run(x)")
     assert "tiny.networks:Size.words" in definitions_of("tiny.train:train", values=["tiny.networks:Size"])
 
@@ -191,7 +211,11 @@ def test_yaml_counts_by_its_content(package: Path, edit):
 
 def test_what_is_outside_is_not_followed(package: Path):
     assert list(digest_of("tiny.train:train", outside=["tiny.losses"])) == ["train"]
-    assert list(digest_of("tiny.train:train", outside=["tiny.losses.shared:scale"])) == ["HALF", "distillation", "train"]
+    assert list(digest_of("tiny.train:train", outside=["tiny.losses.shared:scale"])) == [
+        "HALF",
+        "distillation",
+        "train",
+    ]
 
 
 @pytest.mark.parametrize(

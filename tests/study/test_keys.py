@@ -11,6 +11,7 @@ from pointvideo.study.weights import Weights
 from tests.study.dots import finetune
 from tests.study.tiny import Finetune, Pretrain, Sampling
 
+
 def test_every_field_data_and_torch_count(monkeypatch: pytest.MonkeyPatch):
     key = recipe_key(Pretrain(), "data")
     variants = [replace(Pretrain(), seed=1), replace(Pretrain(), sampling=Sampling(rates=(0.5, 0.5)))]

@@ -101,7 +101,8 @@ def test_unknown_lengths_are_said(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(None, "?"), (0.2, "1 s"), (89, "89 s"), (400, "7 min"), (7500, "2 h 05 min"), (600000, "6.9 days")]
+    ("seconds", "text"),
+    [(None, "?"), (0.2, "1 s"), (89, "89 s"), (400, "7 min"), (7500, "2 h 05 min"), (600000, "6.9 days")],
 )
 def test_durations(seconds: float | None, text: str):
     assert duration(seconds) == text

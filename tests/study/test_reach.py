@@ -49,7 +49,9 @@ def strl() -> STRLPretrain:
 
 
 def videomae() -> VideoMAEPretrain:
-    return VideoMAEPretrain(dots.BACKBONE, dots.DATA, dots.TRAINING, patches=8, hidden=0.5, patch_points=4, decoder=tiny.NARROW)
+    return VideoMAEPretrain(
+        dots.BACKBONE, dots.DATA, dots.TRAINING, patches=8, hidden=0.5, patch_points=4, decoder=tiny.NARROW
+    )
 
 
 RECIPES = {

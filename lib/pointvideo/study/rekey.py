@@ -3,8 +3,8 @@
     python -m pointvideo.study.rekey CURRENT.json FOLDER …
 
 CURRENT.json is an object whose names are the keys of the records that were current before the change. They get the key
-that their recipe has now, the old one stays among their ``former_keys``; a simulated world's fingerprint likewise. Other
-records keep their key, and with it their mark that the code has moved on.
+that their recipe has now, the old one stays among their ``former_keys``; a simulated world's fingerprint likewise.
+Other records keep their key, and with it their mark that the code has moved on.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def main(arguments: list[str]) -> int:
         return 2
     current = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     changed = rekey(map(Path, arguments[1:]), current, cache(fingerprint_of), recipe_classes())
-    print(f"{len(changed)} records carried over, {sum(old != new for old, new in changed.items())} of them have new keys")
+    print(
+        f"{len(changed)} records carried over, {sum(old != new for old, new in changed.items())} of them have new keys"
+    )
     return 0
 
 
