@@ -15,11 +15,11 @@ import torch
 import pointvideo
 from pointvideo.backbones import TransformerSize
 from pointvideo.backbones.contract import clip_features
-from pointvideo.loading import recipe_from_dict
 from pointvideo.stream import ClipReader
 from pointvideo.study import runner
 from pointvideo.study.keys import recipe_dict
 from pointvideo.study.ledger import Ledger
+from pointvideo.study.rebuild import recipe_from_dict
 from pointvideo.tasks.probe import Probe
 
 from .study.dots import BACKBONE, DATA, TRAINING, WAYS, finetune, make_store, pretrain

@@ -7,13 +7,9 @@ network.predict(xyz).words()                    # the class of the clip, or one 
 
 from __future__ import annotations
 
-import dataclasses
-import sys
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +19,7 @@ from .backbones import Clip
 from .backbones.contract import call, clip_features, frame_features
 from .recipe import Recipe
 from .study.ledger import Ledger, Record, read_record
+from .study.rebuild import recipe_from_dict
 from .study.runner import WEIGHTS, default_ledger
 from .study.tensors import one_line, read_tensors
 
@@ -155,41 +152,3 @@ def load(run: str | Path, ledger: Ledger | None = None, *, classes: Iterable[typ
     except RuntimeError as error:
         raise ValueError(f"{path}: does not fit {recipe.title} ({one_line(error)})") from error
     return Trained(record, recipe, network, names)
-
-
-def recipe_from_dict(content: dict[str, Any], classes: Iterable[type] = ()) -> Any:
-    """A recipe out of its dictionary, as a record holds it.
-
-    Raises:
-        ValueError: a class is not known, or has no such field; in one line.
-    """
-    kind = content["kind"]
-    values = {name: _value(value, tuple(classes)) for name, value in content.items() if name != "kind"}
-    known = [
-        known for known in _classes(kind, tuple(classes)) if set(values) <= {f.name for f in dataclasses.fields(known)}
-    ]
-    if not known:
-        raise ValueError(
-            f"recipe: no dataclass {kind} with the fields {', '.join(values)} is known; import the module that has it, "
-            f"or give it as load(…, classes=({kind},))"
-        )
-    return known[0](**values)
-
-
-def _value(value: Any, classes: tuple[type, ...]) -> Any:
-    if isinstance(value, dict):
-        return recipe_from_dict(value, classes)
-    return tuple(_value(item, classes) for item in value) if isinstance(value, list) else value
-
-
-def _classes(kind: str, given: tuple[type, ...]) -> list[type]:
-    """Dataclasses of a name: those given, then the package's, then those of other modules that are imported."""
-    for folder in ("pretexts", "tasks"):
-        package = import_module(f"{__package__}.{folder}")
-        for module in iter_modules(package.__path__):
-            import_module(f"{package.__name__}.{module.name}")
-    loaded = [vars(module).get(kind) for module in list(sys.modules.values()) if hasattr(module, "__dict__")]
-    found = [known for known in loaded if isinstance(known, type) and known.__name__ == kind]
-    found.sort(key=lambda known: not known.__module__.startswith(__package__ + "."))
-    every = [known for known in given if known.__name__ == kind] + found
-    return [known for known in dict.fromkeys(every) if dataclasses.is_dataclass(known)]

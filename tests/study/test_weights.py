@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from pointvideo.backbones import P4TransformerSize, TransformerSize, TubeSize
-from pointvideo.loading import recipe_from_dict
 from pointvideo.study import runner
 from pointvideo.study.keys import recipe_dict, recipe_key
 from pointvideo.study.ledger import Ledger
+from pointvideo.study.rebuild import recipe_from_dict
 from pointvideo.study.weights import Weights
 from pointvideo.tasks.classifier import Classifier
 

@@ -3,76 +3,35 @@
     python -m pointvideo.study.rekey CURRENT.json FOLDER …
 
 CURRENT.json is an object whose names are the keys of the records that were current before the change. They get the key
-that their recipe has now, the old one stays among their ``former_keys``; a simulated world's fingerprint likewise.
-Other records keep their key, and with it their mark that the code has moved on.
+that their recipe has now, the old one stays among their ``former_keys``; a simulated world's fingerprint likewise. Other
+records keep their key, and with it their mark that the code has moved on.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 import json
-import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from ..files import write_json
 from .keys import identity, key_of, public_version, recipe_dict
 from .ledger import Record, read_record, sealed
-
-HOUSE = __package__.rpartition(".")[0]
-SHELVES = ("backbones", "losses", "pretexts", "tasks", "recipe", "stream", "data.augment")  # where recipes' parts are
+from .rebuild import recipe_from_dict
 
 
-def recipe_classes() -> dict[str, type]:
-    """Kind -> class of every dataclass that a recipe may hold."""
-    modules = [importlib.import_module(f"{HOUSE}.{shelf}") for shelf in SHELVES]
-    for module in list(modules):
-        for found in pkgutil.iter_modules(getattr(module, "__path__", ())):
-            modules.append(importlib.import_module(f"{module.__name__}.{found.name}"))
-    return {
-        name: value
-        for module in modules
-        for name, value in vars(module).items()
-        if isinstance(value, type) and dataclasses.is_dataclass(value)
-    }
-
-
-def rebuilt(content: Any, classes: Mapping[str, type]) -> Any:
-    """The recipe of which a record holds ``content``.
-
-    Raises:
-        ValueError: its kind, or a field of it, is no longer there.
-    """
-    if isinstance(content, list):
-        return tuple(rebuilt(item, classes) for item in content)
-    if not isinstance(content, dict):
-        return content
-    kind = content["kind"]
-    if kind not in classes:
-        raise ValueError(f"recipe: found kind {kind}, expected a dataclass that is still there")
-    fields = {name: rebuilt(value, classes) for name, value in content.items() if name != "kind"}
-    try:
-        return classes[kind](**fields)
-    except TypeError as error:
-        raise ValueError(f"recipe {kind}: {error}") from error
-
-
-def rekeyed(record: Record, classes: Mapping[str, type], fingerprint: Callable[[str], str]) -> Record:
+def rekeyed(record: Record, fingerprint: Callable[[str], str]) -> Record:
     """The record under the key of today's code.
 
     Args:
         record: it was current until the change.
-        classes: from :func:`recipe_classes`.
         fingerprint: of a simulated set by its name; a recorded one's is its content's and stays.
 
     Raises:
         ValueError: its recipe is not the same any more, or it was made with another torch.
     """
-    recipe = rebuilt(record["recipe"], classes)
+    recipe = recipe_from_dict(record["recipe"])
     if (now := recipe_dict(recipe)) != record["recipe"]:
         raise ValueError(f"record {record['key']}: its recipe is {now} now, expected {record['recipe']}")
     before = record["dataset"]["fingerprint"]
@@ -93,15 +52,13 @@ def rekeyed(record: Record, classes: Mapping[str, type], fingerprint: Callable[[
     }
 
 
-def rekey(
-    folders: Iterable[Path], current: Iterable[str], fingerprint: Callable[[str], str], classes: Mapping[str, type]
-) -> dict[str, str]:
+def rekey(folders: Iterable[Path], current: Iterable[str], fingerprint: Callable[[str], str]) -> dict[str, str]:
     """Rewrite the records of committed folders, all or none; old key -> new key of those that were current."""
     wanted, changed, files = set(current), {}, []
     for folder in folders:
         for path in sorted(folder.glob("*.json")):
             record = read_record(path, path.stem)
-            new = rekeyed(record, classes, fingerprint) if record["key"] in wanted else record
+            new = rekeyed(record, fingerprint) if record["key"] in wanted else record
             if record["key"] in wanted:
                 changed[record["key"]] = new["key"]
             files.append((path, sealed(new)))
@@ -121,7 +78,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__.strip(), file=sys.stderr)
         return 2
     current = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    changed = rekey(map(Path, arguments[1:]), current, cache(fingerprint_of), recipe_classes())
+    changed = rekey(map(Path, arguments[1:]), current, cache(fingerprint_of))
     print(
         f"{len(changed)} records carried over, {sum(old != new for old, new in changed.items())} of them have new keys"
     )
