@@ -17,8 +17,8 @@ FILES = {
     "__init__.py": '"""A package."""\n\nimport os\n\nos.environ.setdefault("TINY", "1")\n',
     "losses/__init__.py": "from .c2p import distillation as loss_of\nfrom tiny.losses.contrast import contrast\n",
     "losses/c2p.py": (
-        '"""A loss."""\n\nimport math as m\n\nfrom . import shared\n'
-        "from .shared import unused\n\nHALF = 0.5  # half\n\n\n"
+        '"""A loss."""\n\nimport math as m\n\nfrom . import shared\nfrom .shared import unused\n\n'
+        "HALF = 0.5  # half\n\n\n"
         'def distillation(x: float, factor: float = HALF) -> float:\n    """Half of it."""\n'
         "    if x < 0:\n        found = m.floor(x)\n        raise ValueError(f'got {found}')\n"
         "    return shared.scale(x) * factor\n"
@@ -32,8 +32,8 @@ FILES = {
         "@dataclass(frozen=True)\nclass Size:\n    width: int = 4\n    depth: int = 1\n"
         "    kind: ClassVar[str] = 'plain'\n\n"
         "    def __post_init__(self):\n        if self.width < 1:\n            raise ValueError('width')\n\n"
-        "    def build(self):\n        return Block()\n\n    @classmethod\n    def large(cls):\n"
-        "        return cls(1024)\n\n"
+        "    def build(self):\n        return Block()\n\n"
+        "    @classmethod\n    def large(cls):\n        return cls(1024)\n\n"
         "    def words(self):\n        return f'{self.width}'\n"
     ),
     "operators.py": (
@@ -121,10 +121,7 @@ def test_what_cannot_change_a_result_moves_nothing(package: Path, edit, file: st
         ("train", "losses/shared.py", "2 * x", "3 * x", {"scale"}),
         ("train", "losses/c2p.py", "if x < 0", "if x < 1", {"distillation"}),
         (
-            "train",
-            "losses/c2p.py",
-            "from . import shared\n",
-            "from tiny import networks as shared\n",
+            "train", "losses/c2p.py", "from . import shared\n", "from tiny import networks as shared\n",
             {"scale", "distillation", "Size"},
         ),
         ("train", "networks.py", ".relu()", "", {"Block"}),

@@ -6,9 +6,9 @@ is read, never executed, and once for as long as its module stays loaded: what i
 
 Not in a digest: module names, imports, docstrings, comments, annotations, texts of errors. A class counts with the
 methods whose names are used anywhere in what is reached; with all of them where it is a root, or has bases in a
-library, which may call any. The fields of a frozen dataclass count where its name is used in code, since a default may be: those
-of a recipe do not, its values are in the key. Its ``__post_init__``, which can only refuse, never does, nor what a
-class attribute ``outside_key`` names.
+library, which may call any. The fields of a frozen dataclass count where its name is used in code, since a default may
+be: those of a recipe do not, its values are in the key. Its ``__post_init__``, which can only refuse, never does, nor
+what a class attribute ``outside_key`` names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from .source import FUNCTIONS, PLAIN_BASES, Library, Module, Piece, Unit, digest, file_digest
+from .source import PLAIN_BASES, Library, Module, Piece, Unit
+from .source_text import FUNCTIONS, digest, file_digest
 
 Root = Any  # a class or function, or "module:name"
 
