@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -88,6 +89,13 @@ def stages_of(size: BackboneSize) -> tuple[str, ...]:
         return tuple(size.stages)
     with torch.device("meta"):
         return tuple(size.build().stages)
+
+
+@lru_cache(maxsize=64)
+def width_of(size: BackboneSize) -> int:
+    """Channels of the tokens of a size's network, which is built without memory."""
+    with torch.device("meta"):
+        return size.build().width
 
 
 def hidden_width(backbone: nn.Module) -> int:

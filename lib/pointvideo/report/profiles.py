@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-
-from ..backbones import BackboneSize
+from ..backbones.contract import width_of
 from ..data.layout import set_of
 from ..recipe import Training
 from ..stream import ClipData
@@ -46,11 +44,6 @@ def _clip_words(data: ClipData) -> str:
     return f"{frames}{f', every {ordinal},' if step > 1 and data.frames > 1 else ''} of {data.points} points"
 
 
-def _width(size: BackboneSize) -> int:
-    with torch.device("meta"):  # built without memory
-        return size.build().width
-
-
 def _lines(recipe: Any, every: Sequence[Any]) -> dict[str, str]:
     data, before = recipe.data, recipe.init.data
     seeds = sorted({one.seed for one in every})
@@ -58,7 +51,7 @@ def _lines(recipe: Any, every: Sequence[Any]) -> dict[str, str]:
         "data set": set_of(recipe.dataset) + (f", {data.videos} videos a split" if data.videos else ""),
         "clips in pre-training": _clip_words(before),
         "clips in fine-tuning": _clip_words(data),
-        "channels of a token": str(_width(recipe.backbone)),
+        "channels of a token": str(width_of(recipe.backbone)),
         "pre-training": training_words(recipe.init.training),
         "fine-tuning": training_words(recipe.training),
         "seeds": ", ".join(map(str, seeds)),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..backbones import TransformerSize
+from ..backbones.contract import width_of
 from ..pretexts.strl import STRLPretrain
 from ..pretexts.videomae import VideoMAEPretrain
 from ..recipe import Training
@@ -30,7 +31,7 @@ def strl(shared: Mapping[str, Any], hidden: int, changes: Mapping[str, Any] = {}
 
 def videomae(shared: Mapping[str, Any], changes: Mapping[str, Any] = {}) -> VideoMAEPretrain:
     """VideoMAE's recipe; arguments as for :func:`strl`."""
-    width = shared["backbone"].transformer.width
+    width = width_of(shared["backbone"])
     small = {} if width >= 2 * _DECODER.width else {"patches": 32, "frames": 3, "training": slower(shared["training"])}
     return VideoMAEPretrain(**{**shared, "decoder": decoder_for(width), **small, **changes})
 
