@@ -65,7 +65,7 @@ def test_stamp_from_records(stamp):
 
 
 def test_a_figure_keeps_its_stamp(figure, stamp, tmp_path):
-    path = save_figure(figure, tmp_path / "figures" / "one.png", stamp)
+    path = save_figure(figure, tmp_path / "pictures" / "one.png", stamp)
     assert read_stamp(path) == stamp
     assert json.loads(sidecar(path).read_text())["parameters"] == {"frames": 24, "name": "é"}
     assert sorted(os.listdir(path.parent)) == ["one.png", "one.png.json"]
