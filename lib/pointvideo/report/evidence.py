@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from ..data.layout import cache_dir
 from ..study.experiments import Experiment, Paper, Row
-from ..study.keys import recipe_chain, recipe_key
+from ..study.keys import recipe_key
 from ..study.ledger import Ledger, Record, newest_of_recipe
-from ..study.runner import default_ledger, fingerprint_of, project_root, run
+from ..study.runner import default_ledger, project_root, run
 from .claims import Claim, Finding, claims_about, claims_of
 from .layout import Table
 from .stamps import Stamp, save_figure, save_table, stamp_from_records
@@ -193,10 +193,11 @@ def write(found: Evidence) -> list[Path]:
     paths = [save_table(found.table, folder / f"{name}{suffix}", found.stamp) for suffix in (".csv", ".md", ".html")]
     if found.profile == "quick":
         return paths
-    ledger = default_ledger()
-    links = (link for row in found.rows for recipe in row.recipes for link in recipe_chain(recipe))
-    keys = {key for key in (recipe_key(link, fingerprint_of) for link in links) if ledger.get(key) is not None}
-    keys |= {record["key"] for record in found.every_record}
+    ledger, keys = default_ledger(), set()
+    for record in found.every_record:  # and what it starts from
+        while record is not None:
+            keys.add(record["key"])
+            record = ledger.get(record["init"]) if record["init"] else None
     return [*paths, draw(found, folder / f"{name}.png"), *ledger.export(sorted(keys), folder / "records")]
 
 
