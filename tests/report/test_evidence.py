@@ -41,8 +41,7 @@ def world(tmp_path, monkeypatch):
     def use(source):
         store = make_store(tmp_path / source / "msr_action3d", source=source)
         monkeypatch.setattr(runner, "store_of", lambda dataset: store)
-        for place in (runner, module):
-            monkeypatch.setattr(place, "fingerprint_of", lambda dataset: store.fingerprint)
+        monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: store.fingerprint)
         return store
 
     return use
@@ -79,7 +78,7 @@ def test_committed_records_are_read_without_their_data(tmp_path, world):
     ledger.export(found.stamp.keys, tmp_path / "committed")
     world("simulated")
     elsewhere = Ledger(tmp_path / "elsewhere", [tmp_path / "committed"])
-    keys = [recipe_key(recipe, module.fingerprint_of) for line in found.rows for recipe in line.recipes]
+    keys = [recipe_key(recipe, runner.fingerprint_of) for line in found.rows for recipe in line.recipes]
     assert not any(map(elsewhere.get, keys))  # other data, other runs
     read = evidence(paper, "4", "laptop", elsewhere)
     assert read.records == found.records and not any("moved" in line.note for line in read.table.rows)
