@@ -195,6 +195,13 @@ def test_parts_of_another_set_are_never_deleted(tmp_path, source):
     assert bytes_of(tmp_path / "s.partial") == parts
 
 
+def test_a_file_with_the_name_of_the_lock_is_never_emptied(tmp_path, source):
+    (tmp_path / "yarn.lock").write_text("pinned")
+    with pytest.raises(StoreError, match="yarn.lock: is a file with content, expected a lock"):
+        prepare("msr_action3d", source, path=tmp_path / "yarn", progress=False)
+    assert (tmp_path / "yarn.lock").read_text() == "pinned" and not (tmp_path / "yarn").exists()
+
+
 @pytest.mark.parametrize("place", ["s", "s.partial"])
 def test_what_is_not_ours_is_never_deleted(tmp_path, source, place):
     prepare("msr_action3d", source, path=tmp_path / "s", progress=False)
