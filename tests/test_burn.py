@@ -108,7 +108,7 @@ def test_links_are_left_and_only_environments_are_environments(clone: Path, tmp_
     assert burn.main(["--venv", str(tmp_path / "env"), "--venv", str(tmp_path / "mine")]) == 0
     assert (elsewhere / burn.MARK).is_file() and (clone / "build" / "figures").is_symlink()
     assert (tmp_path / "mine").is_dir() and not (tmp_path / "env").exists()
-    assert f"left: {tmp_path / 'mine'}" in capsys.readouterr().out
+    assert f"left: {tmp_path / 'mine'} (no environment: it has no pyvenv.cfg)" in capsys.readouterr().out
 
 
 def test_it_runs_by_its_path_without_the_package(tmp_path: Path):

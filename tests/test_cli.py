@@ -114,3 +114,10 @@ def test_the_environments_profile_is_judged_as_well(monkeypatch, capsys):
         cli.main(["plan"])
     assert ended.value.code == 2 and "no profile 'fast'" in capsys.readouterr().err
     assert cli.main(["--check", "plan", "--profile", "laptop"]) == 0
+
+
+def test_a_folder_of_papers_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("POINTVIDEO_PAPERS", str(tmp_path / "nowhere"))
+    assert cli.main(["papers"]) == 2
+    error = capsys.readouterr().err
+    assert error == f"pointvideo: error: POINTVIDEO_PAPERS: no folder {tmp_path / 'nowhere'}\n"

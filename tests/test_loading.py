@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -161,3 +161,11 @@ def test_recipes_come_back_out_of_their_dictionaries():
         pass
 
     assert recipe_from_dict(content | {"kind": "TheirSize"}, (TheirSize,)) == TheirSize(inner=own.inner)
+
+
+def test_a_class_of_a_notebook_is_the_one_that_was_defined_last(monkeypatch):
+    main = sys.modules["__main__"]
+    for _ in range(2):
+        size = make_dataclass("CellSize", [("width", int, 8)], frozen=True)
+        monkeypatch.setattr(main, "CellSize", size, raising=False)
+        assert type(recipe_from_dict({"kind": "CellSize", "width": 4})) is size

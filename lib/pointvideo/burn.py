@@ -93,9 +93,11 @@ def burn(options: argparse.Namespace) -> int:
     """List what goes, then delete it; the exit code is 2 where nothing may be deleted."""
     try:
         cache = cache_to_burn(os.environ.get("POINTVIDEO_CACHE", ""), CLONE)
-        found, left = to_delete(cache, CLONE, [Path(folder).absolute() for folder in options.venv])
+        environments = [Path(folder).absolute() for folder in options.venv]
+        found, left = to_delete(cache, CLONE, environments)
         for folder in left:
-            print(f"left: {folder} (not made by the project: it has no {MARK})")
+            why = "no environment: it has no pyvenv.cfg"
+            print(f"left: {folder} ({why if folder in environments else f'not made by the project: it has no {MARK}'})")
         for folder in found:
             if folder.name != "__pycache__":
                 print(f"{'would delete' if options.list else 'deletes'}: {folder}")

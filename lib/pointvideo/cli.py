@@ -275,11 +275,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0, or 2 after an error, which is one line on stderr."""
-    parser = build_parser()
-    parsed = _completed(parser, parser.parse_args(arguments))
-    if parsed.check:
-        return 0
     try:
+        parser = build_parser()
+        parsed = _completed(parser, parser.parse_args(arguments))
+        if parsed.check:
+            return 0
         code = parsed.run(parsed)
         sys.stdout.flush()
         return code

@@ -186,6 +186,22 @@ def test_a_damaged_part_is_made_again(tmp_path, source, monkeypatch):
     assert len(prepare("msr_action3d", source, path=tmp_path / "s", progress=False).sequences) == 2
 
 
+def test_parts_of_another_set_are_never_deleted(tmp_path, source):
+    assert killed(25, lambda: prepare("msr_action3d", source, path=tmp_path / "s", progress=False))
+    parts = bytes_of(tmp_path / "s.partial")
+    assert {"writer.json", "a.part"} <= set(parts)
+    with pytest.raises(StoreError, match=r"s.partial: holds parts of an interrupted 'msr_action3d' \(recorded\), expe"):
+        build(People(subjects=1, repeats=1, actions=("bend",), fields=("pixels",)), tmp_path / "s", progress=False)
+    assert bytes_of(tmp_path / "s.partial") == parts
+
+
+def test_a_file_with_the_name_of_the_lock_is_never_emptied(tmp_path, source):
+    (tmp_path / "yarn.lock").write_text("pinned")
+    with pytest.raises(StoreError, match="yarn.lock: is a file with content, expected a lock"):
+        prepare("msr_action3d", source, path=tmp_path / "yarn", progress=False)
+    assert (tmp_path / "yarn.lock").read_text() == "pinned" and not (tmp_path / "yarn").exists()
+
+
 @pytest.mark.parametrize("place", ["s", "s.partial"])
 def test_what_is_not_ours_is_never_deleted(tmp_path, source, place):
     prepare("msr_action3d", source, path=tmp_path / "s", progress=False)

@@ -240,7 +240,9 @@ def test_folders_that_are_links_are_followed_and_pipes_are_refused(tmp_path):
     assert [r["reason"] for r in store.rejected] == ["is no regular file, expected one of the release"]
 
 
-def test_nothing_to_prepare_is_one_line(tmp_path):
+def test_nothing_to_prepare_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "good").mkdir()
+    monkeypatch.chdir(tmp_path / "good")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     only_bad = tmp_path / "bad"
@@ -261,6 +263,8 @@ def test_nothing_to_prepare_is_one_line(tmp_path):
         ("msr_action4d", only_bad, tmp_path / "s", "no recorded set 'msr_action4d' .* known: msr_action3d"),
         ("msr_action3d", fill(tmp_path / "good"), tmp_path / "file" / "s", "file/s: cannot write it"),
         ("msr_action3d", tmp_path / "good", tmp_path / "good", "good: exists and is not a store"),
+        ("msr_action3d", tmp_path / "good", "", "the folder of the store is '', expected a folder"),
+        ("msr_action3d", tmp_path / "good", ".", "good: exists and is not a store"),
     ]:
         with pytest.raises(StoreError, match=message) as caught:
             prepare(name, source, path=path, progress=False)

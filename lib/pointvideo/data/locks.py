@@ -29,7 +29,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
         wait: until the others have finished; otherwise the block runs at once, told False where somebody is at work.
 
     Raises:
-        StoreError: the folder cannot be written.
+        StoreError: the folder cannot be written, or a file that is no lock has the lock's name.
     """
     try:
         import fcntl
@@ -60,8 +60,10 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
 
 def _lock(fcntl, file: Path, wait: bool):
     while True:
-        stream = open(file, "w")
+        stream = open(file, "a")
         try:
+            if os.fstat(stream.fileno()).st_size:
+                raise StoreError(f"{file}: is a file with content, expected a lock, which is empty, or nothing")
             fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             # Whoever held the lock before has deleted its file: only a lock on the file that is there now counts.
             if os.path.samestat(os.fstat(stream.fileno()), file.stat()):

@@ -122,5 +122,5 @@ def _absent(
         return f"no data set {name!r}, known: {', '.join(known)}" + (f"; did you mean {near[0]}?" if near else "")
     found = f"POINTVIDEO_DATA is {data} and has no folder {plain}, found {', '.join(there) or 'no folder'}"
     if near := misnamed or catalogue.alike(plain, there):
-        return f"{found}; if {near[0]} is {entry.title}, rename it to {plain}"
+        return f"{found}; if {near[0]} holds {entry.title}, rename it to {plain}"
     return f"{found}; with POINTVIDEO_SIMULATE=1 a simulated world stands in"

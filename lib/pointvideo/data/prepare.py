@@ -107,7 +107,9 @@ def store_from(
         check: told how many sequences could be used, may refuse.
         replace, verify, progress: as for :func:`prepare`.
     """
-    place = own if path is None else Path(path).expanduser()
+    if path is not None and not str(path):
+        raise StoreError("the folder of the store is '', expected a folder")
+    place = own if path is None else Path(os.path.abspath(Path(path).expanduser()))  # "." has no name
     store = _ready(place, inputs, verify)
     if store is None:
         with locked(place):

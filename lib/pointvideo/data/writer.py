@@ -111,7 +111,15 @@ class StoreWriter:
         check_own(self.partial)
         restore(self.path)
         self._stored()
-        if self.partial.is_dir() and read_json(file) != header:
+        found = read_json(file)
+        if isinstance(found, dict) and found.get("source") == "recorded":
+            about, own = (found.get("name"), "recorded"), (header["name"], header["source"])
+            if about != own:
+                raise StoreError(
+                    f"{self.partial}: holds parts of an interrupted {about[0]!r} (recorded), expected those of "
+                    f"{own[0]!r} ({own[1]}), or nothing"
+                )
+        if self.partial.is_dir() and found != header:
             shutil.rmtree(self.partial)
         made_folder(self.partial)
         write_atomically(file, lambda stream: stream.write(json.dumps(header).encode()))

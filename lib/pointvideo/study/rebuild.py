@@ -41,8 +41,11 @@ def _value(value: Any, classes: tuple[type, ...]) -> Any:
 def _classes(kind: str, given: tuple[type, ...]) -> list[type]:
     """Dataclasses of a name: those given, then the package's, then those of other modules that are imported."""
     _import_recipes()
-    found = [known for known in _loaded(len(sys.modules)).get(kind, ()) if known not in given]
-    return [known for known in given if known.__name__ == kind] + found
+    found = _loaded(len(sys.modules)).get(kind, [])
+    house = [known for known in found if known.__module__.startswith(HOUSE + ".")]
+    now = getattr(sys.modules["__main__"], kind, None)  # a notebook's cell may have defined it anew
+    own = [now] if _is_dataclass(now) else []
+    return list(dict.fromkeys([*(known for known in given if known.__name__ == kind), *house, *own, *found]))
 
 
 @cache
@@ -59,7 +62,11 @@ def _loaded(modules: int) -> dict[str, list[type]]:
     found: dict[str, dict[type, None]] = {}
     for name in sorted(sys.modules, key=lambda name: not name.startswith(HOUSE + ".")):
         for value in list(getattr(sys.modules[name], "__dict__", {}).values()):
-            # type(), not isinstance: some modules hold objects that warn when their class is asked for
-            if issubclass(type(value), type) and "__dataclass_fields__" in vars(value):
+            if _is_dataclass(value):
                 found.setdefault(value.__name__, {})[value] = None
     return {name: list(known) for name, known in found.items()}
+
+
+def _is_dataclass(value: Any) -> bool:
+    # type(), not isinstance: some modules hold objects that warn when their class is asked for
+    return issubclass(type(value), type) and "__dataclass_fields__" in vars(value)
