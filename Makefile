@@ -62,7 +62,8 @@ BENCH_STAMP := $(subst $(space),\ ,$(BENCH_VENV))/.installed
 install = "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in [(3, 11), (3, 12)] else "PointVideo needs Python 3.11 or 3.12, found %d.%d: set PYTHON=/path/to/python3.11" % v)' \
 	&& if test -n "$$(ls -A "$(1)" 2>/dev/null)" && ! test -f "$(1)/pyvenv.cfg"; then \
 		echo "$(1) is no environment of Python's: expected one, an empty folder, or none" >&2; exit 2; fi \
-	&& { "$(1)/bin/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear "$(1)"; } \
+	&& { "$(1)/bin/python" -m pip --version >/dev/null 2>&1 || "$(1)/bin/python" -m ensurepip >/dev/null 2>&1 \
+		|| "$(PYTHON)" -m venv --clear "$(1)"; } \
 	&& echo "installing the pinned packages into $(1) (about a minute)" \
 	&& "$(1)/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(2)]'
 # A mistake in the arguments is said before anything is installed: for that the standard library will do.

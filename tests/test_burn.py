@@ -75,7 +75,9 @@ def test_a_users_own_folder_never_gets_the_mark(tmp_path: Path):
     (tmp_path / "notebooks").mkdir()
     assert not (burn.made_folder(tmp_path / "notebooks") / burn.MARK).exists()
     assert burn.made_folder(tmp_path / "deep" / "runs" / "key") == tmp_path / "deep" / "runs" / "key"
-    assert [path.parent.name for path in tmp_path.rglob(burn.MARK)] == ["runs"]
+    burn.made_folder(tmp_path / "runs" / "cache" / "stores" / "one")  # a cache that lies in a folder named like ours
+    assert not (tmp_path / "runs" / burn.MARK).exists() and (tmp_path / "runs/cache/stores" / burn.MARK).exists()
+    assert sorted(path.parent.name for path in tmp_path.rglob(burn.MARK)) == ["runs", "stores"]
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError):
         burn.made_folder(tmp_path / "file")

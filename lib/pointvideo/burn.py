@@ -21,8 +21,8 @@ CLONE = Path(__file__).resolve().parents[2]
 
 
 def made_folder(folder: Path) -> Path:
-    """The folder, made if missing, with its parents. What is made here and has one of the names of :data:`MADE` gets
-    the mark; a folder that was there, a user's own, never does.
+    """The folder, made if missing, with its parents. The innermost one that is made here and has one of the names of
+    :data:`MADE` gets the mark; a folder that was there, a user's own, never does, nor one that the cache lies in.
 
     Raises:
         OSError: it cannot be made.
@@ -31,13 +31,15 @@ def made_folder(folder: Path) -> Path:
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
+    marked = None
     for folder in reversed(missing):
         try:
             folder.mkdir()
         except FileExistsError:  # another process was faster, and marks it
             continue
-        if folder.name in MADE:
-            (folder / MARK).write_text(TEXT, encoding="utf-8")
+        marked = folder if folder.name in MADE else marked
+    if marked is not None:
+        (marked / MARK).write_text(TEXT, encoding="utf-8")
     folder.mkdir(exist_ok=True)
     return folder
 

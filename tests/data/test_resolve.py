@@ -157,7 +157,8 @@ def test_a_set_that_is_not_there_is_simulated_only_where_the_user_says_so(data, 
     assert resolve("synthia4d", progress=False).source == "simulated"
     monkeypatch.setenv("POINTVIDEO_SIMULATE", "yes")
     with pytest.raises(StoreError, match="POINTVIDEO_SIMULATE is 'yes', expected 1"):
-        resolve("synthia4d", progress=False)
+        resolve("people", progress=False)  # also where it is not needed
+    monkeypatch.delenv("POINTVIDEO_SIMULATE")
     monkeypatch.setenv("POINTVIDEO_DATA", str(data / "misspelt"))
     with pytest.raises(StoreError, match="POINTVIDEO_DATA is .*misspelt, expected a folder"):
         resolve("msr_action3d")

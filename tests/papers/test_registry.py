@@ -65,3 +65,12 @@ def test_the_list_needs_no_torch():
     home = str(Path(papers.__file__).parents[2])
     found = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": home}, capture_output=True)
     assert found.stdout.decode().strip() == "False", found.stderr.decode()
+
+
+def test_a_paper_that_is_no_python_is_named(tmp_path, monkeypatch):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "paper.py").write_text("PAPER = (\n")
+    monkeypatch.setenv("POINTVIDEO_PAPERS", str(tmp_path))
+    for read in (papers.numbers, papers.get):
+        with pytest.raises(ValueError, match="broken/paper.py: no Python in line 1"):
+            read("broken")

@@ -68,6 +68,7 @@ def locate(name: str) -> Place:
     Raises:
         StoreError: an unknown name, a set that is not there, a ``POINTVIDEO_DATA`` that is no folder.
     """
+    simulate()  # a value that means nothing is refused whether or not it is needed
     plain = name.removesuffix(SMALL)
     if plain in catalogue.WORLDS:
         return _simulated(plain, name)

@@ -39,7 +39,11 @@ def names() -> tuple[str, ...]:
 def numbers(name: str) -> tuple[str, ...] | None:
     """The numbers of a paper's experiments as its ``paper.py`` writes them down, read without loading it; None where
     not all are written as ``Experiment("4", ...)``."""
-    tree = ast.parse((folders()[name] / "paper.py").read_text(encoding="utf-8"))
+    file = folders()[name] / "paper.py"
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise ValueError(f"{file}: no Python in line {error.lineno} ({error.msg})") from error
     made = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) == "Experiment"]
     first = [call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None for call in made]
     return tuple(first) if first and all(isinstance(number, str) for number in first) else None
@@ -66,4 +70,7 @@ def _load(name: str, folder: Path) -> Paper:
     module = importlib.util.module_from_spec(spec)
     module.__path__ = [str(folder)]
     sys.modules[package] = module
-    return importlib.import_module(f"{package}.paper").PAPER
+    try:
+        return importlib.import_module(f"{package}.paper").PAPER
+    except SyntaxError as error:
+        raise ValueError(f"{error.filename}: no Python in line {error.lineno} ({error.msg})") from error

@@ -34,6 +34,7 @@ class Weights:
 
     def __post_init__(self):
         object.__setattr__(self, "file", str(self.file).removeprefix(AUTHORS))
+        object.__setattr__(self, "sha256", self.sha256.lower())
         if not self.sha256:
             object.__setattr__(self, "sha256", self._found())
         elif len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
