@@ -43,9 +43,9 @@ class RayPool:
         there = ray.cluster_resources()
         gpus = int(there.get("GPU", 0))
         self.jobs = gpus or max(1, int(there.get("CPU", 0)))
-        self.task = ray.remote(attempt).options(
-            num_cpus=1, num_gpus=min(1, gpus), max_retries=RETRIES, runtime_env={"env_vars": _environment()}
-        )
+        self.attempt = ray.remote(attempt)
+        self.options = {"num_cpus": 1, "num_gpus": min(1, gpus), "max_retries": RETRIES}
+        self.options["runtime_env"] = {"env_vars": _environment()}
         self.running: dict[Any, str] = {}
 
     def __enter__(self) -> RayPool:
@@ -58,7 +58,8 @@ class RayPool:
         return len(self.running) < self.jobs
 
     def submit(self, task: Task) -> None:
-        self.running[self.task.options(name=task.recipe.title).remote(task)] = task.key
+        reference = self.attempt.options(name=task.recipe.title, **self.options).remote(task)
+        self.running[reference] = task.key
 
     def wait(self, seconds: float | None) -> list[Done]:
         ended, _ = self.ray.wait(list(self.running), num_returns=1, timeout=seconds)
