@@ -96,7 +96,7 @@ class Transformer(nn.Module):
         mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         """Mixed tokens; where there is a ``mask``, a row is a token that looks, a column one that may be looked at."""
-        for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
-            tokens = tokens + attention(tokens, mask)
+        for mix, feed_forward in zip(self.attention, self.feed_forward, strict=True):
+            tokens = tokens + mix(tokens, mask)
             tokens = tokens + feed_forward(tokens)
         return tokens
