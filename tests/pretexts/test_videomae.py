@@ -9,8 +9,8 @@ import torch
 
 from pointvideo.backbones import TransformerSize
 from pointvideo.data.clips import FrameBatch, sample_points
-from pointvideo.pretexts.candidates import candidates, take_frames
 from pointvideo.losses.videomae import patch_chamfer
+from pointvideo.pretexts.candidates import candidates, take_frames
 from pointvideo.pretexts.tube_masks import Tubes, divide, draw_hidden, hidden_points, shown_points
 from pointvideo.pretexts.videomae import VideoMAE, VideoMAEPretrain
 from pointvideo.recipe import Optimiser

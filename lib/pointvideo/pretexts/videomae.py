@@ -48,7 +48,7 @@ class VideoMAEPretrain(Pretraining):
     patches: Annotated[int, Within(low=2)] = 64  # a clip; Point-MAE has 64 in a cloud of 1024 points
     # share of the patches that is hidden, VideoMAE's; Point-MAE's is 0.6
     hidden: Annotated[float, Within(above=0, below=1)] = 0.9
-    # "agnostic" draws patches without regard to place and time (Feichtenhofer et al., C2P's reference); "tube" hides the
+    # "agnostic": drawn without regard to place and time (Feichtenhofer et al., C2P's reference); "tube" hides the
     # same ones in all frames (Tong et al.)
     masking: Literal["agnostic", "tube"] = "agnostic"
     depth: Count = 2  # frames that an agnostic patch lasts, Feichtenhofer et al.'s
