@@ -146,8 +146,9 @@ class STRLJob(PretextJob):
         few, place = candidates(frames, data.points, stable_seed(seed, 0))
         keep, box = views.cut(few, stable_seed(seed, 1))
         index = place.gather(2, sample_indices(few, data.points, stable_seed(seed, 2), keep))
-        view = self.stream.reader.gathered(frames, index, None, 0)
-        return views.move(view, box / data.divisor, stable_seed(seed, 3))
+        middle = box.mean(dim=1)
+        view = self.stream.reader.gathered(frames, index, None, 0, origin=middle)
+        return views.move(view, data.in_unit(box[:, None], middle)[:, 0], stable_seed(seed, 3))
 
     def loss(self, clip: Clip) -> dict[str, Tensor]:
         """Both directions' regression, 0 to 8."""

@@ -168,11 +168,14 @@ class VideoMAEJob(PretextJob):
         source, keep = shown_points(tubes)
         seen = sample_indices(take_frames(few, source), recipe.data.points, stable_seed(seed, 4), keep)
         row = torch.arange(len(source))[:, None]
+        middle, size = tubes.frame[:, :3], tubes.frame[:, 3:]
         view = self.stream.reader.gathered(
-            take_frames(frames, source), place[row, source].gather(2, seen), recipe.augment, augment_seed, centre
-        )
+            take_frames(frames, source), place[row, source].gather(2, seen), recipe.augment, augment_seed, centre,
+            middle,
+        )  # fmt: skip
         times = (points.frames.float() + 0.5) / recipe.data.frames
-        anchors, frame = (values / recipe.data.divisor for values in (points.anchors, tubes.frame))
+        anchors = recipe.data.in_unit(points.anchors[:, None], middle)[:, 0]
+        frame = torch.cat([recipe.data.in_unit(middle[:, None, None], middle)[:, 0, 0], size / recipe.data.divisor], dim=1)
         return points.xyz, points.present, anchors, times, frame, view
 
     def masked(self, frames: FrameBatch, seed: int) -> Tubes:
