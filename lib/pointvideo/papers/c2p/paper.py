@@ -32,7 +32,6 @@ _EXPERIMENTS = (
     Experiment("released-msr", "C2P on MSR-Action3D, paper against released code", released.released, _MSR),
     Experiment("7", "C2P, Table 7: the time window", action.table7, _ACTION, note=_ENDS),
     Experiment("8", "C2P, Table 8: one prediction head or several", action.table8, _ACTION, note=_ENDS),
-    Experiment("longer", "C2P, Table 1 with three times the fine-tuning", action.longer, _ACTION, note=_ENDS),
     Experiment("released", "C2P, paper against released code", action.released, _ACTION, note=_ENDS),
 )  # fmt: skip
 

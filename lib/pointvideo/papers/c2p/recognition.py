@@ -174,6 +174,7 @@ def pretrain(
         held: of :func:`clip_data`.
     """
     chosen = sizes(profile)
+    choose("method", method, _FIELDS)
     setting = setting or chosen.chosen.get(method, DEFAULT)
     shared = {
         "backbone": backbone_size(profile, backbone, held.get("released")),
