@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,7 +12,9 @@ from torch import Tensor
 
 from .backbones.contract import Clip
 from .data.augment import Augment, apply
+from .data.catalogue import recorded
 from .data.clips import NORMALISE, Clips, ClipSampler, FrameBatch, enumerate_clips, gather_xyz, sample_indices
+from .data.layout import set_of
 from .data.store import Store
 from .kernels import sample_farthest_points
 from .kernels.farthest_points import NEAR_ORIGIN
@@ -54,6 +56,10 @@ class ClipData(Checked):
             raise ValueError(f"ClipData.held_out: got {self.held_out!r}, expected every subject once")
         if self.pool == "all" and not self.held_out:
             raise ValueError("ClipData.pool: got 'all' without held_out, expected the subjects that are scored")
+
+    def in_radii(self) -> ClipData:
+        """The same clips centred and in units of their radius, which the catalogue knows."""
+        return replace(self, divisor=recorded(set_of(self.dataset)).radius, centre="clip")
 
     def in_unit(
         self, xyz: Float[Tensor, "batch frames points 3"], origin: Float[Tensor, "batch 3"] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from ..data.clips import FrameBatch, gather_xyz, sample_indices
@@ -35,8 +35,3 @@ def take_frames(frames: FrameBatch, index: Int64[Tensor, "batch frames"]) -> Fra
     row = torch.arange(len(index))[:, None]
     first = None if frames.first is None else frames.first[row, index]
     return FrameBatch(frames.xyz[row, index], frames.lengths[row, index], first)
-
-
-def centre_of(frames: FrameBatch) -> Float[Tensor, "batch 3"]:
-    """Mean of each clip's points; the padding is zero."""
-    return frames.xyz.sum(dim=(1, 2)) / frames.lengths.sum(dim=1, keepdim=True).clamp(min=1)

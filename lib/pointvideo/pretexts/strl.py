@@ -27,7 +27,7 @@ from ..losses.strl import ema_momentum, ema_update, strl_loss
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Whole, Within
-from .candidates import candidates, centre_of
+from .candidates import candidates
 from .job import PretextJob, Pretraining
 from .strl_views import SpatialViews, other_starts, part_of
 
@@ -146,9 +146,9 @@ class STRLJob(PretextJob):
         few, place = candidates(frames, data.points, stable_seed(seed, 0))
         keep, box = views.cut(few, stable_seed(seed, 1))
         index = place.gather(2, sample_indices(few, data.points, stable_seed(seed, 2), keep))
-        origin = centre_of(few)
-        view = self.stream.reader.gathered(frames, index, None, 0, None, origin)
-        return views.move(view, data.in_unit(box[:, None], origin)[:, 0], stable_seed(seed, 3))
+        middle = box.mean(dim=1)
+        view = self.stream.reader.gathered(frames, index, None, 0, origin=middle)
+        return views.move(view, data.in_unit(box[:, None], middle)[:, 0], stable_seed(seed, 3))
 
     def loss(self, clip: Clip) -> dict[str, Tensor]:
         """Both directions' regression, 0 to 8."""

@@ -31,7 +31,7 @@ from ..losses.videomae import best_constant, patch_chamfer
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Whole, Within
-from .candidates import candidates, centre_of, take_frames
+from .candidates import candidates, take_frames
 from .job import PretextJob, Pretraining
 from .tube_masks import Tubes, divide, draw_hidden, hidden_points, shown_points
 
@@ -160,7 +160,7 @@ class VideoMAEJob(PretextJob):
         recipe = self.recipe
         frames = self.stream.reader.load(sequence, start)
         few, place = candidates(frames, recipe.data.points, stable_seed(seed, 0))
-        centre, augment_seed = centre_of(few), stable_seed(seed, 1)
+        centre, augment_seed = _centre(few), stable_seed(seed, 1)
         few = FrameBatch(apply(recipe.augment, few.xyz, augment_seed, centre), few.lengths)
         tubes = self.masked(few, stable_seed(seed, 2))
         queries = recipe.frames * recipe.hidden_patches
@@ -168,15 +168,15 @@ class VideoMAEJob(PretextJob):
         source, keep = shown_points(tubes)
         seen = sample_indices(take_frames(few, source), recipe.data.points, stable_seed(seed, 4), keep)
         row = torch.arange(len(source))[:, None]
-        index, origin = place[row, source].gather(2, seen), centre_of(few)  # the whole clip's, as a fine-tuning has it
+        middle, size = tubes.frame[:, :3], tubes.frame[:, 3:]
         view = self.stream.reader.gathered(
-            take_frames(frames, source), index, recipe.augment, augment_seed, centre, origin
-        )
+            take_frames(frames, source), place[row, source].gather(2, seen), recipe.augment, augment_seed, centre,
+            middle,
+        )  # fmt: skip
         times = (points.frames.float() + 0.5) / recipe.data.frames
-        middle, size = tubes.frame.split([3, 1], dim=1)
-        places = recipe.data.in_unit(torch.cat([points.anchors, middle[:, None]], dim=1)[:, None], origin)[:, 0]
-        frame = torch.cat([places[:, -1], size / recipe.data.divisor], dim=1)
-        return points.xyz, points.present, places[:, :-1], times, frame, view
+        anchors = recipe.data.in_unit(points.anchors[:, None], middle)[:, 0]
+        frame = torch.cat([recipe.data.in_unit(middle[:, None, None], middle)[:, 0, 0], size / recipe.data.divisor], dim=1)
+        return points.xyz, points.present, anchors, times, frame, view
 
     def masked(self, frames: FrameBatch, seed: int) -> Tubes:
         """Clips in patches, some of them hidden."""
@@ -203,3 +203,8 @@ class VideoMAEJob(PretextJob):
         batches = [self.batch(0, step)[:2] for step in range(min(CHANCE_BATCHES, self.steps_per_epoch))]
         patches = torch.cat([truth[present] for truth, present in batches])
         return float(best_constant(patches, self.recipe.patch_points)[1])
+
+
+def _centre(frames: FrameBatch) -> Float[Tensor, "batch 3"]:
+    """Mean of each clip's points; the padding is zero."""
+    return frames.xyz.sum(dim=(1, 2)) / frames.lengths.sum(dim=1, keepdim=True).clamp(min=1)

@@ -156,6 +156,11 @@ def evidence(
     return _made(paper, experiment, profile, records, claims, ledger)
 
 
+def needed(paper: Paper, number: str, profile: str) -> list[Any]:
+    """The recipes of a table's rows, and of the rows of other tables that its claims need."""
+    return [recipe for row in _wanted(paper, paper.experiment(number), profile)[0] for recipe in row.recipes]
+
+
 def run_experiment(
     paper: Paper,
     number: str,

@@ -5,7 +5,6 @@ A row carries its structure (method, backbone, frames, share of the labels); its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -174,18 +173,18 @@ def small_training(epochs: int, clips_per_video: int, batch: int, rate: float = 
     return Training(epochs=epochs, batch=batch, clips_per_video=clips_per_video, optimiser=optimiser)
 
 
-def enough_updates(training: Training, label_percent: int) -> Training:
-    """At least half as many updates as with all labels, so that no row stops before it has begun to learn."""
-    if training.clips_per_video is None:
+def same_updates(training: Training, label_percent: int) -> Training:
+    """As many updates with a share of the labelled videos as with all, so that a share differs in nothing else."""
+    if training.clips_per_video is None or label_percent == 100:
         return training
     # a share that is none is refused by the recipe
-    clips = math.ceil(training.clips_per_video * max(1.0, 50 / max(1, label_percent)))
-    return replace(training, clips_per_video=clips)
+    return replace(training, clips_per_video=round(training.clips_per_video * 100 / max(1, label_percent)))
 
 
-def three_times(training: Training) -> Training:
-    """Three times the epochs; steps of the schedule come three times as late, the warm-up stays as it is."""
+def stretched(training: Training, times: float) -> Training:
+    """So many times the epochs; steps of the schedule come as much later, the warm-up stays as it is."""
     optimiser = training.optimiser
     if optimiser.schedule == "steps":
-        optimiser = replace(optimiser, milestones=tuple(3 * epoch for epoch in optimiser.milestones))
-    return replace(training, epochs=3 * training.epochs, optimiser=optimiser)
+        later = tuple(round(times * epoch) for epoch in optimiser.milestones)
+        optimiser = replace(optimiser, milestones=later)
+    return replace(training, epochs=round(times * training.epochs), optimiser=optimiser)
