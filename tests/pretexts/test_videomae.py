@@ -227,6 +227,15 @@ def test_the_truth_does_not_depend_on_the_unit(store):
     ]
     assert torch.equal(units[0][0], units[1][0])
     assert torch.allclose(units[0][2], 50 * units[1][2]) and torch.allclose(units[0][5].xyz, 50 * units[1][5].xyz)
+    near, far = (
+        recipe(augment=None, data=replace(DATA, divisor=70.0, centre=centre)).job(store).batch(0, 0)
+        for centre in ("none", "clip")
+    )
+    assert torch.equal(far[0], near[0])
+    moved = near[4][:, :3] - far[4][:, :3]  # by which all places are nearer the origin: tokens, anchors, the middle
+    assert moved.abs().max() > 0.1 and torch.allclose(far[4][:, 3], near[4][:, 3])
+    assert torch.allclose(far[2] + moved[:, None], near[2], atol=1e-3)
+    assert torch.allclose(far[5].xyz + moved[:, None, None], near[5].xyz, atol=1e-3)
     squares = units[0][0].square().sum(dim=-1)[units[0][1]]
     assert 0.2 < float(squares.mean()) < 5  # about 1: patches measured in their own size
 
