@@ -141,7 +141,9 @@ def merged(title: str, several: Sequence[Evidence]) -> Evidence:
         raise ValueError(f"{title}: tables of several papers or profiles, expected one of each")
     rows = {row.id: row for one in several for row in one.rows}
     number = " and ".join(one.experiment.number for one in several)
-    experiment = replace(first.experiment, number=number, title=title, rows=lambda profile: tuple(rows.values()))
+    experiment = replace(
+        first.experiment, number=number, title=title, rows=lambda profile: tuple(rows.values()), baselines=None
+    )
     records = {name: next(one.records[name] for one in several if name in one.records) for name in rows}
     return _made(first.paper, experiment, first.profile, records, claims_about(first.paper, rows))
 
@@ -149,7 +151,7 @@ def merged(title: str, several: Sequence[Evidence]) -> Evidence:
 def _wanted(paper: Paper, experiment: Experiment, profile: str) -> tuple[list[Row], tuple[Claim, ...]]:
     """The table's rows, then those of other tables that its claims need; and its claims."""
     claims, every = claims_of(paper, experiment, profile), paper.rows(profile)
-    own = {row.id: row for row in experiment.rows(profile)}
+    own = {row.id: row for row in experiment.every_row(profile)}
     borrowed = {name: every[name] for claim in claims for name in claim.rows if name not in own}
     return [*own.values(), *borrowed.values()], claims
 
@@ -165,7 +167,7 @@ def _made(
     if len(sources) > 1:
         raise TypeError(f"{experiment.title}: recorded and simulated runs, expected one or the other")
     source = next(iter(sources), None)
-    return Evidence(paper, experiment, profile, experiment.rows(profile), records, source, claims)
+    return Evidence(paper, experiment, profile, experiment.every_row(profile), records, source, claims)
 
 
 def figures_folder(profile: str, source: Source | None = "recorded") -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..recipe import Optimiser, Training
 from .profiles import PROFILES
@@ -59,6 +59,8 @@ class Row:
         frames: of a clip, where rows differ in it.
         label_percent: share of the training labels.
         printed: where the paper has its numbers, or None and ``because`` says why not.
+        baseline: what it is made of where it is none of the paper's methods: "labels" alone, which every row that has
+            learnt must beat, or hand-made features of "points".
     """
 
     id: str
@@ -70,6 +72,7 @@ class Row:
     label_percent: int = 100
     printed: Printed | None = None
     because: str = ""
+    baseline: Literal["", "labels", "points"] = ""
 
     @property
     def task(self) -> Task:
@@ -88,6 +91,7 @@ class Experiment:
         dataset: the set it is on.
         picture: "rows", a metric row by row; "shares", over the share of the labels; or a function of the table.
         note: what holds for every row, below the table.
+        baselines: rows that stand above the paper's, such as :func:`.trivial_rows.baseline_rows` at a profile.
     """
 
     number: str
@@ -96,10 +100,15 @@ class Experiment:
     dataset: str
     picture: str | Callable[[Any], Any] = "rows"
     note: str = ""
+    baselines: Callable[[str], tuple[Row, ...]] | None = None
+
+    def every_row(self, profile: str) -> tuple[Row, ...]:
+        """The rows of the table: baselines first, then the paper's."""
+        return (*(self.baselines(profile) if self.baselines else ()), *self.rows(profile))
 
     def recipes(self, profile: str) -> list[Any]:
         """The recipes of all rows, in order."""
-        return [recipe for row in self.rows(profile) for recipe in row.recipes]
+        return [recipe for row in self.every_row(profile) for recipe in row.recipes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +165,7 @@ class Paper:
 
 @cache
 def _tables(paper: Paper, profile: str) -> dict[str, tuple[Row, ...]]:
-    return {number: experiment.rows(profile) for number, experiment in paper.experiments.items()}
+    return {number: experiment.every_row(profile) for number, experiment in paper.experiments.items()}
 
 
 def of_profile(known: Mapping[str, Sizes], profile: str) -> Sizes:

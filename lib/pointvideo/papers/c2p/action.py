@@ -15,6 +15,7 @@ from ...pretexts.views import Camera
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import Printed, Row, enough_updates, of_profile, small_training, three_times
+from ...study.trivial_rows import baseline_rows
 from ...tasks.action_segmentation import HOI4D_ACTION, SegmentActions
 from .methods import BACKBONES, METHODS, STARTS, Pretrain, choose, pretraining, printed_name
 
@@ -303,6 +304,11 @@ def _row(profile: str, method: str, backbone: str = "pptr", percent: int = 100, 
 
 def _rows(profile: str, *methods: str) -> tuple[Row, ...]:
     return tuple(_row(profile, method) for method in methods)
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above every table of action segmentation."""
+    return baseline_rows("as", finetune(profile), sizes(profile).seeds, BACKBONES["pptr"])
 
 
 def table1(profile: str) -> tuple[Row, ...]:

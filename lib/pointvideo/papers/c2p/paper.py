@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
@@ -32,6 +33,12 @@ _EXPERIMENTS = (
     Experiment("longer", "C2P, Table 1 with three times the fine-tuning", action.longer, _ACTION, note=_ENDS),
     Experiment("released", "C2P, paper against released code", action.released, _ACTION, note=_ENDS),
 )  # fmt: skip
+_BASELINES = {
+    _ACTION: action.baselines,
+    _SEMANTIC: semantic.baselines,
+    "synthia4d": synthia.baselines,
+    _MSR: recognition.baselines,
+}
 
 PAPER = Paper(
     name="c2p",
@@ -40,6 +47,6 @@ PAPER = Paper(
     venue="CVPR 2023",
     arxiv="2212.05330",
     methods=METHODS,
-    experiments={experiment.number: experiment for experiment in _EXPERIMENTS},
+    experiments={each.number: replace(each, baselines=_BASELINES[each.dataset]) for each in _EXPERIMENTS},
     folder=Path(__file__).parent,
 )
