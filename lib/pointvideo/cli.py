@@ -101,13 +101,16 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def add_paper_commands(subparsers) -> None:
-    """``pointvideo papers``, ``plan``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
+    """``pointvideo papers``, ``plan``, ``power``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
     listing = subparsers.add_parser("papers", help="list the papers and their tables")
     listing.set_defaults(run=_papers)
     plan = subparsers.add_parser("plan", help="what would run, why, and for how long; nothing runs")
     plan.add_argument("--paper", type=_paper_name, metavar="PAPER", help="only this paper's runs (default: all papers)")
     plan.add_argument("--table", dest="number", metavar="NUMBER", help="only this table's runs, with --paper")
     plan.set_defaults(run=_plan)
+    power = subparsers.add_parser("power", help="seeds and hours that would decide each claim; which no number can")
+    power.add_argument("paper", type=_paper_name, metavar="PAPER", help=", ".join(papers.names()))
+    power.set_defaults(run=_power)
     table = subparsers.add_parser("table", help="show a table from the best evidence there is; nothing runs")
     run = subparsers.add_parser("run", help="train what a table lacks, print it, write it with picture and records")
     whole = subparsers.add_parser("paper", help="train what any table of a paper lacks")
@@ -122,7 +125,7 @@ def add_paper_commands(subparsers) -> None:
         command.add_argument(
             "--log", choices=("csv", "tensorboard"), help="write curves below logs in the cache as well"
         )
-    for command in (plan, table, run, whole):
+    for command in (plan, power, table, run, whole):
         command.add_argument(
             "--profile",
             type=_profile_name,
@@ -196,6 +199,17 @@ def _plan(arguments: argparse.Namespace) -> int:
         numbers = [arguments.number] if arguments.number else paper.experiments
         recipes += [recipe for number in numbers for recipe in paper.experiment(number).recipes(arguments.profile)]
     print(render(plan(recipes, default_ledger(), cache(fingerprint_of))))
+    return 0
+
+
+def _power(arguments: argparse.Namespace) -> int:
+    from .report.evidence import evidence
+    from .report.power import needs, render
+
+    paper = papers.get(arguments.paper)
+    for number, experiment in paper.experiments.items():
+        if several := needs(evidence(paper, number, arguments.profile)):
+            print(f"{experiment.title}\n{render(several)}")
     return 0
 
 

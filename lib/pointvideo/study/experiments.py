@@ -53,12 +53,13 @@ class Row:
     Args:
         id: its name, unique in the paper.
         title: as the table shows it.
-        recipes: one a seed; all of one task.
+        recipes: one a seed and fold; all of one task.
         method: what it was pre-trained with, or varied in.
         backbone: as the paper calls it.
         frames: of a clip, where rows differ in it.
         label_percent: share of the training labels.
         printed: where the paper has its numbers, or None and ``because`` says why not.
+        folds: of a cross-validation; the recipes then stand seed by seed, the folds of one beside each other.
         baseline: what it is made of where it is none of the paper's methods: "labels" alone, which every row that has
             learnt must beat, or hand-made features of "points".
     """
@@ -72,6 +73,7 @@ class Row:
     label_percent: int = 100
     printed: Printed | None = None
     because: str = ""
+    folds: int = 1
     baseline: Literal["", "labels", "points"] = ""
 
     @property

@@ -1,4 +1,4 @@
-"""The rows that stand above every table: what the labels alone, one frame's statistics and an untrained network give."""
+"""The rows above every table: what labels alone, one frame's statistics and an untrained network give."""
 
 from __future__ import annotations
 
