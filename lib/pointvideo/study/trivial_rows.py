@@ -61,8 +61,16 @@ def baseline_rows(prefix: str, like: Downstream, seeds: Sequence[int], backbone:
     rows.append(_row(prefix, "linear", "points", (Probe(statistics, bare, seed=seeds[0], **fitted),)))
     if level != "point":
         training = small_training(epochs=40, clips_per_video=1, batch=16, rate=3e-3)
+        plain = (
+            {"augment": None} if level == "frame" else {}
+        )  # what is like the training videos helps a small model most
         small = replace(
-            like, backbone=FrameStatisticsSize(layers=2), data=bare, training=training, evaluate_every=training.epochs
+            like,
+            backbone=FrameStatisticsSize(layers=2),
+            data=bare,
+            training=training,
+            evaluate_every=training.epochs,
+            **plain,
         )
         rows.append(_row(prefix, "temporal", "points", tuple(replace(small, seed=seed) for seed in seeds)))
     probes = tuple(Probe(like.backbone, like.data, seed=seed, **fitted) for seed in seeds)

@@ -4,7 +4,7 @@ A network that does not beat them has learnt nothing that is in the points. "maj
 label everywhere. "sequence", one label a frame, is the most frequent one at each frame number: the same labels for
 every video. "category" is that among the training videos of the same category, which the test video is told. "prior",
 one label a point, draws a label for each point, as often as each occurs: where classes count alike, as in the mean IoU,
-that beats the majority.
+that can beat the majority.
 
 The answers are counted, not trained, so a seed changes nothing but the points that are scored.
 """
@@ -13,17 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..data.store import Store
-from ..recipe import Recipe, Training, stable_seed
+from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, OddCount, Whole
 from .action_segmentation import SegmentActionsJob
+from .downstream import Downstream
 from .recognition import FinetuneJob
 from .scoring.action_segmentation import ACTION_SEGMENTATION
 from .scoring.recognition import RECOGNITION
@@ -35,8 +36,11 @@ ANSWERS = {"clip": ("majority",), "frame": ("majority", "sequence", "category"),
 
 
 @dataclass(frozen=True)
-class LabelsOnly(Recipe):
-    """Recipe of an answer that is counted from the training labels."""
+class LabelsOnly(Downstream):
+    """Recipe of an answer that is counted from the training labels, all of them."""
+
+    backbone: ClassVar[None] = None
+    label_percent: ClassVar[int] = 100
 
     data: ClipData = ClipData()
     training: Training = Training(epochs=1)  # batch: clips that are scored at a time
@@ -49,8 +53,6 @@ class LabelsOnly(Recipe):
     evaluate_hop: Count | None = None
     seed: Whole = 0
     init: Any = None
-
-    label_percent = 100  # of the training labels; no field, as it cannot be chosen
 
     def __post_init__(self):
         super().__post_init__()
