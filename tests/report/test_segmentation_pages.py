@@ -51,7 +51,7 @@ def street_table(rows: dict[str, int]):
         ]
         for name, seeds in rows.items()
     }
-    return build_table("Table 3", list(rows), records, resamples=50)
+    return build_table("Table 3", list(rows), records)
 
 
 def test_verdicts_are_lines_that_name_their_runs():
@@ -88,7 +88,7 @@ def test_a_row_that_has_not_run_says_so_and_an_unknown_one_is_refused():
     with pytest.raises(ValueError, match="has no row 'x'"):
         classes.draw_gains_by_rarity(street_table({base: 1}), base, ("x",))
     with pytest.raises(ValueError, match="no run of semantic segmentation"):
-        classes.class_shares(build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}, resamples=20))
+        classes.class_shares(build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}))
 
 
 def test_only_the_classes_asked_for_are_drawn_in_their_order():

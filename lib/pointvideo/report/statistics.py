@@ -57,7 +57,7 @@ class Contrast:
     @property
     def interval(self) -> Interval:
         """Student's."""
-        half = student.ppf(0.5 + self.confidence / 2, self.freedom) * self.error
+        half = float(student.ppf(0.5 + self.confidence / 2, self.freedom)) * self.error
         return Interval(self.estimate - half, self.estimate + half)
 
     @property

@@ -15,6 +15,7 @@ from ...pretexts.views import Camera
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, same_updates, small_training, stretched
+from ...study.trivial_rows import baseline_rows
 from ...tasks.action_segmentation import HOI4D_ACTION, SegmentActions
 from .methods import BACKBONES, METHODS, STARTS, Pretrain, choose, pretraining, printed_name
 
@@ -320,6 +321,11 @@ _RELEASED = "C2P, loss, teacher and views as released"
 
 def _rows(profile: str, *methods: str) -> tuple[Row, ...]:
     return tuple(_row(profile, method) for method in methods)
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above every table of action segmentation."""
+    return baseline_rows("as", finetune(profile), sizes(profile).seeds, BACKBONES["pptr"])
 
 
 def table1(profile: str) -> tuple[Row, ...]:

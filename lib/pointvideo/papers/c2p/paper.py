@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
@@ -34,6 +35,12 @@ _EXPERIMENTS = (
     Experiment("8", "C2P, Table 8: one prediction head or several", action.table8, _ACTION, note=_ENDS),
     Experiment("released", "C2P, paper against released code", action.released, _ACTION, note=_ENDS),
 )  # fmt: skip
+_BASELINES = {
+    _ACTION: action.baselines,
+    _SEMANTIC: semantic.baselines,
+    "synthia4d": synthia.baselines,
+    _MSR: recognition.baselines,
+}
 
 PAPER = Paper(
     name="c2p",
@@ -42,6 +49,6 @@ PAPER = Paper(
     venue="CVPR 2023",
     arxiv="2212.05330",
     methods=METHODS,
-    experiments={experiment.number: experiment for experiment in _EXPERIMENTS},
+    experiments={each.number: replace(each, baselines=_BASELINES[each.dataset]) for each in _EXPERIMENTS},
     folder=Path(__file__).parent,
 )

@@ -15,6 +15,7 @@ from ...data.clips import NORMALISE
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, same_updates, small_training, stretched
+from ...study.trivial_rows import baseline_rows
 from ...tasks.recognition import Finetune
 from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name, tuned
 from .settings import CHOSEN, DEFAULT, Setting
@@ -257,6 +258,12 @@ def row(profile: str, backbone: str, method: str, frames: int, seeds: tuple[int,
         printed=printed,
         because=because,
     )
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above the tables on MSR-Action3D: at the longest clips, whose videos every row scores."""
+    like = finetune(profile, "pptr", PRETRAIN_FRAMES)
+    return baseline_rows("msr", like, sizes(profile).seeds, BACKBONES["pptr"])
 
 
 def table4(profile: str) -> tuple[Row, ...]:

@@ -9,6 +9,7 @@ from ...backbones import BallSegmentationSize, P4SegmentationSize, PyramidSize, 
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, small_training
+from ...study.trivial_rows import baseline_rows
 from ...tasks.semantic_segmentation import HOI4D_SEMANTIC, SegmentPoints
 from .action import PRETRAIN_AUGMENT, camera
 from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name
@@ -171,6 +172,11 @@ def finetune(profile: str, backbone: str = "pptr", method: str = "scratch", seed
         evaluate_hop=chosen.evaluate_hop,
         seed=seed,
     )
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above Table 2."""
+    return baseline_rows("ss", finetune(profile), sizes(profile).seeds, BACKBONES["pptr"])
 
 
 def table2(profile: str) -> tuple[Row, ...]:

@@ -10,6 +10,7 @@ from ...pretexts.views import Camera, Trajectory
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, small_training
+from ...study.trivial_rows import baseline_rows
 from ...tasks.semantic_segmentation import SYNTHIA4D, SYNTHIA_AUGMENT, SegmentPoints
 from .action import PRETRAIN_AUGMENT
 from .methods import METHODS, choose, printed_name
@@ -139,6 +140,11 @@ def finetune(profile: str, frames: int = 3, method: str = "scratch", seed: int =
         evaluate_hop=chosen.evaluate_hop,
         seed=seed,
     )
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above Table 3."""
+    return baseline_rows("synthia", finetune(profile), sizes(profile).seeds, "P4Transformer")
 
 
 def table3(profile: str) -> tuple[Row, ...]:
