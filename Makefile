@@ -73,7 +73,7 @@ timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - st
 .PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan papers readme which bench lint burn
 
 help: ## show this list
-	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [POINTVIDEO_DATA=folder with recorded sets]"
+	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [JOBS=runs side by side] [POINTVIDEO_DATA=folder with recorded sets]"
 	@awk -F ':.*## ' '/^[a-z-]+(PAPER[-N]*)?:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 venv: $(STAMP) ## make .venv from the pinned versions, where it is missing or stale
@@ -122,17 +122,21 @@ paper-PAPER: ## train what any table of a paper lacks: make paper-c2p
 # Patterns cannot be phony: they wait for FORCE instead. make would see to a plain prerequisite, $(STAMP), first.
 .PHONY: FORCE
 table-% run-% paper-%: export STEM = $*
+override JOBS := $(value JOBS)
+override RAY := $(value RAY)
+export JOBS RAY
 split = "$${STEM%%-*}" "$${STEM\#*-}"
+where = $(if $(value RAY),--ray "$$RAY") $(if $(value JOBS),--jobs "$$JOBS")
 environment = $(MAKE) --silent --no-print-directory venv
 
 table-%: FORCE
 	@$(known) table $(split) && $(environment) && $(RUN) -m pointvideo table $(split)
 
 run-%: FORCE
-	@$(known) run $(split) && $(environment) && $(RUN) -m pointvideo run $(split)
+	@$(known) run $(split) $(where) && $(environment) && $(RUN) -m pointvideo run $(split) $(where)
 
 paper-%: FORCE
-	@$(known) paper "$$STEM" && $(environment) && $(RUN) -m pointvideo paper "$$STEM"
+	@$(known) paper "$$STEM" $(where) && $(environment) && $(RUN) -m pointvideo paper "$$STEM" $(where)
 
 readme: $(STAMP) ## write the committed results into the README
 	@$(RUN) -m pointvideo readme

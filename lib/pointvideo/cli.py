@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__, burn, papers
+from .study.machine import checked_jobs
 from .study.profiles import PROFILES
 
 EXAMPLES = """examples:
@@ -126,13 +127,16 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def add_paper_commands(subparsers) -> None:
-    """``pointvideo papers``, ``plan``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
+    """``pointvideo papers``, ``plan``, ``power``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
     listing = subparsers.add_parser("papers", help="list the papers and their tables")
     listing.set_defaults(run=_papers)
     plan = subparsers.add_parser("plan", help="what would run, why, and for how long; nothing runs")
     plan.add_argument("--paper", type=_paper_name, metavar="PAPER", help="only this paper's runs (default: all papers)")
     plan.add_argument("--table", dest="number", metavar="NUMBER", help="only this table's runs, with --paper")
     plan.set_defaults(run=_plan)
+    power = subparsers.add_parser("power", help="seeds and hours that would decide each claim; which no number can")
+    power.add_argument("paper", type=_paper_name, metavar="PAPER", help=", ".join(papers.names()))
+    power.set_defaults(run=_power)
     table = subparsers.add_parser("table", help="show a table from the best evidence there is; nothing runs")
     run = subparsers.add_parser("run", help="train what a table lacks, print it, write it with picture and records")
     whole = subparsers.add_parser("paper", help="train what any table of a paper lacks")
@@ -147,7 +151,12 @@ def add_paper_commands(subparsers) -> None:
         command.add_argument(
             "--log", choices=("csv", "tensorboard"), help="write curves below logs in the cache as well"
         )
-    for command in (plan, table, run, whole):
+        where = command.add_mutually_exclusive_group()
+        where.add_argument(
+            "--jobs", type=_jobs, default=1, metavar="N", help="runs side by side, one a core (default: 1)"
+        )
+        where.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: its address, auto or local")
+    for command in (plan, power, table, run, whole):
         command.add_argument(
             "--profile",
             type=_profile_name,
@@ -171,6 +180,14 @@ def _paper_name(name: str) -> str:
 
 def _profile_name(name: str) -> str:
     return _one_of("profile", name, PROFILES)
+
+
+def _jobs(text: str) -> int:
+    try:
+        return checked_jobs(int(text))
+    except ValueError as error:
+        said = str(error) if text.isdecimal() else f"jobs: got {text!r}, expected a whole number"
+        raise argparse.ArgumentTypeError(said) from None
 
 
 def _one_of(what: str, name: str, known) -> str:
@@ -224,6 +241,17 @@ def _plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _power(arguments: argparse.Namespace) -> int:
+    from .report.evidence import evidence
+    from .report.power import needs, render
+
+    paper = papers.get(arguments.paper)
+    for number, experiment in paper.experiments.items():
+        if several := needs(evidence(paper, number, arguments.profile)):
+            print(f"{experiment.title}\n{render(several)}")
+    return 0
+
+
 def _table(arguments: argparse.Namespace) -> int:
     from .report.evidence import evidence
     from .study.runner import default_ledger
@@ -242,19 +270,49 @@ def _table(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from .report.evidence import run_experiment, write
-
-    wanted = papers.get(arguments.paper), arguments.number, arguments.profile
-    found = run_experiment(*wanted, progress=sys.stderr.isatty(), log=arguments.log)
-    write(found)
-    print(found.table.to_markdown())
-    return 0
+    return _train(arguments, [arguments.number])
 
 
 def _paper(arguments: argparse.Namespace) -> int:
-    for number in papers.get(arguments.paper).experiments:
-        _run(argparse.Namespace(**vars(arguments) | {"number": number}))
+    return _train(arguments, list(papers.get(arguments.paper).experiments))
+
+
+def _train(arguments: argparse.Namespace, numbers: list[str]) -> int:
+    from .report.evidence import needed, run_experiment, write
+    from .study.keys import recipe_key
+    from .study.runner import fingerprint_of
+
+    paper, profile = papers.get(arguments.paper), arguments.profile
+    recipes = {number: needed(paper, number, profile) for number in numbers}
+    missing = {}
+    if arguments.jobs > 1 or arguments.ray:
+        missing = _side_by_side(arguments, [recipe for several in recipes.values() for recipe in several])
+    for number in numbers:
+        if missing and not missing.keys().isdisjoint(recipe_key(recipe, fingerprint_of) for recipe in recipes[number]):
+            continue  # its table waits until it is whole
+        found = run_experiment(paper, number, profile, progress=sys.stderr.isatty(), log=arguments.log)
+        write(found)
+        print(found.table.to_markdown())
+    if missing:
+        many = f"{len(missing)} runs are missing" if len(missing) > 1 else "a run is missing"
+        raise ValueError(f"{many}, the same command continues: {'; '.join(missing.values())}")
     return 0
+
+
+def _side_by_side(arguments: argparse.Namespace, recipes: list) -> dict[str, str]:
+    """Do the runs in several processes or on a cluster; those that are still missing, by key."""
+    from functools import partial
+
+    from .study.runner import default_ledger
+    from .study.schedule import run_all
+
+    if arguments.ray:
+        from .study.cluster import RayPool as Pool
+    else:
+        from .study.workers import LocalPool as Pool
+    with Pool(arguments.ray or arguments.jobs) as pool:
+        say = partial(print, file=sys.stderr, flush=True)
+        return run_all(recipes, default_ledger(), pool, log=arguments.log, say=say)
 
 
 def _readme(arguments: argparse.Namespace) -> int:

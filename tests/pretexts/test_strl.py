@@ -12,7 +12,7 @@ from pointvideo.backbones import Clip
 from pointvideo.data.clips import FrameBatch
 from pointvideo.losses.strl import ema_momentum, strl_loss
 from pointvideo.pretexts.strl import STRL, STRLPretrain
-from pointvideo.pretexts.strl_views import SpatialViews, other_starts, stretched
+from pointvideo.pretexts.strl_views import SpatialViews, other_starts, part_of
 from pointvideo.recipe import Optimiser
 from pointvideo.study.trainer import CHECKPOINT, fit
 
@@ -65,7 +65,7 @@ def test_a_video_with_one_start_is_stretched_in_time():
     )
     lengths = set()
     for seed in range(60):
-        out = stretched(frames, np.array([True, False]), np.array([8, 12]), 0.5, seed)
+        out = part_of(frames, np.array([True, False]), np.array([8, 12]), 0.5, seed, "stretch")
         time = out.xyz[0, :, 0, 0]
         steps = time.diff()
         assert (steps >= 0).all() and (steps <= 1).all()  # a run of the video, in order, without gaps

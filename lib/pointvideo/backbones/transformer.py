@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from ..kernels import attention
+
 
 class Attention(nn.Module):
     """Multi-head self-attention over all tokens; scale ``head_width ** -0.5``."""
@@ -30,10 +32,12 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         batch, count, _ = tokens.shape
-        query, key, value = self.query_key_value(tokens)
-        mask = None if mask is None else mask[:, None]  # the same for every head
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        mixed = mixed.transpose(1, 2).reshape(batch, count, -1)
+        if mask is None:
+            mixed = attention(self.to_qkv(self.norm(tokens)).view(batch, count, 3, self.heads, -1))
+        else:
+            query, key, value = self.query_key_value(tokens)
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None])  # one for every head
+            mixed = mixed.transpose(1, 2).reshape(batch, count, -1)
         return mixed if self.to_out is None else F.gelu(self.to_out(mixed))
 
     def query_key_value(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -92,7 +96,7 @@ class Transformer(nn.Module):
         mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         """Mixed tokens; where there is a ``mask``, a row is a token that looks, a column one that may be looked at."""
-        for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
-            tokens = tokens + attention(tokens, mask)
+        for mix, feed_forward in zip(self.attention, self.feed_forward, strict=True):
+            tokens = tokens + mix(tokens, mask)
             tokens = tokens + feed_forward(tokens)
         return tokens

@@ -22,7 +22,7 @@ from ..data.augment import Augment
 from ..data.clips import FrameBatch
 from ..data.layout import set_of
 from ..data.store import Store
-from ..losses.c2p import C2PLoss, build_predictors, c2p_loss
+from ..losses.c2p import C2PLoss, build_predictors, c2p_loss, loss_of_constant
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Whole, chosen
@@ -159,3 +159,7 @@ class C2PJob(PretextJob):
         parts = c2p_loss(teacher, student, self.module.predictors, self.recipe.loss)
         self.features = student.detach()
         return {"loss": parts.total, "geometry": parts.geometry.detach(), "time": parts.time.detach()}
+
+    def chance(self) -> float:
+        """The loss where all frames of both sides have one feature, whatever the clip shows."""
+        return loss_of_constant(self.features.shape[1], self.recipe.loss)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..study.experiments import SCRATCH, Row
 from ..tasks.task import Task
-from .claims import Finding
+from .findings import Finding
 from .lines import counted_lines, metric_lines
 from .render import csv_text, html_note, html_table, markdown_table
 from .reported import ReportedCell
@@ -18,7 +18,14 @@ from .statistics import VIDEOS_FOR_A_VERDICT, Interval, mean_and_deviation
 if TYPE_CHECKING:
     import pandas
 
-FINDING_HEADER = ("claim", "reported difference", "ours, points [95 %]", "seeds", "verdict")
+FINDING_HEADER = (
+    "claim",
+    "reported difference",
+    "ours, points [95 % over the looks]",
+    "paired seeds",
+    "p over the looks",
+    "verdict",
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ class TableRow:
 
     @property
     def note(self) -> str:
-        commits = dict.fromkeys(result.commit[:7] for result in self.results if result.key in self.moved)
+        commits = dict.fromkeys(result.commit[:7] for result in self.results if set(result.keys) & set(self.moved))
         notes = [f"code has moved on since {commit}" for commit in commits]
         if not self.printed and self.row.because:
             notes.append(self.row.because)
@@ -229,6 +236,7 @@ class Table:
                 finding.printed,
                 finding.difference,
                 str(finding.contrast.seeds) if finding.contrast else "–",
+                finding.significance,
                 finding.word,
             )
             for finding in self.findings
@@ -237,7 +245,7 @@ class Table:
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of all runs in the table."""
-        return tuple(dict.fromkeys(result.key for line in self.rows for result in line.results))
+        return tuple(dict.fromkeys(key for line in self.rows for result in line.results for key in result.keys))
 
     def to_html(self) -> str:
         """For a notebook: the rows, then the claims; self-contained."""

@@ -7,13 +7,15 @@ import html
 import io
 from collections.abc import Iterable, Sequence
 
-VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word as well
-    "REPRODUCED": "#00694a",
-    "DIFFERENT": "#a63a00",
-    "INCONCLUSIVE": "#5c5c5c",
-    "direction appears": "#00694a",
-    "direction reversed": "#a63a00",
-    "no difference seen": "#5c5c5c",
+VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word as well; of a word without its bracket
+    "same direction": "#00694a",
+    "larger than printed": "#00694a",
+    "smaller than printed": "#7a5c00",
+    "opposite direction": "#a63a00",
+    "equivalent": "#5c3d8f",
+    "no difference seen": "#5c3d8f",
+    "undecided": "#5c5c5c",
+    "NOT LEARNT": "#8a1c5c",
     "not run": "#8a8a8a",
 }
 ANSWER_COLOUR = "#0b4f8a"  # of a question whose answer is one side
@@ -22,7 +24,7 @@ _CELL = "text-align:left;vertical-align:top;padding:4px 10px;border-bottom:1px s
 
 def verdict_colour(word: str) -> str:
     """Colour of a verdict, or of the answer to a question."""
-    return VERDICT_COLOURS.get(word, ANSWER_COLOUR)
+    return VERDICT_COLOURS.get(word.split(" (")[0], ANSWER_COLOUR)
 
 
 def html_table(title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False) -> str:
@@ -46,7 +48,7 @@ def _coloured(cell: str) -> str:
     parts = []
     for part in cell.split("; "):
         name, _, word = part.rpartition(": ")
-        colour = VERDICT_COLOURS.get(word)
+        colour = VERDICT_COLOURS.get(word.split(" (")[0])
         text = html.escape(word if colour else part)
         before = html.escape(f"{name}: ") if name and colour else ""
         parts.append(before + (f'<span style="color:{colour};font-weight:600">{text}</span>' if colour else text))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .claims import Claim, claims_about, contrast_of, judge
+from .claims import Claim, claims_about, contrast_of, family_size, judge, under_holm
+from .findings import Finding
+from .folds import pooled_folds
 from .layout import Table, TableRow
 from .reported import printed
 from .results import Result, Simulated, beside_reported, result_from_record
@@ -26,7 +28,8 @@ def build_table(
     claims: Sequence[Claim] | None = None,
     current_keys: Mapping[str, Collection[str]] | None = None,
     labels: Mapping[str, int] | None = None,
-    resamples: int = 10_000,
+    judged: Mapping[str, Finding] | None = None,
+    family: Mapping[str, float] | None = None,
     note: str = "",
 ) -> Table:
     """A table from the ledger's records.
@@ -40,7 +43,8 @@ def build_table(
         current_keys: by a row's id, the keys that the present code would write; a record with another key is marked
             with its commit.
         labels: class of each test video, for records without labels.
-        resamples: of the bootstrap.
+        judged: by a claim's id, findings that have been made; all others are made here.
+        family: p-values of the paper's confirmatory claims in other tables, by id.
         note: what holds for every row.
 
     Raises:
@@ -69,35 +73,51 @@ def build_table(
         for name, of_row in cells.items():
             if of_row:
                 beside_reported(next(iter(of_row.values())), runs[name])
-    findings = tuple(judge(claim, runs | borrowed, resamples=resamples) for claim in claims)
+    judged = judged or {}
+    findings = [judged.get(claim.id) or judge(claim, runs | borrowed) for claim in claims]
+    findings = under_holm(findings, family_size(paper), family)
     printed_metrics = (metric for of_row in cells.values() for metric in of_row)
     metrics = tuple(dict.fromkeys([*next(iter(tasks)).metrics, *printed_metrics]))
     shown = []
     for name, row in lines.items():
         current = None if current_keys is None else current_keys.get(name, ())
-        moved = tuple(result.key for result in runs[name] if current is not None and result.key not in current)
+        moved = tuple(key for run in runs[name] for key in run.keys if current is not None and key not in current)
         about = tuple(
             (paper.row(next(other for other in finding.claim.rows if other != name)), finding)
             for finding in findings
             if _belongs(finding.claim, row)
         )
-        intervals = {metric: _interval(metric, runs[name], resamples) for metric in metrics} if runs[name] else {}
+        intervals = {metric: _interval(metric, runs[name]) for metric in metrics} if runs[name] else {}
         shown.append(TableRow(row, cells[name], runs[name], moved, about, intervals))
     return Table(title, "recorded" if recorded else "simulated", tuple(shown), findings, metrics, note)
 
 
 def _results(row: Row, records: Records, labels: Mapping[str, int] | None) -> tuple[Result, ...]:
-    """A row's runs, by seed."""
-    results = sorted((result_from_record(record, row.task, labels=labels) for record in records), key=lambda r: r.seed)
-    seeds = [result.seed for result in results]
-    if len(set(seeds)) != len(seeds):
-        raise ValueError(f"row {row.id} has two runs of one seed: {', '.join(map(str, seeds))}")
+    """A row's runs, one a seed."""
+    results = sorted((_read(record, row, labels) for record in records), key=lambda r: r.seed)
+    try:
+        results = pooled_folds(results, row.folds)
+    except ValueError as error:
+        raise ValueError(f"row {row.id}: {error}") from error
     if len({(result.last.videos, result.last.available) for result in results}) > 1:
         raise ValueError(
             f"the runs of row {row.id} scored different numbers of videos: "
             + ", ".join(str(result.last.videos) for result in results)
         )
     return tuple(results)
+
+
+_READ: dict[int, tuple[Mapping[str, Any], Result]] = {}  # a record is shared and never altered; its metrics take long
+
+
+def _read(record: Mapping[str, Any], row: Row, labels: Mapping[str, int] | None) -> Result:
+    """A record as a result, the same one whenever the same record is given."""
+    known, result = _READ.get(id(record), (None, None))
+    if known is not record or result.task is not row.task or labels is not None:
+        result = result_from_record(record, row.task, labels=labels)
+        if labels is None:
+            _READ[id(record)] = record, result
+    return result
 
 
 def _belongs(claim: Claim, row: Row) -> bool:
@@ -112,12 +132,12 @@ def _belongs(claim: Claim, row: Row) -> bool:
     )
 
 
-def _interval(name: str, results: Sequence[Result], resamples: int) -> Interval | None:
-    """Of one row's metric: Wilson's for k of n videos, else the bootstrap over sequences and seeds; None for a class
+def _interval(name: str, results: Sequence[Result]) -> Interval | None:
+    """Of one row's metric: Wilson's for k of n videos, else that over sequences and seeds; None for a class
     that does not count."""
     if any(result.last.value(name) is None for result in results):
         return None
     if results[0].task.whole:
         videos = results[0].last.videos
         return wilson_interval(sum(result.last.correct for result in results) / len(results), videos)
-    return contrast_of({"row": 1.0}, {"row": results}, name, about=results[0].key, resamples=resamples).interval
+    return contrast_of({"row": 1.0}, {"row": results}, name, about=results[0].key).interval

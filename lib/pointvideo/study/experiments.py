@@ -5,7 +5,6 @@ A row carries its structure (method, backbone, frames, share of the labels); its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -53,12 +52,13 @@ class Row:
     Args:
         id: its name, unique in the paper.
         title: as the table shows it.
-        recipes: one a seed; all of one task.
+        recipes: one a seed and fold; all of one task.
         method: what it was pre-trained with, or varied in.
         backbone: as the paper calls it.
         frames: of a clip, where rows differ in it.
         label_percent: share of the training labels.
         printed: where the paper has its numbers, or None and ``because`` says why not.
+        folds: of a cross-validation; the recipes then stand seed by seed, the folds of one beside each other.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Row:
     label_percent: int = 100
     printed: Printed | None = None
     because: str = ""
+    folds: int = 1
 
     @property
     def task(self) -> Task:
@@ -172,18 +173,18 @@ def small_training(epochs: int, clips_per_video: int, batch: int, rate: float = 
     return Training(epochs=epochs, batch=batch, clips_per_video=clips_per_video, optimiser=optimiser)
 
 
-def enough_updates(training: Training, label_percent: int) -> Training:
-    """At least half as many updates as with all labels, so that no row stops before it has begun to learn."""
-    if training.clips_per_video is None:
+def same_updates(training: Training, label_percent: int) -> Training:
+    """As many updates with a share of the labelled videos as with all, so that a share differs in nothing else."""
+    if training.clips_per_video is None or label_percent == 100:
         return training
     # a share that is none is refused by the recipe
-    clips = math.ceil(training.clips_per_video * max(1.0, 50 / max(1, label_percent)))
-    return replace(training, clips_per_video=clips)
+    return replace(training, clips_per_video=round(training.clips_per_video * 100 / max(1, label_percent)))
 
 
-def three_times(training: Training) -> Training:
-    """Three times the epochs; steps of the schedule come three times as late, the warm-up stays as it is."""
+def stretched(training: Training, times: float) -> Training:
+    """So many times the epochs; steps of the schedule come as much later, the warm-up stays as it is."""
     optimiser = training.optimiser
     if optimiser.schedule == "steps":
-        optimiser = replace(optimiser, milestones=tuple(3 * epoch for epoch in optimiser.milestones))
-    return replace(training, epochs=3 * training.epochs, optimiser=optimiser)
+        later = tuple(round(times * epoch) for epoch in optimiser.milestones)
+        optimiser = replace(optimiser, milestones=later)
+    return replace(training, epochs=round(times * training.epochs), optimiser=optimiser)

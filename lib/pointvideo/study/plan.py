@@ -1,14 +1,16 @@
 """What would run, why, and for how long: known without running anything, and without making a data set."""
 
+import heapq
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..data import NOT_PREPARED
 from .cost import guess
 from .keys import Fingerprint, identity, key_of, public_version, recipe_chain, recipe_dict
 from .ledger import Ledger, Record, newest_of_recipe
+from .runner import keeps_weights
 
 NAMED = 3  # so many of the changed definitions are named
 
@@ -21,6 +23,8 @@ class PlanRow:
     reason: why it would run, or where the record lies.
     seconds: what it took (done), or took when it last ran (run); else a guess from other runs, see `cost`; None where
         nothing comparable was ever recorded.
+    needs: key of what it starts from.
+    again: it has a record, but not the weights that another run starts from: it is trained for these.
     """
 
     recipe: Any
@@ -29,12 +33,16 @@ class PlanRow:
     reason: str
     seconds: float | None
     guessed: bool = False
+    needs: str | None = None
+    again: bool = False
 
 
 def plan(
     recipes: Iterable[Any], ledger: Ledger, fingerprint: Fingerprint, *, device: str | None = None
 ) -> list[PlanRow]:
     """The runs that `recipes` need, each once, what others start from first.
+
+    A finished pre-training whose weights are not in this cache runs again where a run that starts from it is to run.
 
     fingerprint: as for `keys.identity`.
     device: what they would run on, as records name it: times are guessed from runs on it if there are any.
@@ -53,19 +61,23 @@ def plan(
                 record = done.get(key)
                 if record is not None:
                     where = "committed" if ledger.is_committed(key) else ""
-                    rows[key] = PlanRow(link, key, "done", where, record["seconds"])
+                    rows[key] = PlanRow(link, key, "done", where, record["seconds"], needs=parts["init"])
                     continue
                 start = rows.get(parts["init"])
                 earlier = newest_of_recipe(alike.get(_bare(parts["recipe"]), []), link, but=key)
                 if earlier is None:
                     seconds = guess(recipe_dict(link), records, device)
                     why = "never run" if seconds is None else "recipe new"
-                    rows[key] = PlanRow(link, key, "run", why, seconds, seconds is not None)
+                    rows[key] = PlanRow(link, key, "run", why, seconds, seconds is not None, parts["init"])
                     continue
                 reasons = changes(earlier, parts)
                 if start is not None and start.state == "run" or not reasons:
                     reasons.append("what it starts from changed")
-                rows[key] = PlanRow(link, key, "run", "; ".join(reasons), earlier["seconds"])
+                rows[key] = PlanRow(link, key, "run", "; ".join(reasons), earlier["seconds"], needs=parts["init"])
+    for row in reversed(list(rows.values())):  # what others start from stands before them
+        start = rows.get(row.needs) if row.state == "run" else None
+        if start is not None and start.state == "done" and not keeps_weights(ledger, start.key):
+            rows[start.key] = replace(start, state="run", reason="done, but its weights are not here", again=True)
     return list(rows.values())
 
 
@@ -89,6 +101,35 @@ def changes(record: Record, parts: dict[str, Any]) -> list[str]:
     if "kernels" in parts:
         found.append("the kernels' specification is forced")
     return found
+
+
+def urgency(rows: Iterable[PlanRow]) -> dict[str, float]:
+    """By key of each run to do: seconds from its beginning to the end of the last run that waits for it.
+
+    A run of unknown length counts as the longest known one.
+    """
+    waiting = [row for row in rows if row.state == "run"]
+    longest = max((row.seconds for row in waiting if row.seconds is not None), default=1.0)
+    behind = dict.fromkeys((row.key for row in waiting), 0.0)
+    for row in reversed(waiting):
+        behind[row.key] += longest if row.seconds is None else row.seconds
+        if row.needs in behind:
+            behind[row.needs] = max(behind[row.needs], behind[row.key])
+    return behind
+
+
+def makespan(rows: Iterable[PlanRow], jobs: int) -> float:
+    """Seconds until all runs of known length are done, `jobs` at a time, the most urgent first."""
+    left = {row.key: row for row in rows if row.state == "run" and row.seconds is not None}
+    first = urgency(left.values())
+    now, running = 0.0, []
+    while left or running:
+        busy = {key for _, key in running}
+        ready = [row for row in left.values() if row.needs not in left and row.needs not in busy]
+        for row in sorted(ready, key=lambda row: -first[row.key])[: jobs - len(running)]:
+            heapq.heappush(running, (now + left.pop(row.key).seconds, row.key))
+        now, _ = heapq.heappop(running)
+    return now
 
 
 def render(rows: list[PlanRow]) -> str:

@@ -19,7 +19,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from ..data import resolve
+from ..data import NOT_PREPARED, resolve
+from ..data import fingerprint_of as known_fingerprint
 from ..data.layout import cache_dir
 from ..data.locks import lock_file, locked
 from ..data.store import Store
@@ -49,12 +50,13 @@ def default_ledger() -> Ledger:
     """The cache's runs, and the records committed under ``figures/<profile>``, given-up recipes among them."""
     figures = project_root() / "figures"
     folders = ("*/records", "*/simulated/records", "*/superseded")
-    return _ledger(cache_dir(), tuple(path for pattern in folders for path in sorted(figures.glob(pattern))))
+    return ledger_of(cache_dir(), tuple(path for pattern in folders for path in sorted(figures.glob(pattern))))
 
 
 @lru_cache(maxsize=4)
-def _ledger(root: Path, committed: tuple[Path, ...]) -> Ledger:
-    return Ledger(root, committed)  # one a process: it keeps what it has read
+def ledger_of(root: Path, committed: tuple[Path, ...]) -> Ledger:
+    """The one ledger of this process for these folders: it keeps what it has read."""
+    return Ledger(root, committed)
 
 
 @lru_cache(maxsize=8)
@@ -63,12 +65,20 @@ def store_of(dataset: str) -> Store:
     return resolve(dataset)
 
 
+@lru_cache(maxsize=8)
 def fingerprint_of(dataset: str) -> str:
-    """Content hash of the data set that ``dataset`` means here."""
-    return store_of(dataset).fingerprint
+    """Fingerprint of the data set that ``dataset`` means here; no world is made for it, recorded files are prepared."""
+    known = known_fingerprint(dataset)
+    return store_of(dataset).fingerprint if known == NOT_PREPARED else known
 
 
-def run(recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None) -> Record:
+class Busy(Exception):
+    """Another process is at work on this run."""
+
+
+def run(
+    recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None, wait: bool = True
+) -> Record:
     """The record of ``recipe``: out of the ledger, or made now (resuming where a killed run stopped).
 
     Args:
@@ -76,24 +86,28 @@ def run(recipe, ledger: Ledger | None = None, *, progress: bool = False, log: st
         ledger: :func:`default_ledger` when left out.
         progress: show bars with the time left.
         log: "csv" or "tensorboard" writes the curve below ``logs/<key>`` of the cache, too.
+        wait: for another process that trains it; otherwise :class:`Busy` is raised.
     """
     ledger = ledger or default_ledger()
     key = key_of(identity(recipe, fingerprint_of))
     record = ledger.get(key)
     if record is None:
-        return _once(recipe, key, ledger, lambda: ledger.get(key), progress, log)
+        return _once(recipe, key, ledger, lambda: ledger.get(key), progress, log, wait)
     _tidy(ledger.folder_of(key))
     log_curve(log, ledger.root / "logs" / key, record["result"]["curve"])
     start = getattr(recipe, "init", None)
     if is_recipe(start) and ledger.own(key) is not None:
-        run(start, ledger, progress=progress, log=log)  # its record may have been damaged
+        run(start, ledger, progress=progress, log=log, wait=wait)  # its record may have been damaged
     return record
 
 
 def pretrained_weights(
-    recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None
+    recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None, wait: bool = True
 ) -> dict[str, Tensor]:
-    """State dict of the backbone that ``recipe`` (a pre-training) leaves; trained now if it is not at hand."""
+    """State dict of the backbone that ``recipe`` (a pre-training) leaves; trained now if it is not at hand.
+
+    The arguments are those of :func:`run`.
+    """
     ledger = ledger or default_ledger()
     key = key_of(identity(recipe, fingerprint_of))
 
@@ -103,9 +117,14 @@ def pretrained_weights(
 
     found = at_hand()
     if found is None:
-        return _once(recipe, key, ledger, at_hand, progress, log)
+        return _once(recipe, key, ledger, at_hand, progress, log, wait)
     _tidy(ledger.folder_of(key))
     return found
+
+
+def keeps_weights(ledger: Ledger, key: str) -> bool:
+    """Whether this cache has the run's record and weights; whether those are sound is seen when they are read."""
+    return (ledger.folder_of(key) / WEIGHTS).is_file() and ledger.own(key) is not None
 
 
 def kept_weights(ledger: Ledger, key: str) -> dict[str, Tensor] | None:
@@ -120,18 +139,28 @@ def kept_weights(ledger: Ledger, key: str) -> dict[str, Tensor] | None:
         return None
 
 
-def _once(recipe, key: str, ledger: Ledger, found: Callable[[], Made | None], progress: bool, log: str | None) -> Made:
+def _once(
+    recipe,
+    key: str,
+    ledger: Ledger,
+    found: Callable[[], Made | None],
+    progress: bool,
+    log: str | None,
+    wait: bool,
+) -> Made:
     """What ``found`` finds, after a training if it finds nothing; of several processes one trains, the others wait."""
     folder = ledger.run_directory(key)
-    for wait in (False, True):
-        with locked(folder, wait=wait) as free:
+    for patient in (False, True):
+        with locked(folder, wait=patient) as free:
             if free:
                 result = found()
                 if result is None:
                     clear_leftovers(folder)
-                    _train(recipe, key, ledger, progress, log)
+                    _train(recipe, key, ledger, progress, log, wait)
                     result = found()
                 return result
+        if not wait:
+            raise Busy(f"{recipe.title}: another process trains it")
         logger.warning("%s: another process trains it, waiting for that one", recipe.title)
 
 
@@ -144,13 +173,13 @@ def _tidy(folder: Path) -> None:
                 (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None) -> None:
+def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None, wait: bool) -> None:
     store = store_of(recipe.dataset)
     fabric = make_fabric()
     about = identity(recipe, fingerprint_of)
     versions, code, device = _versions(), commit(), device_name(fabric.device)  # before, so that they cannot end a run
     curves = make_logger(log, ledger.root / "logs" / key)
-    weights, origin = _start(recipe, ledger, progress, log)
+    weights, origin = _start(recipe, ledger, progress, log, wait)
     folder = ledger.run_directory(key)
     options = {"fabric": fabric, "progress": progress, "title": recipe.title, "logger": curves}
     job, fitted, result = trained(recipe, store, weights, folder, **options)
@@ -202,12 +231,14 @@ def trained(
     return job, fitted, job.result() | {"curve": fitted.curve}
 
 
-def _start(recipe, ledger: Ledger, progress: bool, log: str | None) -> tuple[dict[str, Tensor] | None, dict]:
+def _start(
+    recipe, ledger: Ledger, progress: bool = False, log: str | None = None, wait: bool = True
+) -> tuple[dict[str, Tensor] | None, dict]:
     """The weights of the recipe's ``init``, and what the record says of them where they come from a file."""
     if recipe.init is None:
         return None, {}
     if is_recipe(recipe.init):
-        return pretrained_weights(recipe.init, ledger, progress=progress, log=log), {}
+        return pretrained_weights(recipe.init, ledger, progress=progress, log=log, wait=wait), {}
     torch.manual_seed(recipe.seed)  # for what the file does not have
     backbone = recipe.backbone.build()
     report = recipe.init.load_into(backbone)

@@ -19,7 +19,7 @@ from ..backbones.contract import call
 from ..data.clips import Clips
 from ..data.store import Store
 from ..recipe import Recipe, drawn_ahead, stable_seed, to_device
-from ..stream import ClipStream
+from ..stream import ClipData, ClipStream
 
 
 class Downstream(Recipe):
@@ -34,6 +34,12 @@ class Downstream(Recipe):
             raise ValueError(
                 f"{self.kind}.init: it pre-trained {theirs}, expected this recipe's backbone {self.backbone}"
             )
+        seen, ours = getattr(self.init, "data", self.data), self.data
+        if seen.dataset == ours.dataset and (seen.held_out, seen.pool) != (ours.held_out, ours.pool):
+            raise ValueError(
+                f"{self.kind}.init: it pre-trained on all but {_subjects(seen)}, expected all but {_subjects(ours)}, "
+                "the videos that are scored here"
+            )
 
     @property
     def start(self) -> str:
@@ -44,6 +50,11 @@ class Downstream(Recipe):
         variant = getattr(self.init, "variant", "")
         start = "from scratch" if self.init is None else f"after {method}" + (f" ({variant})" if variant else "")
         return start + ("" if self.label_percent == 100 else f", {self.label_percent} % of the labels")
+
+
+def _subjects(data: ClipData) -> str:
+    """Words for the videos that are not trained on."""
+    return f"subjects {', '.join(map(str, data.held_out))}" if data.held_out else "the split 'test'"
 
 
 def labelled_videos(store: Store, percent: int, seed: int, videos: np.ndarray | None = None) -> np.ndarray:
@@ -96,7 +107,7 @@ class Finetuning(ABC):
     Args:
         recipe: a :class:`Downstream`.
         store: its data.
-        videos: positions of the training videos; those of the split "train" when left out.
+        videos: positions of the training videos; those of the recipe's split "train" when left out.
     """
 
     metric = "accuracy"  # the score that decides which epoch is the best
@@ -110,6 +121,7 @@ class Finetuning(ABC):
         self.training, self.seed = recipe.training, recipe.seed
         self.scores: dict[int, dict] = {}
         self.output_names = store.classes  # what the module's outputs are called
+        videos = recipe.data.split(store, "train") if videos is None else videos
         videos = labelled_videos(store, recipe.label_percent, recipe.seed, videos)
         self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed, videos)
         self.steps_per_epoch = self.stream.steps_per_epoch

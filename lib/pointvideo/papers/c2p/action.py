@@ -14,7 +14,7 @@ from ...pretexts.c2p import C2PPretrain
 from ...pretexts.views import Camera
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
-from ...study.experiments import Printed, Row, enough_updates, of_profile, small_training, three_times
+from ...study.experiments import Printed, Row, of_profile, same_updates, small_training, stretched
 from ...tasks.action_segmentation import HOI4D_ACTION, SegmentActions
 from .methods import BACKBONES, METHODS, STARTS, Pretrain, choose, pretraining, printed_name
 
@@ -257,11 +257,11 @@ def finetune(
     longer: three times the epochs, scored after each third.
     """
     chosen = sizes(profile)
-    training = enough_updates(chosen.finetune, label_percent)
+    training = same_updates(chosen.finetune, label_percent)
     return SegmentActions(
         backbone=backbone_size(profile, backbone),
         data=clip_data(profile),
-        training=three_times(training) if longer else training,
+        training=stretched(training, 3) if longer else training,
         init=None if method == "scratch" else pretrain(profile, backbone, method, seed),
         label_percent=label_percent,
         evaluate_every=training.epochs if longer else chosen.evaluate_every,

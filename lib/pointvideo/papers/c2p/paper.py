@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
-from . import action, figures, recognition, semantic, synthia
+from . import action, choice, figures, recognition, semantic, synthia
 from .methods import METHODS
 
 _ENDS = (
@@ -27,6 +27,7 @@ _EXPERIMENTS = (
         "6-msr", "C2P, Table 6's protocol on MSR-Action3D", recognition.table6, _MSR,
         picture=figures.draw_shares_beside_printed,
     ),
+    Experiment("4-choice", "C2P, Table 4: how its recipes were chosen", choice.table, _MSR),
     Experiment("7", "C2P, Table 7: the time window", action.table7, _ACTION, note=_ENDS),
     Experiment("8", "C2P, Table 8: one prediction head or several", action.table8, _ACTION, note=_ENDS),
     Experiment("longer", "C2P, Table 1 with three times the fine-tuning", action.longer, _ACTION, note=_ENDS),

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from ...study.experiments import SCRATCH, Method
-from ..claims import Finding
+from ..findings import Finding
 from ..layout import Table
 from ..render import verdict_colour
 from .style import panels
@@ -134,7 +134,7 @@ def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: Method = SC
         text = f"{100 * finding.contrast.estimate:+.1f}"
         axes.annotate(text, **at, textcoords="offset points", fontsize=7, ha="center")
     name = "gain" if plain else f"gain over {over.label.removeprefix('after ')}"
-    for word in dict.fromkeys(finding.word for finding in findings.values()):
+    for word in dict.fromkeys(finding.short for finding in findings.values()):
         axes.plot([], [], marker, color=verdict_colour(word), label=f"{name}: {word}", **face)
     share_axis(axes, list(findings))
     axes.margins(y=0.12)
