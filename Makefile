@@ -159,7 +159,7 @@ WHEELS ?= build/gpu_wheels
 override OUT := $(if $(value OUT),$(call absolute,$(value OUT)))
 export BUDGET PAPER TABLE DEVICE SEEDS WHEELS OUT ONLY
 gpu-evidence: ## all that a GPU can show, within BUDGET seconds: tests, benchmark, seeds of PAPER's TABLE, authors' sizes
-	@PYTHONPATH=lib "$(PYTHON)" -m pointvideo.gpu_evidence --budget "$$BUDGET" --paper "$$PAPER" --table "$$TABLE" \
+	@PYTHONPATH="lib$${PYTHONPATH:+:$$PYTHONPATH}" "$(PYTHON)" -m pointvideo.gpu_evidence --budget "$$BUDGET" --paper "$$PAPER" --table "$$TABLE" \
 		--device "$$DEVICE" --wheels "$$WHEELS" $(if $(value SEEDS),--seeds "$$SEEDS") $(if $(value OUT),--out "$$OUT") \
 		$(if $(value ONLY),--only "$$ONLY") $(if $(QUICK),--quick)
 

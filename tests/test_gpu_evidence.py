@@ -289,7 +289,8 @@ def test_everything_at_small_sizes_on_the_cpu(tmp_path):
     assert len(records) > 5
 
     from pointvideo.study.ledger import Ledger
-    from pointvideo.study.merge import merge, summary as told
+    from pointvideo.study.merge import merge
+    from pointvideo.study.merge import summary as told
 
     here = Ledger(tmp_path / "here")
     assert told(merge([out / "records"], here)) == f"{len(records)} taken, 0 known, 0 refused"

@@ -37,7 +37,7 @@ class Stage:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         paths = [root / "lib", root, *([carried] if carried else [])]
         own = {
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "PYTHONPATH": os.pathsep.join(filter(None, [*map(str, paths), os.environ.get("PYTHONPATH")])),
             "PYTHONUNBUFFERED": "1",
             "POINTVIDEO_CACHE": str(options.out / "cache"),
             "POINTVIDEO_DEVICE": options.device,
