@@ -252,7 +252,7 @@ def test_lines_of_the_tests_are_read():
 def test_everything_at_small_sizes_on_the_cpu(tmp_path):
     """One command, from packed files to records that merge into a ledger; within its budget."""
     data, out = small_set(tmp_path / "data"), tmp_path / "out"
-    budget = 240
+    budget = 900  # it ends by itself long before, unless the machine is busy
     environment = os.environ | {
         "PYTHONPATH": str(ROOT / "lib"),
         "POINTVIDEO_DATA": str(data),

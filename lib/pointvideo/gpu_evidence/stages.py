@@ -58,7 +58,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("smoke", f"{PACKAGE}.smoke", weight=0.05, least=10, least_quick=5, most=45),
+    Stage("smoke", f"{PACKAGE}.smoke", weight=0.05, least=10, least_quick=5, most=90),
     Stage("tests", f"{PACKAGE}.tests", weight=0.17, least=20, least_quick=3),
     Stage("benchmark", "benchmarks.evidence", weight=0.15, least=20, least_quick=5, threads=None),
     Stage("seeds", f"{PACKAGE}.seeds", weight=0.33, least=60, least_quick=5),
