@@ -26,8 +26,8 @@ EXAMPLES = """examples:
 
 
 def add_data_commands(subparsers) -> None:
-    """``pointvideo data prepare``, ``pointvideo data import`` and ``pointvideo data info``."""
-    data = subparsers.add_parser("data", help="data sets: prepare, import, info")
+    """``pointvideo data prepare``, ``data import``, ``data pack`` and ``data info``."""
+    data = subparsers.add_parser("data", help="data sets: prepare, import, pack, info")
     verbs = data.add_subparsers(metavar="COMMAND", required=True)
     prepare = verbs.add_parser(
         "prepare",
@@ -56,6 +56,19 @@ def add_data_commands(subparsers) -> None:
             "--replace", action="store_true", help="replace a store of the set even if it has sequences that are gone"
         )
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
+    packing = verbs.add_parser(
+        "pack",
+        help="put a recorded set into one small file, to carry it",
+        description="Put the official files of a recorded set into one small file without loss, which `data prepare` "
+        "reads in their place.",
+    )
+    packing.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
+    packing.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
+    packing.add_argument(
+        "--to", metavar="FILE", required=True, help="the file, e.g. carried/msr_action3d/msr_action3d.npz"
+    )
+    packing.add_argument("--quiet", action="store_true", help="no progress bar")
+    packing.set_defaults(run=_pack)
     info = verbs.add_parser("info", help="what a data set holds", description="What a data set holds.")
     info.add_argument("name", metavar="NAME", help="a data set's name, or the folder of a store")
     info.add_argument("--verify", action="store_true", help="read all of it and compare it with its digests")
@@ -91,6 +104,18 @@ def _import(arguments: argparse.Namespace) -> int:
         progress=not arguments.quiet,
     )
     print(summary(store))
+    return 0
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    from .data import catalogue
+    from .data.layout import StoreError
+
+    reader = catalogue.recorded(arguments.name).reader()
+    if not hasattr(reader, "pack_folder"):
+        raise StoreError(f"{arguments.name}: has no packed form, expected a set that has one, such as msr_action3d")
+    videos, size = reader.pack_folder(Path(arguments.source), Path(arguments.to), not arguments.quiet)
+    print(f"{arguments.name}: {videos} videos, {size / 1e6:.1f} MB -> {arguments.to}")
     return 0
 
 

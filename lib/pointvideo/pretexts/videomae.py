@@ -175,7 +175,9 @@ class VideoMAEJob(PretextJob):
         )  # fmt: skip
         times = (points.frames.float() + 0.5) / recipe.data.frames
         anchors = recipe.data.in_unit(points.anchors[:, None], middle)[:, 0]
-        frame = torch.cat([recipe.data.in_unit(middle[:, None, None], middle)[:, 0, 0], size / recipe.data.divisor], dim=1)
+        frame = torch.cat(
+            [recipe.data.in_unit(middle[:, None, None], middle)[:, 0, 0], size / recipe.data.divisor], dim=1
+        )
         return points.xyz, points.present, anchors, times, frame, view
 
     def masked(self, frames: FrameBatch, seed: int) -> Tubes:

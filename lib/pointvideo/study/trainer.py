@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..files import Damaged, set_aside
-from ..recipe import Job, Optimiser, stable_seed, to_device
+from ..recipe import Job, Optimiser, drawn_ahead, stable_seed, to_device
 from .device import make_fabric
 from .logs import log_epoch
 from .tensors import one_line, read_tensors, write_tensors
@@ -86,6 +85,8 @@ def fit(
     # the job's loss calls the bare module, which Fabric has moved; the wrapper is not needed
     _, optimiser = fabric.setup(job.module, build_optimiser(job.module, training.optimiser))
     path = None if folder is None else folder / CHECKPOINT
+    if hasattr(job, "autocast"):
+        job.autocast = fabric.autocast
     curve, spent, spent_cpu = _resume(path, job, optimiser)
     first, total = len(curve), training.epochs * per_epoch
     for entry in curve:
@@ -93,16 +94,13 @@ def fit(
     job.module.train()
     begin, begin_cpu = time.perf_counter(), time.process_time()
     stepping = 0.0
-    with (
-        tqdm(total=total, initial=first * per_epoch, desc=title, disable=not progress, unit="step") as bar,
-        ThreadPoolExecutor(1) as ahead,
-    ):
+    with tqdm(total=total, initial=first * per_epoch, desc=title, disable=not progress, unit="step") as bar:
         for epoch in range(first, training.epochs):
             torch.manual_seed(stable_seed(job.seed, epoch, 0xD0))  # dropout
             sums: dict[str, Tensor] = {}
             watch = _Watch(f"{name}: the loss is not finite in epoch {epoch + 1}", fabric.device)
             epoch_begin = time.perf_counter()
-            for step, batch in enumerate(_batches(job, epoch, fabric.device, ahead)):
+            for step, batch in enumerate(_batches(job, epoch, fabric.device)):
                 for group in optimiser.param_groups:
                     group["lr"] = training.optimiser.rate_at(epoch * per_epoch + step, per_epoch, training.epochs)
                 with fabric.autocast():
@@ -181,17 +179,9 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-def _batches(job: Job, epoch: int, device: torch.device, ahead: ThreadPoolExecutor):
+def _batches(job: Job, epoch: int, device: torch.device):
     """The epoch's batches on the device; beside a GPU the next one is drawn while this one trains."""
-    if device.type == "cpu":
-        for step in range(job.steps_per_epoch):
-            yield job.batch(epoch, step)
-        return
-    following = ahead.submit(job.batch, epoch, 0)
-    for step in range(job.steps_per_epoch):
-        batch = following.result()
-        if step + 1 < job.steps_per_epoch:
-            following = ahead.submit(job.batch, epoch, step + 1)
+    for batch in drawn_ahead(lambda step: job.batch(epoch, step), range(job.steps_per_epoch), device):
         yield to_device(batch, device)
 
 

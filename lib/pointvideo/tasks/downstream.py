@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..backbones import Clip
 from ..backbones.contract import call
 from ..data.clips import Clips
 from ..data.store import Store
-from ..recipe import Recipe, stable_seed
+from ..recipe import Recipe, drawn_ahead, stable_seed, to_device
 from ..stream import ClipData, ClipStream
 
 
@@ -111,6 +112,7 @@ class Finetuning(ABC):
 
     metric = "accuracy"  # the score that decides which epoch is the best
     shown: tuple[str, ...] = ("accuracy",)  # scores that go into the curve
+    autocast: Callable[[], AbstractContextManager] = staticmethod(nullcontext)  # the trainer's precision, set by it
     module: nn.Module
     test: Clips
 
@@ -138,7 +140,7 @@ class Finetuning(ABC):
 
     @torch.no_grad()
     def outputs(self, samples: Callable[[slice, int], Any], size: int) -> Iterator[tuple[slice, Any, Tensor]]:
-        """The module's outputs on the test set in evaluation mode, ``size`` clips at a time.
+        """The module's outputs on the test set in evaluation mode, ``size`` clips at a time, as precise as training.
 
         Args:
             samples: a batch out of positions in ``test`` and the seed of its points, which are the same in every
@@ -147,10 +149,13 @@ class Finetuning(ABC):
         """
         device = next(self.module.parameters()).device
         self.module.eval()
-        for first in range(0, len(self.test), size):
-            chosen = slice(first, first + size)
-            batch = samples(chosen, stable_seed(self.seed, 0x7E57, first))
-            yield chosen, batch, call(self.module, getattr(batch, "inputs", batch).to(device))
+        parts = [slice(first, first + size) for first in range(0, len(self.test), size)]
+        drawn = drawn_ahead(lambda part: samples(part, stable_seed(self.seed, 0x7E57, part.start)), parts, device)
+        for chosen, batch in zip(parts, drawn, strict=True):
+            (inputs,) = to_device((getattr(batch, "inputs", batch),), device)
+            with self.autocast():
+                outputs = call(self.module, inputs)
+            yield chosen, batch, outputs
         self.module.train()
 
     def test_clip(self, chosen: slice, seed: int) -> Clip:

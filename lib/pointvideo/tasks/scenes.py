@@ -91,7 +91,9 @@ class SynthiaScenes(Scenes):
         super().__init__(store, reader)
         self.outputs = SYNTHIA_CLASSES
         self.classes = self.classes[:SYNTHIA_CLASSES]  # void is the last label; it never counts
-        self.weights = torch.from_numpy(class_weights(training_frequencies(store, reader.data.split(store, "train")))).float()
+        self.weights = torch.from_numpy(
+            class_weights(training_frequencies(store, reader.data.split(store, "train")))
+        ).float()
 
     def samples(self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None) -> Samples:
         """Two samples a clip: what lies ahead of the car along z, with context, then what lies behind.

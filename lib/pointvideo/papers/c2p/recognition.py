@@ -285,8 +285,10 @@ def table4(profile: str) -> tuple[Row, ...]:
         if backbone == "pptr" or frames == PRETRAIN_FRAMES or chosen.every_length
         for method in ("scratch", "longer", "strl", "videomae", "c2p")
         if method in ("scratch", "c2p")
-        or method == "longer" and frames in chosen.longer
-        or method in ("strl", "videomae") and (backbone, frames) == ("pptr", PRETRAIN_FRAMES)
+        or method == "longer"
+        and frames in chosen.longer
+        or method in ("strl", "videomae")
+        and (backbone, frames) == ("pptr", PRETRAIN_FRAMES)
     )
 
 
