@@ -19,7 +19,9 @@ from pointvideo.study.experiments import PROFILES
 from pointvideo.study.keys import recipe_dict
 
 MODULES = {"recognition": recognition, "action": action, "semantic": semantic, "synthia": synthia}
-MAIN = {f"{name}-{start}{end}" for name, end in (("pptr", "-24"), ("as-pptr", "")) for start in ("scratch", "longer", "c2p")}
+MAIN = {
+    f"{name}-{start}{end}" for name, end in (("pptr", "-24"), ("as-pptr", "")) for start in ("scratch", "longer", "c2p")
+}
 ONE_NETWORK = ("5", "text", "7", "8", "released")  # tables whose rows are one network after different pre-trainings
 
 

@@ -42,6 +42,12 @@ _BASELINES = {
     _MSR: recognition.baselines,
 }
 
+
+def _baselines(experiment: Experiment):
+    """The choice of recipes is scored on other videos than the baselines are."""
+    return None if experiment.number == "4-choice" else _BASELINES[experiment.dataset]
+
+
 PAPER = Paper(
     name="c2p",
     title="Complete-to-Partial 4D Distillation for Self-Supervised Point Cloud Sequence Representation Learning",
@@ -49,6 +55,6 @@ PAPER = Paper(
     venue="CVPR 2023",
     arxiv="2212.05330",
     methods=METHODS,
-    experiments={each.number: replace(each, baselines=_BASELINES[each.dataset]) for each in _EXPERIMENTS},
+    experiments={each.number: replace(each, baselines=_baselines(each)) for each in _EXPERIMENTS},
     folder=Path(__file__).parent,
 )

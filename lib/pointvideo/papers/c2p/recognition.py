@@ -129,9 +129,7 @@ def sizes(profile: str) -> Sizes:
     return of_profile(_SIZES, profile)
 
 
-def backbone_size(
-    profile: str, backbone: str, released: tuple[str, ...] | None = None
-) -> PPTrSize | P4TransformerSize:
+def backbone_size(profile: str, backbone: str, released: tuple[str, ...] | None = None) -> PPTrSize | P4TransformerSize:
     """A backbone at a profile's size; ``released`` names of :data:`UNITS` what is in the authors' unit, the profile's
     when left out. The tube is equally large in depth counts."""
     chosen, released = sizes(profile), _units(profile, released)
@@ -145,7 +143,11 @@ def backbone_size(
 
 
 def clip_data(
-    profile: str, frames: int, held_out: Sequence[int] = (), pool: str = "train", released: tuple[str, ...] | None = None
+    profile: str,
+    frames: int,
+    held_out: Sequence[int] = (),
+    pool: str = "train",
+    released: tuple[str, ...] | None = None,
 ) -> ClipData:
     """Clips of so many frames; ``held_out`` and ``pool`` as :class:`~pointvideo.stream.ClipData` has them."""
     data = replace(_data(profile, frames), held_out=tuple(held_out), pool=pool)

@@ -1,4 +1,4 @@
-"""What units and the released code's other choices do on recorded MSR-Action3D, whose released pipeline is wholly known.
+"""What units and the released code's other choices do on recorded MSR-Action3D: its pipeline is wholly known.
 
 As released, coordinates are depth counts over 300 from the sensor, so that a body has a radius of about 0.28 and stands
 1.7 from the origin, and P4Transformer's clock counts frames. Here a clip is centred and has a radius of about 1, and the
@@ -47,7 +47,10 @@ def released(profile: str) -> tuple[Row, ...]:
     rows = {
         "scratch": ("from scratch", lambda seed: _finetune(profile, "scratch", seed)),
         "c2p": ("C2P", lambda seed: _finetune(profile, "c2p", seed)),
-        "switches": ("C2P, loss, teacher and views as released", lambda seed: switched(_finetune(profile, "c2p", seed))),
+        "switches": (
+            "C2P, loss, teacher and views as released",
+            lambda seed: switched(_finetune(profile, "c2p", seed)),
+        ),
         "scratch-all": ("from scratch, units and optimiser as released", lambda seed: _all(profile, "scratch", seed)),
         "c2p-all": ("C2P, all as released", lambda seed: switched(_all(profile, "c2p", seed))),
     }
