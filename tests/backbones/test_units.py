@@ -1,4 +1,4 @@
-"""Units reach a network such that places and frame numbers move its tokens alike: ``ClipData.centre``, ``time_unit``."""
+"""Units reach a network such that places and frame numbers move its tokens alike (``ClipData.centre``)."""
 
 import pytest
 import torch

@@ -1,8 +1,8 @@
 """What units and the released code's other choices do on recorded MSR-Action3D: its pipeline is wholly known.
 
 As released, coordinates are depth counts over 300 from the sensor, so that a body has a radius of about 0.28 and stands
-1.7 from the origin, and P4Transformer's clock counts frames. Here a clip is centred and has a radius of about 1, and the
-clock counts half clips.
+1.7 from the origin, and P4Transformer's clock counts frames. Here a clip is centred and has a radius of about 1, and
+the clock counts half clips.
 """
 
 from __future__ import annotations
