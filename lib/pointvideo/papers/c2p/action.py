@@ -243,10 +243,8 @@ def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: in
     }
     c2p: dict[str, Any] = {"camera": camera(chosen.stored), "augment": PRETRAIN_AUGMENT}
     if method in ("strl", "videomae"):
-        # STRL's two clips come from one sequence: a part of it each, that begins anywhere
-        part = {} if profile == "paper" else {"data": replace(shared["data"], frames=shared["data"].frames // 2)}
         videomae = {"augment": PRETRAIN_AUGMENT}
-        return pretraining(method, shared, chosen.predictor_hidden, of_strl=part, of_videomae=videomae)
+        return pretraining(method, shared, chosen.predictor_hidden, of_videomae=videomae)
     choose("method", method, ("c2p", "strl", "videomae", "released", *VARIANTS))
     changes = VARIANTS[method].changes if method in VARIANTS else {}
     plain = pretraining("c2p", shared, chosen.predictor_hidden, c2p=c2p | changes)
