@@ -31,6 +31,7 @@ def test_run_lengths():
 @pytest.mark.parametrize("network", ["pptr", pytest.param("p4transformer", marks=pytest.mark.slow)])
 def test_from_scratch_and_after_c2p_into_a_table(hand_world, tmp_path, monkeypatch, network):
     monkeypatch.setattr(runner, "store_of", lambda dataset: hand_world)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: hand_world.fingerprint)
     ledger, scratch = Ledger(tmp_path), segment_actions(network)
     rows = {
         f"as-{network}-scratch": [runner.run(scratch, ledger)],

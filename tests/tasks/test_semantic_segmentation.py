@@ -49,6 +49,7 @@ def test_from_scratch_and_after_c2p_into_a_table(world, tmp_path, monkeypatch, n
     scratch, ledger = RECIPES[name](), Ledger(tmp_path)
     store = world(scratch)
     monkeypatch.setattr(runner, "store_of", lambda dataset: store)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: store.fingerprint)
     frames = "-3" if name.startswith("synthia") else ""
     rows = {
         f"{name}-scratch{frames}": [runner.run(scratch, ledger)],
