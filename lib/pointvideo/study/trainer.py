@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..files import Damaged, set_aside
+from ..kernels.adamw import AdamW
 from ..recipe import Job, Optimiser, stable_seed, to_device
 from .device import make_fabric
 from .logs import log_epoch
@@ -47,7 +48,7 @@ def build_optimiser(module: nn.Module, recipe: Optimiser) -> torch.optim.Optimiz
         return torch.optim.SGD(
             module.parameters(), lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
-    return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    return AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
 
 
 def fit(
