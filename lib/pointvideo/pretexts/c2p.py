@@ -162,7 +162,7 @@ class C2PJob(PretextJob):
     def visible(self, frames: FrameBatch, seed: int) -> Tensor:
         """What the moving camera sees, (batch, frames, most_points)."""
         trajectory = self.recipe.trajectory
-        path = trajectory.sample(self.recipe.data.frames, stable_seed(seed, 1), len(frames.xyz))
+        path = trajectory.sample(self.recipe.data.frames, stable_seed(seed, 1), len(frames.lengths))
         spherical = trajectory.pattern != "released"
         return partial_view(frames, path, self.recipe.camera, spherical=spherical, radius=trajectory.radius)
 

@@ -47,7 +47,7 @@ def build_optimiser(module: nn.Module, recipe: Optimiser) -> torch.optim.Optimiz
         return torch.optim.SGD(
             module.parameters(), lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
-    return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
 
 
 def fit(
