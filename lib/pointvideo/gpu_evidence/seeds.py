@@ -45,14 +45,16 @@ def run(options: argparse.Namespace, results: Results) -> None:
     signal.setitimer(signal.ITIMER_REAL, max(0.5, end - time.monotonic()))
     failed: dict[str, str] = {}
     finished = True
-    try:
-        with LocalPool(jobs) as pool:
+    with LocalPool(jobs) as pool:
+        try:
             for batch in batches(plan, jobs):
                 failed |= run_all(batch, ledger, pool, say=lambda line: note(line, results, ledger, options, told))
-    except TimeOver:
-        finished = False
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        except TimeOver:
+            finished = False
+            for worker in pool.workers:  # at once: a checkpoint is whole whenever its writer ends
+                worker.process.kill()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     note("", results, ledger, options, told)
     for key, why in failed.items():
         results.add(key=key, failed=why)
