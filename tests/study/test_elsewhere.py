@@ -1,8 +1,8 @@
 """A training step anywhere but in float32 on the CPU, as far as that shows without a GPU.
 
-On the meta device a tensor that was left on the CPU meets one that was not, and fails as it would on a GPU; a number that
-the host takes from a tensor fails as well, where on a GPU it would wait. Under bfloat16 autocast, operators get what
-they get beside a GPU.
+On the meta device a tensor that was left on the CPU meets one that was not, and fails as it would on a GPU; a number
+that the host takes from a tensor fails as well, where on a GPU it would wait. Under bfloat16 autocast, operators get
+what they get beside a GPU.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import pytest
 import torch
 
 from pointvideo.backbones import P4TransformerSize
+from pointvideo.data.simulate.building import build
+from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.pretexts.strl import STRLPretrain
 from pointvideo.pretexts.videomae import VideoMAEPretrain
 
 from ..tasks import tiny
-from ..tasks.conftest import hand_world  # noqa: F401  (a fixture)
 from .dots import BACKBONE, DATA, TRAINING, finetune, make_store, pretrain
 
 P4 = P4TransformerSize(BACKBONE.tube, BACKBONE.transformer)
@@ -36,6 +37,11 @@ JOBS = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return make_store(tmp_path_factory.mktemp("data") / "msr_action3d")
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory):
+    return build(HandObject(sequences=10, frames=20, points=64), tmp_path_factory.mktemp("hands"), progress=False)
 
 
 def step(job, batch) -> None:
@@ -68,12 +74,12 @@ def test_in_bfloat16(name, store):
 @pytest.mark.parametrize("name", ["pptr", "p4transformer"])
 @pytest.mark.parametrize("kind", ["actions", "points"])
 @pytest.mark.parametrize("where", ["meta", "bfloat16"])
-def test_segmentation(name, kind, where, hand_world):
+def test_segmentation(name, kind, where, hands):
     recipe = {"actions": tiny.segment_actions, "points": tiny.segment_points}[kind](name)
     if where == "meta" and kind == "points":
         pytest.skip("its forms choose by the data, and so wait for the device")
     for one in (recipe, tiny.c2p(recipe)):
-        job = replace(one, init=None).job(hand_world)
+        job = replace(one, init=None).job(hands)
         batch = job.batch(0, 0)
         if where == "meta":
             job.module.to("meta")
