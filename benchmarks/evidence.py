@@ -24,6 +24,7 @@ def run(options: argparse.Namespace, results: Results) -> None:
     device = device_of(options)
     machine = measure(device.type, megabytes=48 if options.quick else 256)
     results.add(machine=str(machine), gb_per_s=machine.bandwidth / 1e9, gflop_per_s=machine.peak / 1e9)
+    results.say(f"0 cases, {machine}")
     cases = list({case.operator: case for case in CASES}.values()) if options.quick else order(CASES)
     done, faults, longest = 0, [], 0.0
     for place, case in enumerate(cases):

@@ -110,9 +110,8 @@ def measured(recipe: Any, store: Store, device: torch.device, end: float, steps:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     times = []
-    count = min(2 * steps, job.steps_per_epoch)
     begin = time.perf_counter()
-    for values in drawn_ahead(lambda step: job.batch(0, step), range(count), device):
+    for values in drawn_ahead(lambda step: job.batch(*divmod(step, job.steps_per_epoch)), range(2 * steps), device):
         batch = to_device(values, device)
         with fabric.autocast():
             loss = job.loss(*batch)["loss"]
@@ -124,7 +123,7 @@ def measured(recipe: Any, store: Store, device: torch.device, end: float, steps:
         begin = time.perf_counter()
         if time.monotonic() + times[-1] > end:
             break
-    if len(times) < 2 and count > 1:
+    if len(times) < 2:
         raise Skip(f"a step of {recipe.training.batch} clips takes {times[0]:.0f} s, there is no time for a second one")
     memory = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
     begin = time.perf_counter()

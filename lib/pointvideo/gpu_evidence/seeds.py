@@ -37,6 +37,7 @@ def run(options: argparse.Namespace, results: Results) -> None:
     plan = by_seed(rows, options.seeds)
     ledger, before = runner.default_ledger(), time.time()
     told: set[str] = set()
+    earlier = {path.parent.name for path in (ledger.root / "runs").glob("*/record.json")}
 
     def over(*_: Any) -> None:
         raise TimeOver
@@ -45,21 +46,23 @@ def run(options: argparse.Namespace, results: Results) -> None:
     signal.setitimer(signal.ITIMER_REAL, max(0.5, end - time.monotonic()))
     failed: dict[str, str] = {}
     finished = True
-    try:
-        with LocalPool(jobs) as pool:
+    with LocalPool(jobs) as pool:
+        try:
             for batch in batches(plan, jobs):
                 failed |= run_all(batch, ledger, pool, say=lambda line: note(line, results, ledger, options, told))
-    except TimeOver:
-        finished = False
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        except TimeOver:
+            finished = False
+            for worker in pool.workers:  # at once: a checkpoint is whole whenever its writer ends
+                worker.process.kill()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     note("", results, ledger, options, told)
     for key, why in failed.items():
         results.add(key=key, failed=why)
     keys = {recipe_key(link, runner.fingerprint_of) for recipe in plan for link in recipe_chain(recipe)}
     there = sum(ledger.get(key) is not None for key in keys)
     spent = f"{time.time() - before:.0f} s"
-    words = f"{len(told)} runs finished in {spent}, {jobs} side by side; {there} of {len(keys)} of the table are there"
+    words = f"{len(told - earlier)} runs finished in {spent}, {jobs} side by side; {there} of {len(keys)} of the table are there"
     results.say(words + ("" if finished else "; the same folder goes on from here"))
     if failed:
         raise ValueError(f"{len(failed)} runs failed, first {next(iter(failed.values()))}; {words}")

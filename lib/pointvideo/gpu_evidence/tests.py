@@ -73,7 +73,8 @@ def run(options: argparse.Namespace, results: Results) -> None:
     for part in parts(options.quick):
         process = subprocess.Popen(
             [sys.executable, *part.arguments],
-            cwd=project(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            cwd=project(), env=environment, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         thread = threading.Thread(target=watch, args=(part, process))
         thread.start()
