@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pointvideo.backbones import TransformerSize
+from pointvideo.backbones import Tokens, TransformerSize
 from pointvideo.data.clips import FrameBatch, sample_points
 from pointvideo.losses.videomae import patch_chamfer
 from pointvideo.pretexts.candidates import candidates, take_frames
@@ -219,6 +219,27 @@ def test_chance_is_the_loss_of_the_best_constant_patch(store):
         truth, present, *_ = job.batch(0, step)
         losses.append(float(patch_chamfer(torch.zeros_like(truth), truth, present)))  # every point at the anchor
     assert chance < 0.9 * sum(losses) / len(losses)
+
+
+def test_the_gain_of_seeing_compares_with_another_clips_tokens(store):
+    torch.manual_seed(0)
+    job = recipe().job(store)
+    job.loss(*job.batch(0, 0))
+    before = {name: value.clone() for name, value in job.module.state_dict().items()}
+    job.epoch_end(0)
+    assert all(torch.equal(value, before[name]) for name, value in job.module.state_dict().items())
+    assert job.module.training
+    truth, present, anchors, times, tokens = job.last
+    # a decoder that copies a number out of the tokens: 0 where the clip is its own, 1 in another clip's
+    number = torch.arange(len(truth), dtype=torch.float)[:, None, None, None]
+    marked = Tokens(tokens.xyz, number.expand(tokens.features.shape))
+    job.last = truth, present, anchors, times, marked
+    job.module.decode = lambda seen, *_: truth + (seen.features[:, :1, :1, :1] - number).abs()
+    assert job.epoch_end(0)["gain_of_seeing"] == pytest.approx(1.0)
+    job.module.decode = lambda seen, *_: torch.zeros_like(truth)  # blind
+    assert job.epoch_end(0)["gain_of_seeing"] == 0.0
+    job.last = tuple(values[:1] for values in job.last[:4]) + (Tokens(*(values[:1] for values in marked)),)
+    assert "gain_of_seeing" not in job.epoch_end(0)  # one clip has no neighbour
 
 
 def test_the_truth_does_not_depend_on_the_unit(store):
