@@ -271,7 +271,7 @@ def test_a_table_of_semantic_segmentation_shows_classes_where_the_paper_does():
     assert table.metrics[:2] == ("miou", "iou:Building") and len(table.metrics) == 13
     line = dict(zip(table.header, table.body[2], strict=True))
     assert line["reported mIoU, %"] == "84.11" and line["IoU of Traffic light, %"].endswith("; printed 82.60")
-    assert line["IoU of Bicycle, %"] == "0.00 ± 0.00 [0.0, 0.0]; printed 0.00"
+    assert line["IoU of Bicycle, %"] == "0.00 ± 0.00 [0.0, 0.0]; NOT LEARNT; printed 0.00"
     assert table.body[1][-2] == "over 1 frame: larger than printed" and table.body[2][-2] == "larger than printed"
     plain = build_table("Table 2", ["ss-pptr-c2p"], {})
     assert plain.metrics == ("miou",) and plain.body[0][1:5] == ("42.3", "not run", "not run", "not run")

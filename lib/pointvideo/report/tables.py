@@ -103,7 +103,7 @@ def build_table(
         current = None if current_keys is None else current_keys.get(name, ())
         moved = tuple(key for run in runs[name] for key in run.keys if current is not None and key not in current)
         about = tuple(
-            (paper.row(next(other for other in finding.claim.rows if other != name)), finding)
+            (known.get(other := next(one for one in finding.claim.rows if one != name)) or paper.row(other), finding)
             for finding in findings
             if _belongs(finding.claim, row)
         )
