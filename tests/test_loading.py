@@ -36,6 +36,7 @@ def finished(tmp_path_factory, store):
     ledger = Ledger(tmp_path_factory.mktemp("cache"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "store_of", lambda dataset: store)
+        patch.setattr(runner, "fingerprint_of", lambda dataset: store.fingerprint)
         record = runner.run(finetune(init=pretrain()), ledger)
     return ledger, record
 
@@ -102,6 +103,7 @@ def test_features_of_a_pretrained_backbone_from_a_folder(finished, store, tmp_pa
 def test_a_probe_is_kept_and_loaded_as_any_other_run(finished, store, monkeypatch):
     ledger, _ = finished
     monkeypatch.setattr(runner, "store_of", lambda dataset: store)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: store.fingerprint)
     recipe = Probe(init=pretrain(), backbone=BACKBONE, data=DATA, training=TRAINING)
     record = runner.run(recipe, ledger)
     network = pointvideo.load(record["key"], ledger)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pointvideo.backbones import TransformerSize
+from pointvideo.backbones import Tokens, TransformerSize
 from pointvideo.data.clips import FrameBatch, sample_points
 from pointvideo.losses.videomae import patch_chamfer
 from pointvideo.pretexts.candidates import candidates, take_frames
@@ -221,12 +221,42 @@ def test_chance_is_the_loss_of_the_best_constant_patch(store):
     assert chance < 0.9 * sum(losses) / len(losses)
 
 
+def test_the_gain_of_seeing_compares_with_another_clips_tokens(store):
+    torch.manual_seed(0)
+    job = recipe().job(store)
+    job.loss(*job.batch(0, 0))
+    before = {name: value.clone() for name, value in job.module.state_dict().items()}
+    job.epoch_end(0)
+    assert all(torch.equal(value, before[name]) for name, value in job.module.state_dict().items())
+    assert job.module.training
+    truth, present, anchors, times, tokens = job.last
+    # a decoder that copies a number out of the tokens: 0 where the clip is its own, 1 in another clip's
+    number = torch.arange(len(truth), dtype=torch.float)[:, None, None, None]
+    marked = Tokens(tokens.xyz, number.expand(tokens.features.shape))
+    job.last = truth, present, anchors, times, marked
+    job.module.decode = lambda seen, *_: truth + (seen.features[:, :1, :1, :1] - number).abs()
+    assert job.epoch_end(0)["gain_of_seeing"] == pytest.approx(1.0)
+    job.module.decode = lambda seen, *_: torch.zeros_like(truth)  # blind
+    assert job.epoch_end(0)["gain_of_seeing"] == 0.0
+    job.last = tuple(values[:1] for values in job.last[:4]) + (Tokens(*(values[:1] for values in marked)),)
+    assert "gain_of_seeing" not in job.epoch_end(0)  # one clip has no neighbour
+
+
 def test_the_truth_does_not_depend_on_the_unit(store):
     units = [
         recipe(augment=None, data=replace(DATA, divisor=divisor)).job(store).batch(0, 0) for divisor in (1.0, 50.0)
     ]
     assert torch.equal(units[0][0], units[1][0])
     assert torch.allclose(units[0][2], 50 * units[1][2]) and torch.allclose(units[0][5].xyz, 50 * units[1][5].xyz)
+    near, far = (
+        recipe(augment=None, data=replace(DATA, divisor=70.0, centre=centre)).job(store).batch(0, 0)
+        for centre in ("none", "clip")
+    )
+    assert torch.equal(far[0], near[0])
+    moved = near[4][:, :3] - far[4][:, :3]  # by which all places are nearer the origin: tokens, anchors, the middle
+    assert moved.abs().max() > 0.1 and torch.allclose(far[4][:, 3], near[4][:, 3])
+    assert torch.allclose(far[2] + moved[:, None], near[2], atol=1e-3)
+    assert torch.allclose(far[5].xyz + moved[:, None, None], near[5].xyz, atol=1e-3)
     squares = units[0][0].square().sum(dim=-1)[units[0][1]]
     assert 0.2 < float(squares.mean()) < 5  # about 1: patches measured in their own size
 

@@ -27,6 +27,7 @@ NAMES = ["record.json", runner.WEIGHTS]
 @pytest.fixture(autouse=True)
 def store(monkeypatch):
     monkeypatch.setattr(runner, "store_of", lambda dataset: STORE)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: STORE.fingerprint)
     monkeypatch.setattr(runner, "commit", lambda: "unknown")
     monkeypatch.setenv("POINTVIDEO_DEVICE", "cpu")
 
@@ -36,6 +37,7 @@ def reference(tmp_path_factory):
     """What the two runs leave when nothing goes wrong: results and weights by key."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "store_of", lambda dataset: STORE)
+        patch.setattr(runner, "fingerprint_of", lambda dataset: STORE.fingerprint)
         ledger = Ledger(tmp_path_factory.mktemp("reference"))
         runner.run(RECIPE, ledger)
     return left(ledger)

@@ -34,6 +34,7 @@ def store(tmp_path_factory):
 @pytest.fixture
 def ledger(tmp_path, store, monkeypatch):
     monkeypatch.setattr(runner, "store_of", lambda dataset: store)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: store.fingerprint)
     return Ledger(tmp_path)
 
 

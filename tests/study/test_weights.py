@@ -27,6 +27,7 @@ SIZE = P4TransformerSize(
 def ledger(tmp_path, monkeypatch):
     store = make_store(tmp_path / "data" / "msr_action3d")
     monkeypatch.setattr(runner, "store_of", lambda dataset: store)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: store.fingerprint)
     return Ledger(tmp_path / "cache")
 
 

@@ -38,6 +38,7 @@ def toy(tmp_path_factory):
         make_store(cache_dir() / "stores" / "recorded" / "toy_dots", name="toy_dots", source="recorded")
         yield papers.get("toy")
         runner.store_of.cache_clear()
+        runner.fingerprint_of.cache_clear()
 
 
 def states(paper) -> list[str]:

@@ -33,7 +33,7 @@ class DataSet:
         module: the module of this package that reads its official files.
         official, counted: how many of what the official release has, e.g. 567 files.
         unit: of its coordinates, one of :data:`~pointvideo.data.layout.UNITS`.
-        radius: of a clip, in its unit: the root-mean-square distance of the points from their mean, a median over clips.
+        radius: of a clip, in its unit: the root-mean-square distance of its points from their mean (median of clips).
         tasks: what it is used for.
         world: makes the description of the world that stands in; told whether a small one is wanted.
     """

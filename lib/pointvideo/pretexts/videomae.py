@@ -197,8 +197,35 @@ class VideoMAEJob(PretextJob):
         self.features = pool_tokens(tokens.features).detach()
         centre, size = frame[:, None, :3], frame[:, None, 3:]
         placed = Tokens((tokens.xyz - centre[:, None]) / size[:, None], tokens.features)
-        prediction = self.module.decode(placed, (anchors - centre) / size, times)
-        return {"loss": patch_chamfer(prediction, truth, present)}
+        anchors = (anchors - centre) / size
+        self.last = truth, present, anchors, times, Tokens(placed.xyz, placed.features.detach())
+        return {"loss": patch_chamfer(self.module.decode(placed, anchors, times), truth, present)}
+
+    def epoch_end(self, epoch: int) -> dict:
+        """The collapse probe, and what the decoder gains by seeing.
+
+        ``gain_of_seeing`` is the share of the last batch's loss that a clip's own tokens save over those of the next
+        clip in the batch; about 0 where the decoder tells from a query's place and time alone what stands there.
+        """
+        numbers = super().epoch_end(epoch)
+        truth, present, anchors, times, tokens = self.last
+        if len(truth) > 1:
+            own, other = (
+                float(
+                    self._unseen(Tokens(*(values.roll(turn, 0) for values in tokens)), truth, present, anchors, times)
+                )
+                for turn in (0, 1)
+            )
+            numbers["gain_of_seeing"] = 1 - own / max(other, 1e-12)
+        return numbers
+
+    @torch.no_grad()
+    def _unseen(self, tokens: Tokens, truth: Tensor, present: Tensor, anchors: Tensor, times: Tensor) -> Tensor:
+        """The loss from tokens, leaving no trace in what the decoder's norm has seen."""
+        self.module.eval()
+        loss = patch_chamfer(self.module.decode(tokens, anchors, times), truth, present)
+        self.module.train()
+        return loss
 
     def chance(self) -> float:
         """The loss of the best patch that is the same for every query, on the patches of a few training batches."""

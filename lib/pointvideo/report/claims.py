@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .findings import Finding
 from .multiplicity import holm, level, look
 from .results import Recorded, Result, Simulated, correctness, per_video
@@ -233,8 +235,8 @@ def contrast_of(
         tables.append(table)
         videos = scored
     spread = [_values(several, seeds, name) for several in beside if {result.task for result in several} == tasks]
-    spread = [values for values in spread if values is not None]
-    return paired_contrast(tables, list(weights.values()), pool=pool, confidence=confidence, beside=spread)
+    others = np.array([values for values in spread if values is not None]).reshape(-1, len(seeds))
+    return paired_contrast(tables, list(weights.values()), pool=pool, confidence=confidence, beside=others)
 
 
 def _values(results: Sequence[Result], seeds: Sequence[int], name: str) -> list[float] | None:

@@ -28,7 +28,8 @@ class Evidence:
     """An experiment at a profile with the runs there are, all on data of one source.
 
     records: by a row's id, one a seed; those of other tables' rows, too, where a claim of this one needs them.
-    source: None without a record. ledger: where the records of the paper's other tables are.
+    source: None without a record. ledger: where the records of the paper's other tables are. bars: baselines of labels
+    alone that a row must beat, but that are not among the rows.
     """
 
     paper: Paper
@@ -39,6 +40,7 @@ class Evidence:
     source: Source | None
     claims: tuple[Claim, ...] = field(repr=False)
     ledger: Ledger = field(repr=False)
+    bars: tuple[Row, ...] = field(default=(), repr=False)
 
     @cached_property
     def table(self) -> Table:
@@ -90,10 +92,17 @@ class Evidence:
             self.records,
             claims=self.claims,
             current_keys=current,
+            starts={name: self._starts(several) for name, several in self.records.items()},
+            bars=self.bars,
             judged=judged,
             family=family,
             note=self.experiment.note,
         )
+
+    def _starts(self, records: Sequence[Record]) -> list[Record]:
+        """The records of what runs start from, as far as the ledger has them."""
+        found = (self.ledger.get(record["init"]) for record in records if record.get("init"))
+        return [record for record in found if record is not None]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -133,8 +142,11 @@ class Evidence:
     def only(self, *row_ids: str) -> Evidence:
         """The same with these rows alone, in this order, and the claims that need no other."""
         rows = tuple(self.row(name) for name in row_ids)
-        records = {row.id: self.records[row.id] for row in rows}
-        return replace(self, rows=rows, records=records, claims=claims_about(self.paper, records))
+        hidden = (row for row in (*self.rows, *self.bars) if row.baseline == "labels" and row.id not in row_ids)
+        bars = tuple({row.id: row for row in hidden}.values())
+        records = {row.id: self.records[row.id] for row in (*rows, *bars)}
+        claims = claims_about(self.paper, row_ids)
+        return replace(self, rows=rows, records=records, claims=claims, bars=bars)
 
 
 def evidence(
@@ -204,7 +216,9 @@ def merged(title: str, several: Sequence[Evidence]) -> Evidence:
         raise ValueError(f"{title}: tables of several papers or profiles, expected one of each")
     rows = {row.id: row for one in several for row in one.rows}
     number = " and ".join(one.experiment.number for one in several)
-    experiment = replace(first.experiment, number=number, title=title, rows=lambda profile: tuple(rows.values()))
+    experiment = replace(
+        first.experiment, number=number, title=title, rows=lambda profile: tuple(rows.values()), baselines=None
+    )
     records = {name: next(one.records[name] for one in several if name in one.records) for name in rows}
     return _made(first.paper, experiment, first.profile, records, claims_about(first.paper, rows), first.ledger)
 
@@ -212,7 +226,7 @@ def merged(title: str, several: Sequence[Evidence]) -> Evidence:
 def _wanted(paper: Paper, experiment: Experiment, profile: str) -> tuple[list[Row], tuple[Claim, ...]]:
     """The table's rows, then those of other tables that its claims need; and its claims."""
     claims, every = claims_of(paper, experiment, profile), paper.rows(profile)
-    own = {row.id: row for row in experiment.rows(profile)}
+    own = {row.id: row for row in experiment.every_row(profile)}
     borrowed = {name: every[name] for claim in claims for name in claim.rows if name not in own}
     return [*own.values(), *borrowed.values()], claims
 
@@ -229,7 +243,7 @@ def _made(
     if len(sources) > 1:
         raise TypeError(f"{experiment.title}: recorded and simulated runs, expected one or the other")
     source = next(iter(sources), None)
-    return Evidence(paper, experiment, profile, experiment.rows(profile), records, source, claims, ledger)
+    return Evidence(paper, experiment, profile, experiment.every_row(profile), records, source, claims, ledger)
 
 
 def figures_folder(profile: str, source: Source | None = "recorded") -> Path:

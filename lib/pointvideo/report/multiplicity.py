@@ -11,7 +11,7 @@ import numpy as np
 
 LOOKS = (5, 10, 20)  # seeds at which a claim may be judged: more are trained only after a look that did not decide
 ERROR = 0.05  # chance of a wrong word: for a claim over all looks, for the confirmatory family over all its claims
-NODES = 96  # of the quadrature
+NODES = 64  # of the quadrature
 
 
 def look(seeds: int) -> int:

@@ -27,13 +27,20 @@ def verdict_colour(word: str) -> str:
     return VERDICT_COLOURS.get(word.split(" (")[0], ANSWER_COLOUR)
 
 
-def html_table(title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False) -> str:
-    """A self-contained HTML table; cells are escaped, verdicts coloured, a simulated table marked in its caption."""
+def html_table(
+    title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False, faint: int = 0
+) -> str:
+    """A self-contained HTML table; cells are escaped, verdicts coloured, a simulated table marked in its caption.
+
+    faint: so many lines at the top are grey, with a rule below them: baselines.
+    """
     mark = ' <span style="color:#a63a00;letter-spacing:2px">SIMULATED</span>' if simulated else ""
     head = "".join(f'<th style="{_CELL};border-bottom:2px solid #888">{html.escape(name)}</th>' for name in header)
     lines = []
-    for cells in body:
-        inner = (f'<td style="{_CELL}">{_coloured(str(cell))}</td>' for cell in cells)
+    for place, cells in enumerate(body):
+        style = _CELL + (";background:#f2f2f2" if place < faint else "")
+        style += ";border-bottom:2px solid #888" if place == faint - 1 else ""
+        inner = (f'<td style="{style}">{_coloured(str(cell))}</td>' for cell in cells)
         lines.append(f"<tr>{''.join(inner)}</tr>")
     style = "text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top"
     caption = f'<caption style="{style}">{html.escape(title)}{mark}</caption>'

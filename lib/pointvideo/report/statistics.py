@@ -57,7 +57,7 @@ class Contrast:
     @property
     def interval(self) -> Interval:
         """Student's."""
-        half = student.ppf(0.5 + self.confidence / 2, self.freedom) * self.error
+        half = float(student.ppf(0.5 + self.confidence / 2, self.freedom)) * self.error
         return Interval(self.estimate - half, self.estimate + half)
 
     @property
@@ -173,7 +173,7 @@ def paired_contrast(
     return Contrast(
         estimate=float(estimate),
         error=math.sqrt(variance),
-        freedom=max(1.0, variance**2 / doubt) if doubt > 0 else 1.0,
+        freedom=float(max(1.0, variance**2 / doubt)) if doubt > 0 else 1.0,
         confidence=confidence,
         seeds=seeds,
         videos=videos,

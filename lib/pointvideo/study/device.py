@@ -1,4 +1,7 @@
-"""What a training runs on: the CPU unless a CUDA device works, or what ``POINTVIDEO_DEVICE`` says."""
+"""What a training runs on: the CPU unless a CUDA device works, or what ``POINTVIDEO_DEVICE`` says.
+
+``POINTVIDEO_DEVICES`` spreads a training over so many GPUs, or processes on the CPU; see :mod:`.ranks`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import platform
 import re
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 VARIABLE = "POINTVIDEO_DEVICE"
+NUMBER = "POINTVIDEO_DEVICES"
 OLDEST = (7, 0)  # compute capability below which the kernels have no form
 log = logging.getLogger(__name__)
 
@@ -62,18 +67,44 @@ def _say_once(text: str) -> None:
     log.warning(text)
 
 
-def make_fabric(device: torch.device | None = None) -> Fabric:
-    """One device (:func:`choose_device` when left out): bf16 autocast on GPUs that have it, float32 elsewhere."""
+def devices() -> int:
+    """Over how many devices a training is spread: ``POINTVIDEO_DEVICES``, else 1.
+
+    Raises:
+        ValueError: the variable is no number of at least 1.
+    """
+    text = os.environ.get(NUMBER) or "1"
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise ValueError(f"{NUMBER}: got {text!r}, expected a whole number of at least 1")
+    return int(text)
+
+
+def make_fabric(device: torch.device | None = None, number: int = 1) -> Fabric:
+    """:func:`choose_device` when left out: bf16 autocast on GPUs that have it, float32 elsewhere.
+
+    With a ``number`` above 1 the fabric is to be launched with a function, which then runs in a process a device.
+
+    Raises:
+        ValueError: there are fewer GPUs.
+    """
     fabric = _fabric_class()
     device = device or choose_device()
+    strategy = {}
+    if number > 1:
+        strategies = import_module(fabric.__module__.rpartition(".")[0] + ".strategies")
+        # a network may have parts that a loss does not reach
+        strategy["strategy"] = strategies.DDPStrategy(start_method="spawn", find_unused_parameters=True)
     if device.type == "cuda":
         with torch.cuda.device(device):
             precision = "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-        return fabric(accelerator="cuda", devices=[device.index or 0], precision=precision)
+        first = device.index or 0
+        if first + number > torch.cuda.device_count():
+            raise ValueError(f"{NUMBER}: got {number}, found {torch.cuda.device_count() - first} from {device} on")
+        return fabric(accelerator="cuda", devices=list(range(first, first + number)), precision=precision, **strategy)
     if not torch.cpu._is_amx_tile_supported():
         # oneDNN's float32 product, twice as fast as the default here; with AMX it would round to bf16
         torch.set_float32_matmul_precision("medium")
-    return fabric(accelerator="cpu", devices=1)
+    return fabric(accelerator="cpu", devices=number, **strategy)
 
 
 def _fabric_class() -> type[Fabric]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..recipe import Optimiser, Training
 from .profiles import PROFILES
@@ -59,6 +59,8 @@ class Row:
         label_percent: share of the training labels.
         printed: where the paper has its numbers, or None and ``because`` says why not.
         folds: of a cross-validation; the recipes then stand seed by seed, the folds of one beside each other.
+        baseline: what it is made of where it is none of the paper's methods: "labels" alone, which every row that has
+            learnt must beat, or hand-made features of "points".
     """
 
     id: str
@@ -71,6 +73,7 @@ class Row:
     printed: Printed | None = None
     because: str = ""
     folds: int = 1
+    baseline: Literal["", "labels", "points"] = ""
 
     @property
     def task(self) -> Task:
@@ -89,6 +92,7 @@ class Experiment:
         dataset: the set it is on.
         picture: "rows", a metric row by row; "shares", over the share of the labels; or a function of the table.
         note: what holds for every row, below the table.
+        baselines: rows that stand above the paper's, such as :func:`.trivial_rows.baseline_rows` at a profile.
     """
 
     number: str
@@ -97,10 +101,15 @@ class Experiment:
     dataset: str
     picture: str | Callable[[Any], Any] = "rows"
     note: str = ""
+    baselines: Callable[[str], tuple[Row, ...]] | None = None
+
+    def every_row(self, profile: str) -> tuple[Row, ...]:
+        """The rows of the table: baselines first, then the paper's."""
+        return (*(self.baselines(profile) if self.baselines else ()), *self.rows(profile))
 
     def recipes(self, profile: str) -> list[Any]:
         """The recipes of all rows, in order."""
-        return [recipe for row in self.rows(profile) for recipe in row.recipes]
+        return [recipe for row in self.every_row(profile) for recipe in row.recipes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +166,7 @@ class Paper:
 
 @cache
 def _tables(paper: Paper, profile: str) -> dict[str, tuple[Row, ...]]:
-    return {number: experiment.rows(profile) for number, experiment in paper.experiments.items()}
+    return {number: experiment.every_row(profile) for number, experiment in paper.experiments.items()}
 
 
 def of_profile(known: Mapping[str, Sizes], profile: str) -> Sizes:

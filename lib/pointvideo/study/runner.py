@@ -11,7 +11,7 @@ import platform
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
@@ -26,10 +26,11 @@ from ..data.locks import lock_file, locked
 from ..data.store import Store
 from ..files import Damaged, clear_leftovers, set_aside
 from ..recipe import Job
-from .device import device_name, make_fabric
+from .device import device_name, devices, make_fabric
 from .keys import identity, is_recipe, key_of, recipe_dict
 from .ledger import Ledger, Record
 from .logs import log_curve, make_logger
+from .ranks import launched
 from .tensors import read_tensors, write_tensors
 from .trainer import CHECKPOINT, Fitted, fit
 
@@ -174,20 +175,16 @@ def _tidy(folder: Path) -> None:
 
 
 def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None, wait: bool) -> None:
-    store = store_of(recipe.dataset)
-    fabric = make_fabric()
+    store, number = store_of(recipe.dataset), devices()
+    fabric = make_fabric(number=number)
     about = identity(recipe, fingerprint_of)
     versions, code, device = _versions(), commit(), device_name(fabric.device)  # before, so that they cannot end a run
     curves = make_logger(log, ledger.root / "logs" / key)
     weights, origin = _start(recipe, ledger, progress, log, wait)
     folder = ledger.run_directory(key)
-    options = {"fabric": fabric, "progress": progress, "title": recipe.title, "logger": curves}
-    job, fitted, result = trained(recipe, store, weights, folder, **options)
-    if getattr(recipe, "pretraining", False):  # its backbone is what others start from
-        write_tensors(folder / WEIGHTS, job.module.backbone.state_dict(), {"key": key, "holds": "backbone"})
-    else:
-        note = {"key": key, "holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
-        write_tensors(folder / WEIGHTS, job.module.state_dict(), note)
+    options = {"progress": progress, "title": recipe.title, "logger": curves}
+    train = partial(_leave, recipe=recipe, weights=weights, folder=folder, options=options)
+    fitted, result, view_seconds = train(fabric) if number == 1 else launched(fabric, train)
     record = {
         "key": key,
         "recipe": recipe_dict(recipe),
@@ -199,18 +196,35 @@ def _train(recipe, key: str, ledger: Ledger, progress: bool, log: str | None, wa
         "seed": recipe.seed,
         "device": device,
         "threads": torch.get_num_threads(),
+        **({} if number == 1 else {"devices": number}),
         "versions": versions,
         "commit": code,
         "seconds": fitted.seconds,
         "cpu_seconds": fitted.cpu_seconds,
         "timing": {"seconds_per_step": fitted.seconds_per_step, "steps": fitted.steps}
-        | ({"view_seconds": job.view_seconds} if hasattr(job, "view_seconds") else {}),
+        | ({} if view_seconds is None else {"view_seconds": view_seconds}),
         "result": result,
     } | origin
     ledger.put(record)  # last: what has a record is finished
     (folder / CHECKPOINT).unlink(missing_ok=True)
     if curves is not None:
         curves.finalize("success")
+
+
+def _leave(
+    fabric, recipe, weights: dict[str, Tensor] | None, folder: Path, options: dict
+) -> tuple[Fitted, dict, float | None]:
+    """Train, in each process of a launched fabric, and write the weights: how it went, what the record keeps of it,
+    and the seconds that its views took."""
+    store = store_of(recipe.dataset)
+    job, fitted, result = trained(recipe, store, weights, folder, fabric=fabric, **options)
+    if getattr(recipe, "pretraining", False):  # its backbone is what others start from
+        kept, note = job.module.backbone, {"holds": "backbone"}
+    else:
+        kept, note = job.module, {"holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
+    if fabric.is_global_zero:
+        write_tensors(folder / WEIGHTS, kept.state_dict(), {"key": folder.name} | note)
+    return fitted, result, getattr(job, "view_seconds", None)
 
 
 def trained(

@@ -21,6 +21,7 @@ from ..files import Damaged, set_aside
 from ..recipe import Job, Optimiser, drawn_ahead, stable_seed, to_device
 from .device import make_fabric
 from .logs import log_epoch
+from .ranks import gather_features, mean_over_ranks, shared_loss
 from .tensors import one_line, read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def build_optimiser(module: nn.Module, recipe: Optimiser) -> torch.optim.Optimiz
         return torch.optim.SGD(
             module.parameters(), lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
-    return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
 
 
 def fit(
@@ -58,7 +59,7 @@ def fit(
     title: str = "",
     logger: Logger | None = None,
 ) -> Fitted:
-    """Train ``job.module`` in place.
+    """Train ``job.module`` in place; on several devices each has all of it, and its rows of every batch.
 
     Args:
         job: a recipe on its data.
@@ -82,13 +83,19 @@ def fit(
             log_epoch(logger, entry)
         return Fitted(curve, time.perf_counter() - begin, time.process_time() - begin_cpu, 0.0, 0)
     name, training, per_epoch = title or "training", job.training, job.steps_per_epoch
-    # the job's loss calls the bare module, which Fabric has moved; the wrapper is not needed
-    _, optimiser = fabric.setup(job.module, build_optimiser(job.module, training.optimiser))
+    optimiser, loss = build_optimiser(job.module, training.optimiser), job.loss
+    if fabric.world_size == 1:
+        # the loss calls the bare module, which Fabric has moved; the wrapper is not needed
+        _, optimiser = fabric.setup(job.module, optimiser)
+    else:
+        loss, optimiser = shared_loss(fabric, job, optimiser, title)
     path = None if folder is None else folder / CHECKPOINT
     if hasattr(job, "autocast"):
         job.autocast = fabric.autocast
-    curve, spent, spent_cpu = _resume(path, job, optimiser)
+    with fabric.rank_zero_first():  # which moves a damaged file aside
+        curve, spent, spent_cpu = _resume(path, job, optimiser)
     first, total = len(curve), training.epochs * per_epoch
+    progress, logger = progress and fabric.is_global_zero, logger if fabric.is_global_zero else None
     for entry in curve:
         log_epoch(logger, entry)
     job.module.train()
@@ -96,7 +103,8 @@ def fit(
     stepping = 0.0
     with tqdm(total=total, initial=first * per_epoch, desc=title, disable=not progress, unit="step") as bar:
         for epoch in range(first, training.epochs):
-            torch.manual_seed(stable_seed(job.seed, epoch, 0xD0))  # dropout
+            own = (fabric.global_rank,) if fabric.global_rank else ()
+            torch.manual_seed(stable_seed(job.seed, epoch, 0xD0, *own))  # dropout
             sums: dict[str, Tensor] = {}
             watch = _Watch(f"{name}: the loss is not finite in epoch {epoch + 1}", fabric.device)
             epoch_begin = time.perf_counter()
@@ -104,7 +112,7 @@ def fit(
                 for group in optimiser.param_groups:
                     group["lr"] = training.optimiser.rate_at(epoch * per_epoch + step, per_epoch, training.epochs)
                 with fabric.autocast():
-                    parts = job.loss(*batch)
+                    parts = loss(*batch)
                 watch.see(step, parts)
                 fabric.backward(parts["loss"])
                 if training.optimiser.clip_norm is not None:
@@ -121,13 +129,15 @@ def fit(
                 place = f"in epoch {epoch + 1}, after step {per_epoch}, its last"
                 raise ValueError(f"{name}: a weight is not finite {place}, whose loss still was: its gradient was not")
             stepping += time.perf_counter() - epoch_begin
+            sums = mean_over_ranks(fabric, sums)
+            gather_features(fabric, job)
             entry = {"epoch": epoch + 1} | {part: float(value) / per_epoch for part, value in sums.items()}
             curve.append(entry | job.epoch_end(epoch))
             if wrong := [part for part, value in curve[-1].items() if _number(value) and not math.isfinite(value)]:
                 raise ValueError(f"{name}: {wrong[0]} is not finite at the end of epoch {epoch + 1}")
             log_epoch(logger, curve[-1])
             bar.set_postfix({k: f"{v:.3f}" for k, v in curve[-1].items() if k in ("loss", "accuracy")}, refresh=False)
-            if path is not None and epoch + 1 < training.epochs:
+            if path is not None and fabric.is_global_zero and epoch + 1 < training.epochs:
                 seconds = spent + time.perf_counter() - begin, spent_cpu + time.process_time() - begin_cpu
                 _write(path, job, optimiser, curve, seconds)
     return Fitted(

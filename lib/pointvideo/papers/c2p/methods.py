@@ -10,19 +10,24 @@ from ...pretexts.c2p import C2PPretrain
 from ...pretexts.strl import STRLPretrain
 from ...pretexts.videomae import VideoMAEPretrain
 from ...recipe import Training
+from ...study import trivial_rows
 from ...study.baselines import strl, videomae
 from ...study.experiments import SCRATCH, STRL, VIDEOMAE, Method
 
 Pretrain = C2PPretrain | STRLPretrain | VideoMAEPretrain
 STARTS = {"scratch": SCRATCH, "strl": STRL, "videomae": VIDEOMAE, "c2p": Method("after C2P", "#0072B2", "s", "C2P")}
-METHODS = STARTS | {
-    "longer": Method("from scratch, at C2P's cost", "#999999", "v", "from scratch at C2P's cost"),
-    "complete-to-complete": Method("complete to complete", "#A6761D", "P"),
-    "partial-to-partial": Method("partial to partial", "#7A5195", "X"),
-    "symmetric": Method("symmetric teacher", "#009E73", "h"),
-    "random-points": Method("random points", "#E69F00", "*"),
-    "variant": Method("C2P, varied", "#8C5A2B", "d"),  # any other change of C2P
-}
+METHODS = (
+    trivial_rows.METHODS
+    | STARTS
+    | {
+        "longer": Method("from scratch, at C2P's cost", "#999999", "v", "from scratch at C2P's cost"),
+        "complete-to-complete": Method("complete to complete", "#A6761D", "P"),
+        "partial-to-partial": Method("partial to partial", "#7A5195", "X"),
+        "symmetric": Method("symmetric teacher", "#009E73", "h"),
+        "random-points": Method("random points", "#E69F00", "*"),
+        "variant": Method("C2P, varied", "#8C5A2B", "d"),  # any other change of C2P
+    }
+)
 BACKBONES = {"pptr": "PPTr", "p4transformer": "P4Transformer"}
 
 

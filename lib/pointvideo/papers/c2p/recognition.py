@@ -7,18 +7,22 @@ which has the authors' units (depth counts over 300 from the sensor, frame numbe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...backbones import P4TransformerSize, PPTrSize, TransformerSize, TubeSize
+from ...data.clips import NORMALISE
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, same_updates, small_training, stretched
+from ...study.trivial_rows import baseline_rows
 from ...tasks.recognition import Finetune
 from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name, tuned
 from .settings import CHOSEN, DEFAULT, Setting
 
 SEEDS = tuple(range(10))
+UNITS = ("coordinates", "clock")
+HALF_CLIP = 6.0  # output frames: a clip of 24 has 12
 PRETRAIN_FRAMES = 24  # section 4.5: pre-trained on clips of 24 frames, fine-tuned on 8, 16 and 24
 
 
@@ -43,8 +47,7 @@ class Sizes:
     finetune_p4transformer: Training | None = None
     every_length: bool = True  # P4Transformer at 8 and 16 frames, too
     main_seeds: tuple[int, ...] = ()  # of PPTr from scratch and after C2P at 24 frames, where they are others
-    time_unit: float = PRETRAIN_FRAMES / 4  # output frames of half a clip; 1 as released
-    released_units: bool = False
+    released: tuple[str, ...] = ()  # what is in the authors' unit: UNITS or nothing
     chosen: dict[str, Setting] = field(default_factory=dict)  # by start; what is not there is as given here
 
 
@@ -116,8 +119,7 @@ _SIZES = {
         seeds=SEEDS[:5],
         frames=(8, 16, 24),
         label_percents=(10, 20, 40, 80),
-        time_unit=1.0,
-        released_units=True,
+        released=UNITS,
     ),
 }
 
@@ -127,20 +129,40 @@ def sizes(profile: str) -> Sizes:
     return of_profile(_SIZES, profile)
 
 
-def backbone_size(profile: str, backbone: str) -> PPTrSize | P4TransformerSize:
-    """A backbone at a profile's size."""
-    chosen = sizes(profile)
+def backbone_size(profile: str, backbone: str, released: tuple[str, ...] | None = None) -> PPTrSize | P4TransformerSize:
+    """A backbone at a profile's size; ``released`` names of :data:`UNITS` what is in the authors' unit, the profile's
+    when left out. The tube is equally large in depth counts."""
+    chosen, released = sizes(profile), _units(profile, released)
     choose("backbone", backbone, BACKBONES)
+    tube = chosen.tube
+    if "coordinates" in released and not chosen.released:
+        tube = replace(tube, radius=tube.radius * _data(profile, 1).in_radii().divisor / NORMALISE)
     if backbone == "pptr":
-        return PPTrSize(chosen.tube, chosen.pptr)
-    return P4TransformerSize(chosen.tube, chosen.p4transformer, time_unit=chosen.time_unit)
+        return PPTrSize(tube, chosen.pptr)
+    return P4TransformerSize(tube, chosen.p4transformer, time_unit=1.0 if "clock" in released else HALF_CLIP)
 
 
-def clip_data(profile: str, frames: int, held_out: Sequence[int] = (), pool: str = "train") -> ClipData:
+def clip_data(
+    profile: str,
+    frames: int,
+    held_out: Sequence[int] = (),
+    pool: str = "train",
+    released: tuple[str, ...] | None = None,
+) -> ClipData:
     """Clips of so many frames; ``held_out`` and ``pool`` as :class:`~pointvideo.stream.ClipData` has them."""
-    chosen = sizes(profile)
-    data = ClipData(frames=frames, points=chosen.points, held_out=tuple(held_out), pool=pool)
-    return data if chosen.released_units else data.in_radii()
+    data = replace(_data(profile, frames), held_out=tuple(held_out), pool=pool)
+    return data if "coordinates" in _units(profile, released) else data.in_radii()
+
+
+def _data(profile: str, frames: int) -> ClipData:
+    return ClipData(frames=frames, points=sizes(profile).points)
+
+
+def _units(profile: str, released: tuple[str, ...] | None) -> tuple[str, ...]:
+    found = sizes(profile).released if released is None else released
+    for name in found:
+        choose("released", name, UNITS)
+    return found
 
 
 def pretrain(
@@ -155,9 +177,10 @@ def pretrain(
         held: of :func:`clip_data`.
     """
     chosen = sizes(profile)
+    choose("method", method, _FIELDS)
     setting = setting or chosen.chosen.get(method, DEFAULT)
     shared = {
-        "backbone": backbone_size(profile, backbone),
+        "backbone": backbone_size(profile, backbone, held.get("released")),
         "data": clip_data(profile, PRETRAIN_FRAMES, **held),
         "training": tuned(chosen.pretrain, setting.pretrain_rate),
         "seed": seed,
@@ -200,7 +223,7 @@ def finetune(
         times = chosen.longer[frames] / chosen.finetune.epochs
         training, every = stretched(training, times), round(every * times)
     return Finetune(
-        backbone=backbone_size(profile, backbone),
+        backbone=backbone_size(profile, backbone, held.get("released")),
         data=clip_data(profile, frames, **held),
         training=same_updates(training, label_percent),
         init=None if method == "scratch" else pretrain(profile, backbone, seed, method, setting, **held),
@@ -237,6 +260,12 @@ def row(profile: str, backbone: str, method: str, frames: int, seeds: tuple[int,
         printed=printed,
         because=because,
     )
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above the tables on MSR-Action3D: at the longest clips, whose videos every row scores."""
+    like = finetune(profile, "pptr", PRETRAIN_FRAMES)
+    return baseline_rows("msr", like, sizes(profile).seeds, BACKBONES["pptr"])
 
 
 def table4(profile: str) -> tuple[Row, ...]:
