@@ -75,6 +75,7 @@ def _compile(fastmath: bool | set[str], error_model: str = "python") -> Callable
 # No contraction into fused multiply-adds: indices must be bit-equal to the specification.
 njit = _compile(fastmath=False)
 # Division by zero gives infinity or NaN, as in torch; without a check for it a loop that divides vectorises.
+njit_dividing = _compile(fastmath=False, error_model="numpy")
 # Sums whose last bit does not decide an index may be fused.
 njit_fused = _compile(fastmath={"contract", "nsz"})
 # Sums along one number may be taken in any order as well, so that they vectorise.
