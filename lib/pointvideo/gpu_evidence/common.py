@@ -46,7 +46,8 @@ def plain_rows(rows: tuple[Row, ...]) -> list[Row]:
     found: dict[str, Row] = {}
     for row in rows:
         first = row.recipes[0]
-        if first.init is not None or row.label_percent != 100 or getattr(first, "training", None) is None:
+        network = getattr(first, "training", None) is not None and getattr(first, "backbone", None) is not None
+        if not network or first.init is not None or row.label_percent != 100:
             continue
         best = found.get(row.backbone)
         if best is None or _order(row) < _order(best):
@@ -62,9 +63,9 @@ def _order(row: Row) -> tuple[int, int]:
 
 def with_seed(recipe: Any, seed: int) -> Any:
     """The recipe, and what it starts from, with another seed."""
-    start = recipe.init
+    start = getattr(recipe, "init", None)
     start = with_seed(start, seed) if dataclasses.is_dataclass(start) and hasattr(start, "seed") else start
-    return dataclasses.replace(recipe, seed=seed, init=start)
+    return dataclasses.replace(recipe, seed=seed, **({"init": start} if hasattr(recipe, "init") else {}))
 
 
 def check_data(dataset: str) -> None:

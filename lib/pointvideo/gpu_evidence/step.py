@@ -81,7 +81,7 @@ def one(row: Any, store: Any, device: torch.device, options: argparse.Namespace,
     name = "".join(letter if letter.isalnum() else "_" for letter in row.backbone)
     recorded.export_chrome_trace(str(options.out / f"profile_{name}.json.gz"))
     first = max(spent, key=spent.get)
-    return f"{100 * spent[first] / total:.0f} % in {first[:60]}; the host waits {items:.0f} times a step for a number"
+    return f"{100 * spent[first] / total:.0f} % in {first[:60]}; the host takes {items:.0f} numbers a step from tensors"
 
 
 if __name__ == "__main__":
