@@ -92,8 +92,9 @@ $(BENCH_STAMP): pyproject.toml constraints.txt
 reproduce: $(STAMP) ## execute every notebook at PROFILE, in order, into build/notebooks
 	@$(call timed,make reproduce PROFILE=$(PROFILE),$(RUN) -m pointvideo.study.notebooks run --profile $(PROFILE))
 
+# Two at a time, each file's tests in one process, the longest files first (tests/conftest.py).
 test: $(STAMP) ## every test, slow ones and notebooks too; the last line gives the wall time
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-fast: $(STAMP) ## the tests that take seconds
 	@$(RUN) -m pytest -m "not slow and not notebooks"

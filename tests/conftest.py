@@ -49,6 +49,15 @@ def pytest_report_header() -> str | None:
     return None if CHECKED else "shapes in signatures are NOT checked: beartype is not installed"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with notebooks first, then those with slow tests: two processes then end at about the same time."""
+    urgency = {}
+    for item in items:
+        marked = (2 if item.get_closest_marker("notebooks") else 0) or (1 if item.get_closest_marker("slow") else 0)
+        urgency[item.path] = max(urgency.get(item.path, 0), marked)
+    items.sort(key=lambda item: -urgency[item.path])
+
+
 def folder_from(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or ROOT / default).resolve()
 

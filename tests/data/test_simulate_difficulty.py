@@ -88,8 +88,8 @@ def test_one_frame_is_not_enough_and_motion_is(clips, record_property):
         right = (predicted.reshape(len(test), FRAMES) == labels[test][:, None]).astype(float)
         best_single = max(best_single, float(np.mean([right[np.arange(len(test)), pick].mean() for pick in picks])))
     temporal = float((temporal_model(described[train], labels[train], described[test]) == labels[test]).mean())
-    record_property("one frame, linear", best_single)
-    record_property("24 frames, temporal", temporal)
+    record_property("one frame, linear", float(best_single))
+    record_property("24 frames, temporal", float(temporal))
     print(f"one frame, linear: {best_single:.3f}; 24 frames, temporal: {temporal:.3f}; chance: 0.05")
     assert best_single < 0.40
     assert temporal > 0.65

@@ -84,9 +84,9 @@ def linear_accuracy(described, actions, train, penalty=10.0):
 def test_one_frame_is_not_enough_and_motion_is(sequences, record_property):
     assert set(np.unique(sequences[1][sequences[2]])) == set(np.unique(sequences[1][~sequences[2]])) == set(range(19))
     linear, single, temporal = linear_accuracy(*sequences), accuracy(*sequences, 1), accuracy(*sequences, 5)
-    record_property("one frame, linear", linear)
-    record_property("one frame, perceptron", single)
-    record_property("temporal", temporal)
+    record_property("one frame, linear", float(linear))
+    record_property("one frame, perceptron", float(single))
+    record_property("temporal", float(temporal))
     print(f"one frame, linear: {linear:.3f}, perceptron: {single:.3f}; temporal: {temporal:.3f}")
     assert linear < 0.45 and single < 0.50
     assert temporal > 0.55 and temporal - max(linear, single) > 0.12

@@ -284,7 +284,7 @@ def test_classes_are_about_as_frequent_as_in_synthia(films, record_property):
     count = sum(np.bincount(frame["semantic"], minlength=13) for frame, _ in films["train"])[:12]
     share = count / count.sum()
     for name, found, true in zip(street.CLASS_NAMES, share, SYNTHIA, strict=True):
-        record_property(name, found)
+        record_property(name, float(found))
         print(f"{name:14s} {found:.5f}, Synthia 4D {true:.5f}")
         assert true / 2.5 < found < 2.5 * true
     assert share[BICYCLE] == share.min() and share[PEDESTRIAN] < 0.01
@@ -355,7 +355,7 @@ def test_a_point_alone_says_little_and_its_surroundings_much(films, record_prope
         model = fit(train, torch.from_numpy(described["train"][1]), hidden)
         with torch.no_grad():
             iou[name] = overlaps(model(test).argmax(1).numpy(), described["test"][1])
-        record_property(name, iou[name].mean())
+        record_property(name, float(iou[name].mean()))
         print(
             f"{name}: mIoU {iou[name].mean():.3f} "
             + " ".join(f"{c}={v:.2f}" for c, v in zip(street.CLASS_NAMES, iou[name], strict=True))

@@ -33,7 +33,7 @@ def place(tmp_path, monkeypatch):
     """A cache with a set called dots; two cores, whatever the machine has."""
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
     monkeypatch.setenv("POINTVIDEO_DEVICE", "cpu")
-    monkeypatch.setenv("TOY_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("POINTVIDEO_TOY_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "lib"), str(ROOT)]))
     monkeypatch.delenv("POINTVIDEO_DATA", raising=False)
     monkeypatch.setattr("pointvideo.study.machine.cores", lambda: 2)

@@ -100,7 +100,7 @@ class LineJob:
 
 @dataclass(frozen=True)
 class SlowLine(FitLine):
-    """A line whose every batch takes ``pause`` seconds and leaves a line in the file that TOY_LOG names."""
+    """A line whose every batch takes ``pause`` seconds and leaves a line in the file that POINTVIDEO_TOY_LOG names."""
 
     kind: ClassVar[str] = "SlowLine"
     pause: float = 0.0
@@ -117,7 +117,7 @@ class SlowJob(LineJob):
         self.pause = recipe.pause
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
-        with open(os.environ["TOY_LOG"], "a") as file:
+        with open(os.environ["POINTVIDEO_TOY_LOG"], "a") as file:
             file.write(f"{self.seed} {epoch} {step} {os.getpid()}\n")
         time.sleep(self.pause)
         return super().batch(epoch, step)
