@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__, burn, papers
-from .study.machine import checked_jobs
+from .study.machine import checked_jobs, cores
 from .study.profiles import PROFILES
 
 EXAMPLES = """examples:
@@ -237,7 +237,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         paper = papers.get(name)
         numbers = [arguments.number] if arguments.number else paper.experiments
         recipes += [recipe for number in numbers for recipe in paper.experiment(number).recipes(arguments.profile)]
-    print(render(plan(recipes, default_ledger(), cache(fingerprint_of))))
+    print(render(plan(recipes, default_ledger(), cache(fingerprint_of)), cores()))
     return 0
 
 

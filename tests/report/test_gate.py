@@ -47,7 +47,7 @@ def test_a_row_that_is_above_labels_alone_keeps_its_verdict():
 def test_a_row_that_is_not_above_labels_alone_has_no_verdict():
     found = table([60] * 5, [75] * 5, [55])  # 5 points on 100 videos are within the interval
     assert list(found[SCRATCH].not_learnt) == ["accuracy"] and not found[AFTER].not_learnt
-    assert "not above the most frequent label: +5.0 [" in found[SCRATCH].note
+    assert "not above majority class: +5.0 [" in found[SCRATCH].note
     assert found[SCRATCH].verdict == "NOT LEARNT" and "NOT LEARNT" in found.to_csv()
     (finding,) = (one for one in found.findings if set(one.claim.rows) == {SCRATCH, AFTER})
     assert finding.word == "NOT LEARNT" and finding.contrast is None and SCRATCH in finding.difference
@@ -55,7 +55,9 @@ def test_a_row_that_is_not_above_labels_alone_has_no_verdict():
 
 
 def test_the_strongest_baseline_is_the_bar():
-    weak, strong = (replace(BAR, id=name, title=name) for name in ("weak", "strong"))
+    weak, strong = (
+        replace(BAR, id=name, method=LABELS[way]) for name, way in (("weak", "prior"), ("strong", "sequence"))
+    )
     rows = {row.id: row for row in (weak, strong, C2P.row(SCRATCH))}
     records = {"weak": made_up_row("w", [5]), "strong": made_up_row("g", [70], randomness=2)}
     runs = {
@@ -63,7 +65,7 @@ def test_the_strongest_baseline_is_the_bar():
         for name, several in (records | {SCRATCH: made_up_row("s", [60] * 3)}).items()
     }
     (reason,) = gate.not_learnt(rows, runs, ["accuracy"]).values()
-    assert "not above strong: -10.0" in reason
+    assert "not above constant sequence: -10.0" in reason
     assert not gate.not_learnt({name: rows[name] for name in ("weak", SCRATCH)}, runs, ["accuracy"])
     assert not gate.not_learnt({SCRATCH: rows[SCRATCH]}, runs, ["accuracy"])  # nothing to be above
 
@@ -154,7 +156,7 @@ def test_a_network_whose_logits_are_multiplied_by_zero_has_not_learnt(tmp_path, 
     found = tables.build_table(C2P, "t", rows, records, claims=claims, starts=starts)
     assert found["a"].verdict == found["b"].verdict == "NOT LEARNT"
     assert found.findings[0].word == "NOT LEARNT"
-    assert "not above the most frequent label: +0.0" in found["a"].note
+    assert "not above majority class: +0.0" in found["a"].note
 
 
 plain = type(finetune()).network

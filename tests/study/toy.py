@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -94,3 +96,28 @@ class LineJob:
 
     def result(self) -> dict:
         return {"last": max(self.scores), "scores": [self.scores[epoch] for epoch in range(self.training.epochs)]}
+
+
+@dataclass(frozen=True)
+class SlowLine(FitLine):
+    """A line whose every batch takes ``pause`` seconds and leaves a line in the file that TOY_LOG names."""
+
+    kind: ClassVar[str] = "SlowLine"
+    pause: float = 0.0
+
+    def job(self, store, pretrained: dict[str, Tensor] | None = None) -> SlowJob:
+        if self.pause < 0:
+            raise ValueError("pause: got less than nothing")
+        return SlowJob(self, pretrained)
+
+
+class SlowJob(LineJob):
+    def __init__(self, recipe: SlowLine, pretrained: dict[str, Tensor] | None):
+        super().__init__(recipe, pretrained)
+        self.pause = recipe.pause
+
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
+        with open(os.environ["TOY_LOG"], "a") as file:
+            file.write(f"{self.seed} {epoch} {step} {os.getpid()}\n")
+        time.sleep(self.pause)
+        return super().batch(epoch, step)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..kernels import attention
+from .recompute import recomputed
 
 
 class Attention(nn.Module):
@@ -85,6 +86,8 @@ class Transformer(nn.Module):
     Source: Fan et al., P4Transformer, CVPR 2021, section 3.2.
     """
 
+    recompute = False  # True: see .recompute, half a block at a time
+
     def __init__(self, width: int, depth: int, heads: int, head_width: int, hidden: int, dropout: float = 0.0):
         super().__init__()
         self.attention = nn.ModuleList(Attention(width, heads, head_width) for _ in range(depth))
@@ -97,6 +100,17 @@ class Transformer(nn.Module):
     ) -> Float[Tensor, "batch tokens width"]:
         """Mixed tokens; where there is a ``mask``, a row is a token that looks, a column one that may be looked at."""
         for mix, feed_forward in zip(self.attention, self.feed_forward, strict=True):
-            tokens = tokens + mix(tokens, mask)
-            tokens = tokens + feed_forward(tokens)
+            if self.recompute:
+                tokens = recomputed(mix, _attended, mix, tokens, mask)
+                tokens = recomputed(feed_forward, _fed, feed_forward, tokens)
+            else:
+                tokens = _fed(feed_forward, _attended(mix, tokens, mask))
         return tokens
+
+
+def _attended(mix: Attention, tokens: Tensor, mask: Tensor | None) -> Tensor:
+    return tokens + mix(tokens, mask)
+
+
+def _fed(feed_forward: FeedForward, tokens: Tensor) -> Tensor:
+    return tokens + feed_forward(tokens)

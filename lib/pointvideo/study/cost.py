@@ -4,6 +4,9 @@ Work is counted in multiplications of one clip's way through the network, forwar
 neighbours cost a point (:data:`POINT`), the tubes or the levels of a pyramid, the transformer on what they leave. A
 training step is three times that, an evaluation once. What the count leaves out (heads, predictors, a second view) is
 alike in runs of one kind, and cancels where one is scaled from the other.
+
+On the CPU a run of one thread takes its CPU seconds where it has a core for itself; its wall time also has what other
+processes took. Of records from before CPU seconds were kept, only a low quantile of several is believed.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from .ledger import Record
 POINT = 10_000.0  # multiplications in whose time a point is read, sampled and has its neighbours found
 FRAMES = 40.0  # of a video, where nothing is known of it; the mean of MSR-Action3D is 42
 VIDEOS = 300
+SPREAD = 0.6  # of the logarithm of work: runs nearer than this, a factor of 1.8, are near alike
+UNDISTURBED = 0.1  # quantile of wall times that is taken for the time of a core of one's own
 
 
 class Extent(NamedTuple):
@@ -28,8 +33,16 @@ class Extent(NamedTuple):
     frames: float
 
 
+def quiet_seconds(record: Record) -> float | None:
+    """What the run takes with a core, or the GPU, for itself; None where its record tells only its wall time."""
+    if not record.get("device", "").endswith(" cores"):  # on a GPU the CPU waits
+        return record["seconds"]
+    alone = record.get("threads") == 1 and "cpu_seconds" in record and "devices" not in record
+    return record["cpu_seconds"] if alone else None
+
+
 def guess(recipe: dict[str, Any], records: list[Record], device: str | None = None) -> float | None:
-    """Seconds that a run of the recipe will take: the median of the nearest runs; None where nothing alike is recorded.
+    """Seconds that a run of the recipe will take, undisturbed, from the nearest runs; None where nothing is alike.
 
     Args:
         recipe: its dictionary, as a record holds it.
@@ -40,15 +53,29 @@ def guess(recipe: dict[str, Any], records: list[Record], device: str | None = No
     if not alike:
         return None
     needed = work(recipe, extent_of(recipe, records))
-    rates = []
+    rates: dict[tuple, list[float]] = {}
     for record in alike:
         other = record["recipe"]
         done = work(other, extent_of(other, records))
-        apart = round(abs(math.log(needed / done)), 1)
-        distance = _network(other) != _network(recipe), record.get("device") != device, apart
-        rates.append((distance, record["seconds"] / done))
-    nearest = min(distance for distance, _ in rates)
-    return needed * median(rate for distance, rate in rates if distance == nearest)
+        apart, quiet = abs(math.log(needed / done)), quiet_seconds(record)
+        wall = quiet is None
+        distance = (
+            _network(other) != _network(recipe),
+            record.get("device") != device,
+            _set(other) != _set(recipe),
+            math.floor(apart / SPREAD),
+            wall,
+            0.0 if wall else round(apart, 1),
+        )
+        rates.setdefault(distance, []).append((record["seconds"] if wall else quiet) / done)
+    nearest = min(rates)
+    wall = nearest[4]
+    return needed * (quantile(rates[nearest], UNDISTURBED) if wall else median(rates[nearest]))
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The smallest of the values that is not below ``share`` of them."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def extent_of(recipe: dict[str, Any], records: Iterable[Record]) -> Extent:

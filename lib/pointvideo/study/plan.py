@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..data import NOT_PREPARED
-from .cost import guess
+from .cost import guess, quiet_seconds
 from .keys import Fingerprint, identity, key_of, public_version, recipe_chain, recipe_dict
 from .ledger import Ledger, Record, newest_of_recipe
 from .runner import keeps_weights
@@ -21,8 +21,8 @@ class PlanRow:
 
     state: "done" where the ledger has its record, else "run".
     reason: why it would run, or where the record lies.
-    seconds: what it took (done), or took when it last ran (run); else a guess from other runs, see `cost`; None where
-        nothing comparable was ever recorded.
+    seconds: what it took undisturbed (done), or took when it last ran (run); else a guess from other runs, see `cost`;
+        None where nothing comparable was ever recorded.
     needs: key of what it starts from.
     again: it has a record, but not the weights that another run starts from: it is trained for these.
     """
@@ -61,7 +61,7 @@ def plan(
                 record = done.get(key)
                 if record is not None:
                     where = "committed" if ledger.is_committed(key) else ""
-                    rows[key] = PlanRow(link, key, "done", where, record["seconds"], needs=parts["init"])
+                    rows[key] = PlanRow(link, key, "done", where, _took(record), needs=parts["init"])
                     continue
                 start = rows.get(parts["init"])
                 earlier = newest_of_recipe(alike.get(_bare(parts["recipe"]), []), link, but=key)
@@ -73,12 +73,20 @@ def plan(
                 reasons = changes(earlier, parts)
                 if start is not None and start.state == "run" or not reasons:
                     reasons.append("what it starts from changed")
-                rows[key] = PlanRow(link, key, "run", "; ".join(reasons), earlier["seconds"], needs=parts["init"])
+                seconds = quiet_seconds(earlier)
+                if guessed := seconds is None:
+                    seconds = min(earlier["seconds"], guess(recipe_dict(link), records, device) or math.inf)
+                rows[key] = PlanRow(link, key, "run", "; ".join(reasons), seconds, guessed, parts["init"])
     for row in reversed(list(rows.values())):  # what others start from stands before them
         start = rows.get(row.needs) if row.state == "run" else None
         if start is not None and start.state == "done" and not keeps_weights(ledger, start.key):
             rows[start.key] = replace(start, state="run", reason="done, but its weights are not here", again=True)
     return list(rows.values())
+
+
+def _took(record: Record) -> float:
+    quiet = quiet_seconds(record)
+    return record["seconds"] if quiet is None else quiet
 
 
 def _bare(recipe: dict[str, Any]) -> tuple:
@@ -132,8 +140,8 @@ def makespan(rows: Iterable[PlanRow], jobs: int) -> float:
     return now
 
 
-def render(rows: list[PlanRow]) -> str:
-    """The plan as a text table, with a last line that sums it up."""
+def render(rows: list[PlanRow], jobs: int = 1) -> str:
+    """The plan as a text table, with a last line that sums it up; with the time for so many jobs side by side, too."""
     times = [("about " if row.guessed else "") + duration(row.seconds) for row in rows]
     cells = [(row.state, row.recipe.title, time, row.reason) for row, time in zip(rows, times, strict=True)]
     widths = [max((len(line[column]) for line in cells), default=0) for column in range(3)]
@@ -146,6 +154,8 @@ def render(rows: list[PlanRow]) -> str:
     summary = f"{len(rows) - len(waiting)} done, {len(waiting)} would run"
     if known:
         summary += f", about {duration(sum(known))}"
+        if jobs > 1 and len(waiting) > 1:
+            summary += f", with --jobs {jobs} about {duration(makespan(waiting, jobs))}"
     if len(known) < len(waiting):
         summary += f" ({len(waiting) - len(known)} of unknown length)" if known else ", of unknown length"
     return "\n".join([*lines, summary])

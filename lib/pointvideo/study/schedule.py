@@ -7,7 +7,7 @@ that another plan has in hand is left to that one and looked at again later; a r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -98,12 +98,12 @@ def run_all(
     for dataset in sorted({row.recipe.dataset for row in todo.values()}):
         runner.store_of(dataset)  # made here, once
     first, total = urgency(todo.values()), len(todo)
-    waiting, running = set(todo), {}
+    waiting, running = dict.fromkeys(todo), {}
     failed: dict[str, str] = {}
     later: dict[str, float] = {}
     while waiting or running:
         for key in [key for key in waiting if todo[key].needs in failed]:
-            waiting.remove(key)
+            del waiting[key]
             failed[key] = f"{todo[key].recipe.title}: not begun, for what it starts from is missing"
         now = time.monotonic()
         ready = [
@@ -116,17 +116,17 @@ def run_all(
                 break
             row = todo[key]
             executor.submit(Task(row.recipe, key, row.again, log, ledger.root, ledger.committed))
-            waiting.remove(key)
+            del waiting[key]
             running[key] = now
         if not running:
             if waiting:
                 time.sleep(max(0.0, min(later[key] for key in waiting if key in later) - time.monotonic()))
             continue
-        for done in executor.wait(AGAIN if later.keys() & waiting else None):
+        for done in executor.wait(AGAIN if later.keys() & waiting.keys() else None):
             del running[done.key]
             row = todo[done.key]
             if done.state == "busy":
-                waiting.add(done.key)
+                waiting[done.key] = None
                 if done.key not in later:
                     say(f"{row.recipe.title}: another process trains it")
                 later[done.key] = time.monotonic() + AGAIN
@@ -142,7 +142,7 @@ def run_all(
     return failed
 
 
-def _left(todo: dict[str, PlanRow], waiting: set[str], running: dict[str, float], jobs: int) -> str:
+def _left(todo: dict[str, PlanRow], waiting: Collection[str], running: dict[str, float], jobs: int) -> str:
     """What is left, in words: "3 left, about 7 min"."""
     rows = [row for key, row in todo.items() if key in waiting or key in running]
     if not rows:

@@ -44,7 +44,16 @@ _RATES = (1e-3, 5e-4)
 GRIDS: dict[str, tuple[Setting, ...]] = {
     "scratch": tuple(Setting(rate, decay) for rate in (1e-3, 5e-4, 2e-3) for decay in (0.05, 0.5)),
     "c2p": tuple(Setting(rate, pretrain_rate=before) for before in (1e-3, 5e-4, 2e-3) for rate in _RATES),
-    "strl": tuple(Setting(rate, pretrain_rate=before) for before in (1e-3, 5e-4, 2e-3) for rate in _RATES),
-    "videomae": tuple(Setting(rate, pretrain_rate=before) for before in (1e-3, 5e-4, 2e-3) for rate in _RATES),
+    "strl": tuple(
+        Setting(rate, pretrain_rate=before, changes=changes)
+        for before, changes in ((1e-3, {}), (1e-3, {"momentum": 0.99}), (5e-4, {"norm": "frames"}))
+        for rate in _RATES
+    ),
+    # its rate is a third of the others', see pointvideo.study.baselines; the masks are varied
+    "videomae": tuple(
+        Setting(rate, changes=changes)
+        for changes in ({}, {"hidden": 0.6}, {"masking": "tube", "hidden": 0.6})
+        for rate in _RATES
+    ),
 }
 CHOSEN: dict[str, Setting] = {}
