@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,9 +41,9 @@ def small_set(folder: Path) -> Path:
     return folder
 
 
-def options(tmp_path: Path, **changes) -> SimpleNamespace:
+def options(tmp_path: Path, **changes) -> Namespace:
     given = {"out": tmp_path, "device": "cpu", "paper": "c2p", "table": "4", "seeds": 0, "quick": False}
-    return SimpleNamespace(**given | changes)
+    return Namespace(**given | changes)
 
 
 # ---------------------------------------------------------------- the clock

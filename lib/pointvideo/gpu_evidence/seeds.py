@@ -62,7 +62,8 @@ def run(options: argparse.Namespace, results: Results) -> None:
     keys = {recipe_key(link, runner.fingerprint_of) for recipe in plan for link in recipe_chain(recipe)}
     there = sum(ledger.get(key) is not None for key in keys)
     spent = f"{time.time() - before:.0f} s"
-    words = f"{len(told - earlier)} runs finished in {spent}, {jobs} side by side; {there} of {len(keys)} of the table are there"
+    words = f"{len(told - earlier)} runs finished in {spent}, {jobs} side by side; "
+    words += f"{there} of {len(keys)} of the table are there"
     results.say(words + ("" if finished else "; the same folder goes on from here"))
     if failed:
         raise ValueError(f"{len(failed)} runs failed, first {next(iter(failed.values()))}; {words}")
