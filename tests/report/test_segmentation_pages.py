@@ -59,7 +59,9 @@ def test_verdicts_are_lines_that_name_their_runs():
     table = street_table(dict.fromkeys(rows, 3))
     lines = verdict_lines("this run", table, 6)
     assert lines[0] == "this run, simulated data: 2 rows, 6 of 6 runs, seeds 0, 1, 2"
-    assert "  c2p-synthia-miou: direction appears" in lines and len(lines) == 1 + len(table.findings)
+    assert "  c2p-synthia-miou: undecided (5 seeds are the first look)" in lines and len(lines) == 1 + len(
+        table.findings
+    )
     empty = street_table(dict.fromkeys(rows, 0))
     assert run_line("laptop", empty, 6) == "laptop, no data: 2 rows, 0 of 6 runs, seeds none"
     assert "  c2p-synthia-miou: not run" in verdict_lines("laptop", empty, 6)

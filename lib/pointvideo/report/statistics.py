@@ -173,7 +173,7 @@ def paired_contrast(
     return Contrast(
         estimate=float(estimate),
         error=math.sqrt(variance),
-        freedom=max(1.0, variance**2 / doubt) if doubt > 0 else 1.0,
+        freedom=float(max(1.0, variance**2 / doubt)) if doubt > 0 else 1.0,
         confidence=confidence,
         seeds=seeds,
         videos=videos,
