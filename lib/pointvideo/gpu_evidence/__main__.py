@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status 0; 1 where a stage failed or there is no such device; 2 for bad arguments."""
     begin = time.monotonic()
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a stage never outlives the command
     end = begin + options.budget - AT_END - 0.02 * options.budget
     carried = unpacked(options.wheels, options.out / "carried")
     print(f"results: {options.out}", flush=True)
