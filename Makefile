@@ -70,7 +70,8 @@ install = "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(None if
 known = PYTHONPATH=lib "$(PYTHON)" -m pointvideo --check
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
-.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan papers readme which bench lint burn
+.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan papers readme which bench lint burn \
+	gpu-evidence gpu-wheels
 
 help: ## show this list
 	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [JOBS=runs side by side] [POINTVIDEO_DATA=folder with recorded sets]"
@@ -149,6 +150,22 @@ which: ## read a figure's stamp: make which FIG=figures/...
 # With torch's own choice of pages: large ones, which it leaves off, help the baselines that touch much fresh memory.
 bench: $(BENCH_STAMP) ## measure kernels and training steps, paired with plain torch and other libraries
 	@THP_MEM_ALLOC_ENABLE=0 "$(BENCH_VENV)/bin/python" -m benchmarks
+
+# For a bare machine: python3 as it is, no environment, nothing fetched (docs/gpu.md).
+BUDGET ?= 540
+PAPER ?= c2p
+TABLE ?= 4
+DEVICE ?= cuda
+WHEELS ?= build/gpu_wheels
+override OUT := $(if $(value OUT),$(call absolute,$(value OUT)))
+export BUDGET PAPER TABLE DEVICE SEEDS WHEELS OUT ONLY
+gpu-evidence: ## all that a GPU can show, within BUDGET seconds: tests, benchmark, seeds of PAPER's TABLE, authors' sizes
+	@PYTHONPATH="lib$${PYTHONPATH:+:$$PYTHONPATH}" "$(PYTHON)" -m pointvideo.gpu_evidence --budget "$$BUDGET" --paper "$$PAPER" --table "$$TABLE" \
+		--device "$$DEVICE" --wheels "$$WHEELS" $(if $(value SEEDS),--seeds "$$SEEDS") $(if $(value OUT),--out "$$OUT") \
+		$(if $(value ONLY),--only "$$ONLY") $(if $(QUICK),--quick)
+
+gpu-wheels: ## collect in WHEELS the few packages that a bare GPU machine may lack, to be carried there
+	@PYTHONPATH=lib "$(PYTHON)" -m pointvideo.gpu_evidence.carried "$$WHEELS"
 
 lint: $(STAMP) ## ruff over the code and the notebooks
 	@$(RUN) -m ruff check lib tests benchmarks notebooks

@@ -9,11 +9,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A POINTVIDEO_DATA that has some of the sets will do: worlds stand in for the others.
 os.environ.setdefault("POINTVIDEO_SIMULATE", "1")
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
-from jaxtyping import install_import_hook
-
-import tests.shape_checks  # noqa: F401  (the hook finds it by name)
 
 ROOT = Path(__file__).resolve().parent.parent
 # Compiled kernels are kept in one place, also for a subprocess whose own cache is a fresh folder.
@@ -36,7 +35,18 @@ def checked_modules() -> list[str]:
     return modules
 
 
-install_import_hook(checked_modules(), "tests.shape_checks.checked")
+# A bare GPU machine has no beartype; its kernel tests do without, and say so.
+CHECKED = find_spec("beartype") is not None and find_spec("jaxtyping") is not None
+if CHECKED:
+    from jaxtyping import install_import_hook
+
+    import tests.shape_checks  # noqa: F401  (the hook finds it by name)
+
+    install_import_hook(checked_modules(), "tests.shape_checks.checked")
+
+
+def pytest_report_header() -> str | None:
+    return None if CHECKED else "shapes in signatures are NOT checked: beartype is not installed"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

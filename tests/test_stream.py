@@ -282,3 +282,69 @@ def test_one_point_repeated_is_no_wrong_unit(coloured):
     one = torch.zeros(frames.xyz.shape[:3], dtype=torch.bool)
     one[..., 0] = True
     assert reader.view(frames, 0, keep=one).xyz.shape == (1, 3, 16, 3)
+
+
+def test_a_centred_clip_lies_about_the_origin_with_a_radius_of_one(coloured):
+    data = replace(PLAIN, divisor=0.5, centre="clip")
+    reader, clips = ClipReader(coloured, data), data.clips(coloured, "train")
+    clip = reader.clip(clips.sequence, clips.start, 3).xyz
+    plain = ClipReader(coloured, replace(PLAIN, divisor=1.0)).clip(clips.sequence, clips.start, 3).xyz
+    torch.testing.assert_close(clip.mean(dim=(1, 2)), torch.zeros(len(clips), 3), atol=1e-6, rtol=0)
+    moved = (plain - plain.mean(dim=(1, 2), keepdim=True)) / 0.5
+    torch.testing.assert_close(clip, moved, atol=1e-6, rtol=0)
+    radius = clip.square().sum(dim=-1).mean(dim=(1, 2)).sqrt()
+    assert 0.8 < float(radius.min()) < float(radius.max()) < 1.2  # a cube's of side 1 is 0.5
+
+
+def test_an_origin_of_ones_own_is_the_clips_origin(coloured):
+    data = replace(PLAIN, divisor=0.5, centre="clip")
+    reader, clips = ClipReader(coloured, data), data.clips(coloured, "train")
+    frames, origin = reader.load(clips.sequence, clips.start), torch.full((len(clips), 3), 0.25)
+    index = sample_indices(frames, data.points, 5)
+    given = reader.gathered(frames, index, None, 0, origin=origin).xyz
+    torch.testing.assert_close(given, (gather_xyz(frames, index) - 0.25) / 0.5)
+
+
+@pytest.mark.parametrize("divisor", [0.05, 300.0])
+def test_a_centred_clip_of_a_wrong_size_is_refused_with_the_right_divisor(coloured, divisor):
+    data = replace(PLAIN, divisor=divisor, centre="clip")
+    clips = data.clips(coloured, "train")
+    with pytest.raises(ValueError, match=r"coloured: a clip's radius is 0\.\d+ in the store's unit \(m\) and .* 0\.5"):
+        ClipReader(coloured, data).clip(clips.sequence, clips.start, 0)
+
+
+def test_units_of_a_known_set_come_from_the_catalogue():
+    data = ClipData().in_radii()
+    assert (data.divisor, data.centre) == (85.0, "clip") and replace(data, divisor=300.0, centre="none") == ClipData()
+
+
+def test_held_out_subjects_are_scored_and_not_trained_on(coloured):
+    # subjects are the videos' numbers: 0, 1, 3 train, 2 and 4 test
+    held = replace(PLAIN, held_out=(3,))
+    assert held.split(coloured, "test").tolist() == [3] and held.split(coloured, "train").tolist() == [0, 1]
+    assert set(held.clips(coloured, "train").sequence) == {0} and set(held.clips(coloured, "test").sequence) == {3}
+    crossed = replace(PLAIN, held_out=(0, 4), pool="all")
+    assert crossed.split(coloured, "test").tolist() == [0, 4]
+    assert crossed.split(coloured, "train").tolist() == [1, 2, 3]
+    assert PLAIN.split(coloured, "test").tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"held_out": (2,)}, "no subject 2 for ClipData.held_out, there is 0, 1, 3"),
+        ({"held_out": (0, 1, 3)}, "ClipData.held_out leaves no subject to train on, of 3"),
+    ],
+)
+def test_subjects_that_cannot_be_held_out(coloured, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(PLAIN, **changes).split(coloured, "train")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"held_out": (1, 1)}, "every subject once"), ({"pool": "all"}, "without held_out, expected the subjects")],
+)
+def test_bad_splits(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(PLAIN, **changes)

@@ -65,6 +65,7 @@ UNBOUNDED = {"rate", "weight_decay", "warmup_epochs", "gamma", "clip_norm", "div
 UNBOUNDED |= {"tolerance", "geometry_weight", "time_weight", "temperature", "shift", "jitter", "turn_degrees"}
 UNBOUNDED |= {"tilt_degrees", "high"}
 SWITCHES = {"per_axis", "positive_in_denominator", "stop_gradient", "embedding_relu", "pool_primitives", "clock"}
+SWITCHES |= {"recompute"}
 OPTIONAL = {"clips_per_video", "clip_norm", "videos", "offset", "evaluate_clips", "evaluate_hop"}
 
 

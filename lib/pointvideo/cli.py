@@ -26,8 +26,8 @@ EXAMPLES = """examples:
 
 
 def add_data_commands(subparsers) -> None:
-    """``pointvideo data prepare``, ``pointvideo data import`` and ``pointvideo data info``."""
-    data = subparsers.add_parser("data", help="data sets: prepare, import, info")
+    """``pointvideo data prepare``, ``data import``, ``data pack`` and ``data info``."""
+    data = subparsers.add_parser("data", help="data sets: prepare, import, pack, info")
     verbs = data.add_subparsers(metavar="COMMAND", required=True)
     prepare = verbs.add_parser(
         "prepare",
@@ -56,6 +56,19 @@ def add_data_commands(subparsers) -> None:
             "--replace", action="store_true", help="replace a store of the set even if it has sequences that are gone"
         )
         verb.add_argument("--quiet", action="store_true", help="no progress bar")
+    packing = verbs.add_parser(
+        "pack",
+        help="put a recorded set into one small file, to carry it",
+        description="Put the official files of a recorded set into one small file without loss, which `data prepare` "
+        "reads in their place.",
+    )
+    packing.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
+    packing.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
+    packing.add_argument(
+        "--to", metavar="FILE", required=True, help="the file, e.g. carried/msr_action3d/msr_action3d.npz"
+    )
+    packing.add_argument("--quiet", action="store_true", help="no progress bar")
+    packing.set_defaults(run=_pack)
     info = verbs.add_parser("info", help="what a data set holds", description="What a data set holds.")
     info.add_argument("name", metavar="NAME", help="a data set's name, or the folder of a store")
     info.add_argument("--verify", action="store_true", help="read all of it and compare it with its digests")
@@ -94,6 +107,18 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _pack(arguments: argparse.Namespace) -> int:
+    from .data import catalogue
+    from .data.layout import StoreError
+
+    reader = catalogue.recorded(arguments.name).reader()
+    if not hasattr(reader, "pack_folder"):
+        raise StoreError(f"{arguments.name}: has no packed form, expected a set that has one, such as msr_action3d")
+    videos, size = reader.pack_folder(Path(arguments.source), Path(arguments.to), not arguments.quiet)
+    print(f"{arguments.name}: {videos} videos, {size / 1e6:.1f} MB -> {arguments.to}")
+    return 0
+
+
 def _info(arguments: argparse.Namespace) -> int:
     from .data.info import describe
 
@@ -102,13 +127,16 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def add_paper_commands(subparsers) -> None:
-    """``pointvideo papers``, ``plan``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
+    """``pointvideo papers``, ``plan``, ``power``, ``table``, ``run``, ``paper``, ``readme``, ``which`` and ``burn``."""
     listing = subparsers.add_parser("papers", help="list the papers and their tables")
     listing.set_defaults(run=_papers)
     plan = subparsers.add_parser("plan", help="what would run, why, and for how long; nothing runs")
     plan.add_argument("--paper", type=_paper_name, metavar="PAPER", help="only this paper's runs (default: all papers)")
     plan.add_argument("--table", dest="number", metavar="NUMBER", help="only this table's runs, with --paper")
     plan.set_defaults(run=_plan)
+    power = subparsers.add_parser("power", help="seeds and hours that would decide each claim; which no number can")
+    power.add_argument("paper", type=_paper_name, metavar="PAPER", help=", ".join(papers.names()))
+    power.set_defaults(run=_power)
     table = subparsers.add_parser("table", help="show a table from the best evidence there is; nothing runs")
     run = subparsers.add_parser("run", help="train what a table lacks, print it, write it with picture and records")
     whole = subparsers.add_parser("paper", help="train what any table of a paper lacks")
@@ -128,7 +156,7 @@ def add_paper_commands(subparsers) -> None:
             "--jobs", type=_jobs, default=1, metavar="N", help="runs side by side, one a core (default: 1)"
         )
         where.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: its address, auto or local")
-    for command in (plan, table, run, whole):
+    for command in (plan, power, table, run, whole):
         command.add_argument(
             "--profile",
             type=_profile_name,
@@ -210,6 +238,17 @@ def _plan(arguments: argparse.Namespace) -> int:
         numbers = [arguments.number] if arguments.number else paper.experiments
         recipes += [recipe for number in numbers for recipe in paper.experiment(number).recipes(arguments.profile)]
     print(render(plan(recipes, default_ledger(), cache(fingerprint_of)), cores()))
+    return 0
+
+
+def _power(arguments: argparse.Namespace) -> int:
+    from .report.evidence import evidence
+    from .report.power import needs, render
+
+    paper = papers.get(arguments.paper)
+    for number, experiment in paper.experiments.items():
+        if several := needs(evidence(paper, number, arguments.profile)):
+            print(f"{experiment.title}\n{render(several)}")
     return 0
 
 

@@ -98,10 +98,11 @@ class Trained(nn.Module):
             raise ValueError(f"xyz: got {tuple(xyz.shape)}, expected (frames, points, 3) or (batch, frames, points, 3)")
         if set(fields) != set(data.features):
             raise ValueError(f"fields: got {sorted(fields)}, expected {sorted(data.features)} (ClipData.features)")
-        clip = Clip(xyz / data.divisor, {name: _field(name, fields[name]) for name in data.features})
+        clip = Clip(xyz, {name: _field(name, fields[name]) for name in data.features})
         single = xyz.dim() == 3
         if single:
             clip = clip.map(lambda values: values[None])
+        clip = Clip(data.in_unit(clip.xyz), clip.fields)
         return clip.to(next(self.parameters()).device), single
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -109,7 +111,8 @@ class Job(Protocol):
 
     # A job may have after_step(), which the trainer calls behind every update (a teacher that follows its student);
     # state() and load_state() for what a resumed run needs besides the weights; solve(), which the trainer calls in the
-    # place of all epochs where a solution is computed, not approached by updates, and which gives the curve.
+    # place of all epochs where a solution is computed, not approached by updates, and which gives the curve; autocast,
+    # which the trainer sets to the context of its own precision, for what a job computes besides losses.
 
     def epoch_end(self, epoch: int) -> dict:
         """Further numbers for the curve (an evaluation, a collapse probe)."""
@@ -123,6 +126,21 @@ def to_device(batch: tuple, device: torch.device) -> tuple:
     if device.type == "cpu":
         return batch
     return tuple(values.pin_memory().to(device, non_blocking=True) for values in batch)
+
+
+def drawn_ahead(draw: Callable[[Any], Any], places: Iterable[Any], device: torch.device) -> Iterator[Any]:
+    """``draw(place)`` of each place in turn; beside a GPU a thread draws the next one while this one is worked on."""
+    if device.type == "cpu":
+        yield from map(draw, places)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        following: list = []
+        for place in places:
+            following.append(pool.submit(draw, place))
+            if len(following) > 1:
+                yield following.pop(0).result()
+        for last in following:
+            yield last.result()
 
 
 def start_from(

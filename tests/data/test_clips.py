@@ -491,4 +491,4 @@ def test_a_sampler_travels_without_its_points(tiny_store, resident):
     assert len(sent) < 2000
     for other in (pickle.loads(sent), copy.deepcopy(sampler)):
         assert torch.equal(other.sample([0, 1], [0, 0], 16, 3), sampler.sample([0, 1], [0, 0], 16, 3))
-        assert isinstance(other._rows.base, np.memmap) == (not resident) == isinstance(sampler._rows.base, np.memmap)
+        assert isinstance(other.rows.base, np.memmap) == (not resident) == isinstance(sampler.rows.base, np.memmap)

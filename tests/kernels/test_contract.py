@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pointvideo.kernels import (
+    attention,
     ball_query,
     dispatch,
     feature_tube_max,
@@ -35,6 +36,7 @@ def calls() -> dict:
     features, places, weight, rows, source = groups()
     clouds = torch.rand(3, 50, 3) + torch.tensor([-0.5, -0.5, 1.0])
     return {
+        "attention": (attention, (torch.randn(4, 3, 3, 2, 8),), 1),
         "tube_max": (lambda w: tube_max(xyz, centres, index, frame, w), (torch.randn(7, 4),), 1),
         "tube_moments": (lambda a, b: tube_moments(a, b, index, frame)[1], (xyz, centres), 2),
         "group_max": (group_max, (features, rows[:5, :, 0]), 1),
@@ -93,7 +95,7 @@ def test_one_variable_forces_the_specification(name, monkeypatch):
     expected = outcome(function, arguments, differentiable)
     monkeypatch.setenv(dispatch.VARIABLE, "specification")
     called = []
-    for kernel in ("tube_max", "tube_moments", "group_max", "feature_tube_max", "splat"):
+    for kernel in ("attention", "tube_max", "tube_moments", "group_max", "feature_tube_max", "splat"):
         namespace = inspect.unwrap({"splat": splat}.get(kernel) or globals()[kernel]).__globals__
         monkeypatch.setitem(namespace, "parallel_for", lambda *_: called.append(1))
     assert_equal(outcome(function, arguments, differentiable), expected, 1e-5)

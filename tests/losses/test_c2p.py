@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from pointvideo.losses.c2p import C2PLoss, _offset_loss, build_predictors, c2p_loss
+from pointvideo.losses.c2p import C2PLoss, _offset_loss, build_predictors, c2p_loss, loss_of_constant
 from pointvideo.losses.contrastive import info_nce
 from tests.unchecked import check_again
 
@@ -67,6 +67,23 @@ def test_oracle(loss):
     predictors = build_predictors(loss, 10, 20).double()
     ours = float(c2p_loss(teacher, student, predictors, loss).total.detach())
     assert ours == pytest.approx(slow_loss(teacher, student, predictors, loss), rel=1e-9)
+
+
+def test_the_loss_of_a_constant_is_that_of_a_network_whose_answer_never_changes():
+    """Its features are one and the same in every frame, and so are what the predictors make of them."""
+    torch.manual_seed(0)
+    frames, feature = 7, torch.randn(10, dtype=torch.float64)
+    for loss in (
+        C2PLoss(), C2PLoss(offsets=()), C2PLoss(offsets=(-2, 1), geometry_weight=0.8), C2PLoss.as_released(),
+        C2PLoss.as_released_msr(), C2PLoss(negatives="other_frames"), C2PLoss(positive_in_denominator=True),
+    ):  # fmt: skip
+        constant = feature.expand(2, frames, 10)
+        predictors = {loss.predictor_of(offset): torch.nn.Identity() for offset in loss.offsets}
+        assert loss_of_constant(frames, loss) == pytest.approx(slow_loss(constant, constant, predictors, loss))
+    # by hand: of ten frames the inner eight have seven negatives outside the window of three, the outer two eight
+    term = (8 * math.log(7) + 2 * math.log(8)) / 10
+    partner = (8 * math.log(7) + math.log(8)) / 9  # the first or the last frame has none
+    assert loss_of_constant(10, C2PLoss()) == pytest.approx(0.5 * term + 0.5 * partner)
 
 
 def test_how_many_predictors_there_are():

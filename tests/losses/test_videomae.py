@@ -7,7 +7,7 @@ import inspect
 import pytest
 import torch
 
-from pointvideo.losses.videomae import patch_chamfer
+from pointvideo.losses.videomae import best_constant, patch_chamfer
 
 
 def slow(prediction, truth, present):
@@ -59,3 +59,27 @@ def test_bad_input():
         bare(prediction, truth[:1], present)
     with pytest.raises(ValueError, match="got no patch with points"):
         patch_chamfer(prediction, truth, torch.zeros_like(present))
+
+
+def test_the_best_constant_patch_is_better_than_others_and_its_distance_is_the_loss():
+    torch.manual_seed(0)
+    truth = torch.randn(40, 6, 3) * torch.tensor([1.0, 0.5, 0.1]) + torch.tensor([0.3, 0.0, 0.0])
+    answer, distance = best_constant(truth, 8)
+    assert answer.shape == (8, 3)
+    expected = slow(answer.expand(1, 40, 8, 3), truth[None], torch.ones(1, 40, dtype=torch.bool))
+    assert float(distance) == pytest.approx(expected, rel=1e-5)
+    others = [truth.mean(dim=(0, 1)).expand(8, 3), torch.zeros(8, 3), torch.cat([truth[0], truth[1, :2]])]
+    others += [answer + 0.05 * torch.randn(8, 3) for _ in range(20)]
+    for other in others:
+        found = slow(other.expand(1, 40, 8, 3), truth[None], torch.ones(1, 40, dtype=torch.bool))
+        assert found > expected
+
+
+def test_one_patch_seen_again_and_again_is_its_own_best_answer():
+    torch.manual_seed(0)
+    patch = torch.randn(5, 3)
+    answer, distance = best_constant(patch.expand(7, 5, 3), 5)
+    assert float(distance) == pytest.approx(0.0, abs=1e-6)
+    assert torch.cdist(answer, patch).amin(dim=1).max() < 1e-3
+    with pytest.raises(ValueError, match="truth: got no patch"):
+        best_constant(torch.zeros(0, 5, 3), 4)

@@ -235,3 +235,17 @@ def test_titles_name_what_differs_from_the_paper():
         ({"backbone": NETWORKS["PPTr actions"][0], "clock": False}, ", no clock,"),
     ):
         assert words in recipe(**changes).title
+
+
+@pytest.mark.parametrize("loss", [C2PLoss(), C2PLoss.as_released_msr()], ids=["paper", "released"])
+def test_chance_is_the_loss_of_a_network_with_one_answer(store, loss):
+    """The network's last features are multiplied by nothing and get one constant; the loss is then chance's."""
+    job = recipe(loss=replace(loss, predictor_norm="layer")).job(store)
+    job.module.eval()
+    width = job.module.backbone.width
+    one = torch.randn(width, generator=torch.Generator().manual_seed(1))
+    whole = job.module.forward
+    job.module.forward = lambda complete, partial: tuple(0 * side + one for side in whole(complete, partial))
+    found = float(job.loss(*job.batch(0, 0))["loss"].detach())
+    assert job.chance() == pytest.approx(found, abs=1e-4) and job.result()["chance"] == job.chance()
+    assert job.chance() > 0.5

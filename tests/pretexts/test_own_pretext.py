@@ -57,7 +57,7 @@ def test_it_trains_probes_its_collapse_and_others_start_from_it(tmp_path):
     job = recipe.job(store)
     curve = fit(job).curve
     assert len(curve) == 3 and {"loss", "effective_rank", "feature_std"} <= curve[0].keys()
-    assert job.result()["train_videos"] == 8
+    assert job.result()["train_videos"] == 8 and job.result()["chance"] is None  # it did not say
     weights = job.module.backbone.state_dict()
     after = finetune(init=recipe)
     assert "after Arrow" in after.title

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.backbones import Clip
+from pointvideo.backbones import Clip, frame_features
 from pointvideo.data.clips import FrameBatch
 from pointvideo.losses.strl import ema_momentum, strl_loss
 from pointvideo.pretexts.strl import STRL, STRLPretrain
-from pointvideo.pretexts.strl_views import SpatialViews, other_starts, stretched
+from pointvideo.pretexts.strl_views import SpatialViews, other_starts, part_of
 from pointvideo.recipe import Optimiser
 from pointvideo.study.trainer import CHECKPOINT, fit
 
@@ -65,7 +65,7 @@ def test_a_video_with_one_start_is_stretched_in_time():
     )
     lengths = set()
     for seed in range(60):
-        out = stretched(frames, np.array([True, False]), np.array([8, 12]), 0.5, seed)
+        out = part_of(frames, np.array([True, False]), np.array([8, 12]), 0.5, seed, "stretch")
         time = out.xyz[0, :, 0, 0]
         steps = time.diff()
         assert (steps >= 0).all() and (steps <= 1).all()  # a run of the video, in order, without gaps
@@ -74,6 +74,55 @@ def test_a_video_with_one_start_is_stretched_in_time():
         assert torch.equal(out.xyz[1], frames.xyz[1])
         lengths.add(int(time.max() - time.min()) + 1)
     assert lengths <= set(range(4, 9)) and len(lengths) >= 4
+
+
+def test_a_run_that_is_held_stands_at_its_own_frames():
+    time = torch.arange(12.0).view(1, 12, 1, 1).expand(1, 12, 4, 3).clone()
+    frames = FrameBatch(time, torch.full((1, 12), 4), torch.arange(12).view(1, 12))
+    ever = set()
+    for seed in range(60):
+        out = part_of(frames, np.array([True]), np.array([10]), 0.5, seed)
+        seen = out.xyz[0, :, 0, 0].long()
+        first, last = int(seen.min()), int(seen.max())
+        assert 5 <= last - first + 1 <= 10 and last < 10
+        assert seen.tolist() == [min(max(frame, first), last) for frame in range(12)]
+        ever |= set(range(first, last + 1))
+    assert ever == set(range(10))
+
+
+def test_a_video_of_one_more_frame_than_a_clip_gives_runs(store, monkeypatch):
+    """Every second frame of 14 can begin at frame 0 or 1, which show the same moments: two runs are taken instead."""
+    seen = []
+
+    def note(frames, which, *arguments):
+        seen.append(which)
+        return part_of(frames, which, *arguments)
+
+    monkeypatch.setattr("pointvideo.pretexts.strl.part_of", note)
+    recipe(data=replace(DATA, frames=7, step=2, hop=2)).job(store).batch(0, 0)
+    assert len(seen) == 2 and all(which.all() for which in seen)
+    recipe(data=replace(DATA, frames=6, step=2)).job(store).batch(0, 0)  # starts 0 to 3
+    assert len(seen) == 2
+
+
+def test_what_frames_share_is_taken_away_in_front_of_the_heads():
+    torch.manual_seed(0)
+    size, inputs = NETWORKS["P4Transformer"]
+    module = STRL(recipe(backbone=size, norm="frames"))
+    given = {}
+    module.projector.register_forward_pre_hook(lambda _, values: given.update(online=values[0]))
+    clip = clip_for(inputs)
+    module(clip)
+    frames = frame_features(module.backbone, clip)
+    rows = frames.flatten(0, 1)
+    slow = ((frames - rows.mean(dim=0)) / (rows.var(dim=0, correction=0) + 1e-5).sqrt()).amax(dim=1)
+    assert torch.allclose(given["online"], slow, atol=1e-4)
+    assert not any(isinstance(part, torch.nn.BatchNorm1d) for part in module.projector)
+    assert module.target_shared is not module.shared
+
+
+def test_chance_says_nothing_of_a_loss_that_a_constant_brings_to_zero(store):
+    assert recipe().job(store).chance() is None
 
 
 def test_crop_keeps_a_box_and_cut_out_leaves_a_hole():
@@ -252,6 +301,7 @@ def test_it_learns_and_does_not_collapse(store):
         (lambda: recipe(momentum=1.5), "STRLPretrain.momentum: got 1.5"),
         (lambda: recipe(shortest=0.0), "STRLPretrain.shortest: got 0.0"),
         (lambda: recipe(offset=0), "STRLPretrain.offset: got 0"),
+        (lambda: recipe(run="skip"), "run.*'skip'|'skip'"),
         (lambda: recipe(norm="none"), "norm.*'none'|'none'"),
         (lambda: SpatialViews(crop=1.1), "SpatialViews.crop: got 1.1"),
         (lambda: SpatialViews(drop_out=1.0), "SpatialViews.drop_out: got 1.0"),

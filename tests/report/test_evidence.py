@@ -14,6 +14,7 @@ from pointvideo.study import runner
 from pointvideo.study.experiments import Paper
 from pointvideo.study.keys import recipe_key
 from pointvideo.study.ledger import Ledger
+from pointvideo.study.trivial_rows import baseline_rows
 from tests.study.dots import finetune, make_store, pretrain
 
 from .made_up import C2P, row
@@ -21,14 +22,14 @@ from .made_up import C2P, row
 PAIR = ("pptr-scratch-24", "pptr-c2p-24")
 
 
-def tiny_paper(seeds: int, *names: str) -> Paper:
+def tiny_paper(seeds: int, *names: str, baselines=None) -> Paper:
     """C2P with these rows of its Table 4 alone, from tiny recipes."""
     starts = {PAIR[0]: lambda seed: None, PAIR[1]: lambda seed: pretrain(seed=seed)}
     rows = tuple(
         replace(row(name), recipes=tuple(finetune(seed=seed, init=starts[name](seed)) for seed in range(seeds)))
         for name in names or PAIR
     )
-    experiment = replace(C2P.experiment("4"), rows=lambda profile: rows)
+    experiment = replace(C2P.experiment("4"), rows=lambda profile: rows, baselines=baselines)
     return Paper(
         C2P.name, C2P.title, C2P.short, C2P.venue, C2P.arxiv, C2P.methods, {"4": experiment}, C2P.folder
     )  # fmt: skip
@@ -69,6 +70,25 @@ def test_what_is_missing_is_run_once(tmp_path, world, monkeypatch):
     assert found.table.source == found.source == "recorded"
     assert not any("moved" in line.note for line in found.table.rows)
     assert [finding.claim.id for finding in found.findings] == ["c2p-pptr-24"]
+
+
+def test_baselines_stand_on_top_and_are_the_bar_of_every_view(tmp_path, world, monkeypatch):
+    world("recorded")
+    monkeypatch.setattr(module, "claims_about", lambda *_: ())
+    ledger = Ledger(tmp_path / "cache")
+    without = run_experiment(tiny_paper(1), "4", "laptop", ledger)
+    paper = tiny_paper(1, baselines=lambda profile: baseline_rows("msr", finetune(), (0,), "PPTr")[:1])
+    read = evidence(paper, "4", "laptop", ledger)  # evidence from before there were baselines
+    assert [line.row.id for line in read.table.rows] == ["msr-majority", *PAIR]
+    assert read.table["msr-majority"].value("accuracy") == "not run" and len(read.missing) == 1
+    assert [line.not_learnt for line in read.table.rows[1:]] == [line.not_learnt for line in without.table.rows]
+    found = run_experiment(paper, "4", "laptop", ledger)
+    assert [line.row.id for line in found.table.rows] == ["msr-majority", *PAIR] and found.missing == ()
+    # eight test videos of tiny networks: nothing is above the commonest class for sure
+    assert [line.verdict for line in found.table.rows] == ["", "NOT LEARNT", "NOT LEARNT"]
+    cut = found.only(PAIR[1])
+    assert [line.row.id for line in cut.table.rows] == [PAIR[1]] and cut.table.rows[0].verdict == "NOT LEARNT"
+    assert cut.only(PAIR[1]).table.rows[0].verdict == "NOT LEARNT"
 
 
 def test_committed_records_are_read_without_their_data(tmp_path, world):
@@ -155,12 +175,12 @@ def test_every_table_without_a_record_says_so(tmp_path):
 def test_tables_are_merged_and_cut(tmp_path):
     five, text = (evidence(C2P, number, "laptop", Ledger(tmp_path)) for number in ("5", "text"))
     both = merged("both", [five, text])
-    assert [line.id.removeprefix("as-pptr-") for line in both.rows] == [
+    assert [line.id.removeprefix("as-pptr-") for line in both.rows if not line.baseline] == [
         "complete-to-complete", "partial-to-partial", "c2p", "symmetric", "random-points"
     ]  # fmt: skip
     assert len(both.findings) == 4 and both.table.title == "both"
     few = both.only("as-pptr-c2p", "as-pptr-symmetric")
-    assert [line.id for line in few.rows] == ["as-pptr-c2p", "as-pptr-symmetric"] and list(few.records) == [
+    assert [line.id for line in few.rows] == ["as-pptr-c2p", "as-pptr-symmetric"] and list(few.records)[:2] == [
         line.id for line in few.rows
     ]
     with pytest.raises(ValueError, match="has no row 'x'; there is"):

@@ -35,7 +35,7 @@ def texts(figure) -> str:
 
 def table_of(source: str, *names: str, right=(80, 82, 84), dataset: str = "msr_action3d"):
     records = {name: made_up_row(name, list(right), source=source, dataset=dataset) for name in names[:-1]}
-    return build_table("made up", names, records, resamples=200)
+    return build_table("made up", names, records)
 
 
 @pytest.mark.parametrize("source", ["recorded", "simulated"])
@@ -57,7 +57,7 @@ def test_curves_use_the_epochs_that_have_the_number():
     with pytest.raises(ValueError, match="2 runs share no epoch with 'rank'"):
         runs.curve_of(curves, "rank")
     names = ("pptr-scratch-24", "pptr-c2p-24")
-    table = build_table("t", names, {names[0]: with_labels(made_up_row("b", [50]))}, resamples=10)
+    table = build_table("t", names, {names[0]: with_labels(made_up_row("b", [50]))})
     figure = runs.draw_curves({"PPTr": table.rows})
     assert "after C2P: not run" in texts(figure) and "from scratch, 1 seed" in texts(figure)
 
@@ -65,7 +65,7 @@ def test_curves_use_the_epochs_that_have_the_number():
 def test_confusion_counts_every_video_once():
     names = ("pptr-scratch-24", "pptr-c2p-24")
     records = with_labels(made_up_row("a", [70, 90]))
-    table = build_table("t", names, {names[1]: records}, resamples=10)
+    table = build_table("t", names, {names[1]: records})
     matrix = runs.confusion(table.rows[1].results[0], 20)
     assert matrix.sum() == 100 and matrix.diagonal().sum() == 70
     figure = runs.draw_classes(table.rows, CLASSES, shown=names[1])
@@ -110,7 +110,7 @@ def action_records(*names: str, source: str = "recorded", dataset: str = "hoi4d_
 
 def action_table(*names: str, source: str = "recorded", dataset: str = "hoi4d_action", **options):
     records = action_records(*names[:-1], source=source, dataset=dataset, **options)
-    return build_table("made up", names, records, resamples=100)
+    return build_table("made up", names, records)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "f1@50"])
@@ -141,7 +141,7 @@ def test_curves_of_segmentation(name: str, label: str):
 
 def test_confusion_of_frames_counts_every_frame_once():
     records = action_records("as-pptr-c2p", sequences=7)
-    table = build_table("t", list(records), records, resamples=10)
+    table = build_table("t", list(records), records)
     matrix = runs.confusion(table.rows[0].results[0], 19)
     assert matrix.sum() == 7 * 150
     assert matrix.diagonal().sum() / matrix.sum() == pytest.approx(table.rows[0].values("accuracy")[0])

@@ -34,7 +34,7 @@ def methods(sequences: int = 6) -> dict[str, dict]:
 def lines(records: dict[str, dict]):
     """Rows of Table 1, in the paper's order."""
     runs = {f"as-pptr-{name}": [record] for name, record in records.items()}
-    table = build_table("t", list(runs), runs, claims=(), resamples=10)
+    table = build_table("t", list(runs), runs, claims=())
     return table.rows
 
 
@@ -101,7 +101,7 @@ def test_ribbons_refuse_what_does_not_belong_together():
         ribbons.draw_ribbons(records, ["sequence 77"])
     with pytest.raises(ValueError, match="a run and a sequence, found 4 and 0"):
         ribbons.draw_ribbons(records, [])
-    videos = build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])}, resamples=10)
+    videos = build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("m", [70])})
     with pytest.raises(ValueError, match="run m-0 is recognition; ribbons need a label a frame"):
         ribbons.draw_ribbons(videos.rows, ["a"])
 
@@ -112,7 +112,7 @@ def street_table(source: str = "recorded", dataset: str = "synthia4d"):
         name: [made_up_semantic(f"{name}{s}", seed=s, quality=q, source=source, dataset=dataset) for s in range(2)]
         for name, q in zip(names[1:], (0.7, 0.9), strict=True)
     }
-    return build_table("Table 3", names, records, resamples=50)
+    return build_table("Table 3", names, records)
 
 
 @pytest.mark.parametrize("source", ["recorded", "simulated"])
@@ -136,7 +136,7 @@ def test_a_class_that_does_not_count_stays_empty():
     records = {
         name: [made_up_semantic(name, every_class=False, absent=(3, 9), dataset="hoi4d_semantic")] for name in names
     }
-    axes = classes.draw_class_ious(build_table("Table 2", names, records, resamples=20)).axes[0]
+    axes = classes.draw_class_ious(build_table("Table 2", names, records)).axes[0]
     marks = [line.get_ydata()[0] for line in axes.lines if line.get_marker() in "os" and len(line.get_xdata())]
     assert len(marks) == 20 and not any(abs(mark - 9) < 0.5 for mark in marks)
 
@@ -156,12 +156,12 @@ def test_ablations_are_differences_to_the_base(source: str):
         name: [made_up_segmentation(f"{name}{s}", seed=s, quality=q, source=source, dataset=dataset) for s in range(3)]
         for name, q in zip(names, (0.9, 0.5, 0.7), strict=False)
     }
-    table = build_table("ablations", names, records, resamples=50)
-    found = ablations.differences(table, "as-pptr-c2p", resamples=200)
+    table = build_table("ablations", names, records)
+    found = ablations.differences(table, "as-pptr-c2p")
     assert list(found) == list(names[1:]) and found["as-pptr-released"] is None
     means = [np.mean(line.values("accuracy")) for line in table.rows[:3]]
     assert found["as-pptr-symmetric"].estimate == pytest.approx(means[1] - means[0])
-    figure = ablations.draw_ablations(table, "as-pptr-c2p", resamples=200)
+    figure = ablations.draw_ablations(table, "as-pptr-c2p")
     axes = figure.axes[0]
     dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in "hv" and len(line.get_xdata()) == 1]
     np.testing.assert_allclose(dots, 100 * (np.array(means[1:]) - means[0]))

@@ -85,7 +85,7 @@ def test_a_simulated_figure_gets_one_watermark(figure, stamp, tmp_path):
 
 def test_tables_keep_their_stamp(tmp_path):
     records = {name: made_up_row(name, [70, 71, 72]) for name in PAIR}
-    table = build_table("Table 4", PAIR, records, resamples=10)
+    table = build_table("Table 4", PAIR, records)
     stamp = stamp_from_records([record for row in records.values() for record in row])
     for suffix in (".csv", ".md", ".html"):
         path = save_table(table, tmp_path / f"table{suffix}", stamp)

@@ -1,29 +1,29 @@
+"""Intervals and p-values of one metric and of differences, against loops, textbooks and made-up worlds."""
+
 import functools
-import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, ttest_1samp
+from scipy.stats import f as fisher
 from scipy.stats import t as student
 
 from pointvideo.report.statistics import (
+    LARGER,
+    SMALLER,
     Interval,
-    bootstrap_contrast,
-    enough,
     mean_and_deviation,
+    paired_contrast,
+    pooled_variance,
     pseudo_values,
-    seed_variance,
-    verdict,
     wilson_interval,
 )
 from pointvideo.tasks.scoring.action_segmentation import f1_of_counts
 from pointvideo.tasks.scoring.semantic_segmentation import miou_of_counts
 
-
-def bootstrap_difference(first, second, **options):
-    return bootstrap_contrast([first, second], [1.0, -1.0], **options)
+from .two_way import difference, world
 
 
 @pytest.mark.parametrize(("correct", "videos"), [(0, 5), (3, 5), (5, 5), (265, 287), (1, 1000)])
@@ -60,164 +60,166 @@ def test_mean_and_deviation():
         mean_and_deviation([])
 
 
-def test_bootstrap_over_videos_has_the_distribution_of_a_loop_over_all_resamples():
-    first, second = np.array([[1, 1, 0, 1, 1]] * 3, bool), np.array([[0, 1, 0, 1, 0]] * 2, bool)  # seeds that agree
-    exact = []
-    for chosen in itertools.product(range(5), repeat=5):
-        right = [[row[seed][video] for seed in range(len(row)) for video in chosen] for row in (first, second)]
-        exact.append(sum(right[0]) / len(right[0]) - sum(right[1]) / len(right[1]))
-    found = bootstrap_difference(first, second, resamples=100_000, confidence=0.7)
-    assert found.estimate == pytest.approx(np.mean(exact)) and (found.seeds, found.videos) == (2, 5)
-    assert found.interval.low == pytest.approx(np.quantile(exact, 0.15))
-    assert found.interval.high == pytest.approx(np.quantile(exact, 0.85))
+def test_only_seeds_is_the_paired_t_test():
+    """Where all videos of a seed are alike, the differences of the seeds are all there is."""
+    gains = np.array([0.03, 0.01, 0.04, 0.02, 0.06])
+    shared = np.array([0.5, 0.9, 0.1, 0.4, 0.7])  # of both rows, far larger than the gains
+    found = difference(*(np.repeat(row[:, None], 30, axis=1) for row in (shared + gains, shared)))
+    oracle = ttest_1samp(gains, 0.0)
+    assert found.p == pytest.approx(oracle.pvalue) and found.freedom == pytest.approx(4)
+    interval = oracle.confidence_interval(0.95)
+    assert (found.interval.low, found.interval.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
 
 
-def test_effect_of_seeds_is_students_interval():
-    """Where a seed gets everything right or everything wrong, only seeds matter, and the interval is the textbook's."""
-    first = np.repeat(np.array([[1], [1], [0], [1]], bool), 30, axis=1)
-    found = bootstrap_difference(first, np.zeros((3, 30), bool), resamples=400_000, confidence=0.9)
-    half = student.ppf(0.95, 3) * np.std([1, 1, 0, 1], ddof=1) / 2
-    assert found.interval.low == pytest.approx(0.75 - half, abs=0.02) and found.interval.high == pytest.approx(
-        0.75 + half, abs=0.02
-    )
+def test_only_videos_is_the_t_test_over_videos():
+    """Where seeds agree, they add nothing, however many there are."""
+    generator = np.random.default_rng(2)
+    gains, row = generator.normal(0.1, 0.3, 40), generator.random(40)
+    found = difference(np.stack([row + gains] * 3), np.stack([row] * 3))
+    assert found.p == pytest.approx(ttest_1samp(gains, 0.0).pvalue)
+    single = difference((row + gains)[None], row[None])
+    assert (single.p, single.seeds) == (pytest.approx(found.p), 1)
 
 
-def test_seed_variance_agrees_with_a_loop():
-    row = np.array([[1, 1, 0, 1, 1, 1], [0, 0, 0, 1, 0, 0], [1, 1, 1, 1, 0, 1]], bool)
-    seeds, videos = row.shape
-    mean = sum(map(sum, row.tolist())) / row.size
-    by_seed = [sum(row[i].tolist()) / videos for i in range(seeds)]
-    by_video = [sum(row[:, j].tolist()) / seeds for j in range(videos)]
-    chance = sum((row[i, j] - by_seed[i] - by_video[j] + mean) ** 2 for i in range(seeds) for j in range(videos)) / (
-        (seeds - 1) * (videos - 1)
-    )
-    between = sum((share - mean) ** 2 for share in by_seed) / (seeds - 1)
-    assert seed_variance(row) == pytest.approx(between - chance / videos) and seed_variance(row) > 0
-    assert seed_variance(row[:1]) == 0 and seed_variance(row[[0, 0]]) == 0 and seed_variance(row[:, :1]) > 0
+def test_error_and_freedom_agree_with_a_loop():
+    """Mean squares of the two-way analysis of variance, number by number; Satterthwaite's degrees of freedom."""
+    rows = world(np.random.default_rng(3), rows=2, seeds=4, videos=9, arm=0.2)
+    cells = [[rows[0, s, v] - rows[1, s, v] for v in range(9)] for s in range(4)]
+    mean = sum(map(sum, cells)) / 36
+    by_seed = [sum(line) / 9 for line in cells]
+    by_video = [sum(line[v] for line in cells) / 4 for v in range(9)]
+    of_seeds = 9 * sum((one - mean) ** 2 for one in by_seed) / 3
+    of_videos = 4 * sum((one - mean) ** 2 for one in by_video) / 8
+    left = sum((cells[s][v] - by_seed[s] - by_video[v] + mean) ** 2 for s in range(4) for v in range(9)) / 24
+    variance = (of_seeds + of_videos - left) / 36
+    freedom = (of_seeds + of_videos - left) ** 2 / (of_seeds**2 / 3 + of_videos**2 / 8 + left**2 / 24)
+    found = difference(*rows)
+    assert found.estimate == pytest.approx(mean) and found.error == pytest.approx(math.sqrt(variance))
+    assert found.freedom == pytest.approx(freedom)
+    assert found.p == pytest.approx(2 * student.sf(abs(mean) / math.sqrt(variance), freedom))
+    assert found.video_variance == pytest.approx((of_videos - left) / 36)
 
 
-def test_bootstrap_is_paired_and_deterministic():
-    generator = np.random.default_rng(0)
-    hard = generator.random(200) < 0.5
-    row = np.stack([hard, hard, hard])
-    better = row | (np.arange(200) < 12)
-    options = {"resamples": 2000}
-    assert bootstrap_difference(row, row, **options).interval == Interval(
-        0.0, 0.0
-    )  # the same videos cancel, whatever is drawn
-    paired = bootstrap_difference(better, row, **options)
-    assert paired == bootstrap_difference(better, row, **options)
-    assert paired != bootstrap_difference(better, row, seed=1, **options)
-    unpaired = bootstrap_difference(better, row[:, generator.permutation(200)], **options)
-    assert paired.interval.high - paired.interval.low < 0.5 * (unpaired.interval.high - unpaired.interval.low)
+def test_the_interval_ends_at_zero_where_the_p_value_says_so():
+    found = difference(*world(np.random.default_rng(4), rows=2, seeds=5, videos=50, gain=0.05))
+    edge = paired_contrast([*world(np.random.default_rng(4), rows=2, seeds=5, videos=50, gain=0.05)], [1, -1],
+                           confidence=1 - found.p)  # fmt: skip
+    assert min(abs(edge.interval.low), abs(edge.interval.high)) == pytest.approx(0, abs=1e-9)
+
+
+def test_equal_rows_are_equivalent_and_a_constant_gain_is_certain():
+    row = np.random.default_rng(5).random((5, 20))
+    same, more = difference(row, row), difference(row + 0.5, row)
+    assert (same.interval, same.p, same.equivalence(0.01)) == (Interval(0.0, 0.0), 1.0, 0.0)
+    assert more.p == pytest.approx(0) and more.equivalence(0.01) == pytest.approx(1)
+
+
+def test_equivalence_is_two_one_sided_t_tests():
+    found = difference(*world(np.random.default_rng(6), rows=2, seeds=5, videos=80, arm=0.01))
+    tails = [student.sf((0.05 - sign * found.estimate) / found.error, found.freedom) for sign in (-1, 1)]
+    assert found.equivalence(0.05) == pytest.approx(max(tails))
 
 
 def test_contrast_of_four_rows():
-    generator = np.random.default_rng(1)
-    rows = [generator.random((3, 50)) < share for share in (0.9, 0.6, 0.8, 0.7)]
-    found = bootstrap_contrast(rows, [1, -1, -1, 1], resamples=500)
+    rows = [np.random.default_rng(1).random((3, 50)) < share for share in (0.9, 0.6, 0.8, 0.7)]
+    found = paired_contrast(rows, [1, -1, -1, 1])
     assert found.estimate == pytest.approx(rows[0].mean() - rows[1].mean() - rows[2].mean() + rows[3].mean())
     assert found.estimate in found.interval
 
 
-@pytest.mark.parametrize("seed_effect", [0.0, 0.06])
-def test_interval_covers_the_true_difference(seed_effect):
-    """A made-up world: videos of different difficulty, seeds that differ by ``seed_effect``; 95 % intervals at three
-    seeds."""
-    generator, covered, trials = np.random.default_rng(7), 0, 150
-    for _ in range(trials):
-        difficulty = generator.normal(0.8, 0.25, 150)
-        rows = [
-            (generator.random((3, 150)) < np.clip(difficulty + gain + generator.normal(0, seed_effect, (3, 1)), 0, 1))
-            for gain in (0.0, 0.0)
-        ]
-        covered += 0.0 in bootstrap_difference(*rows, resamples=400).interval
-    assert covered / trials >= 0.93  # one in twenty would be missed by a perfect interval
-
-
-def test_bootstrap_refuses():
-    row = np.ones((3, 4), bool)
-    with pytest.raises(ValueError, match="one weight for each row"):
-        bootstrap_contrast([row], [1.0, -1.0])
-    with pytest.raises(ValueError, match="same 4 videos"):
-        bootstrap_contrast([row, np.ones((3, 5), bool)], [1.0, -1.0])
-    with pytest.raises(ValueError, match="resamples is 0"):
-        bootstrap_difference(row, row, resamples=0)
-
-
-@pytest.mark.parametrize(
-    ("reported", "low", "high", "seeds", "options", "expected"),
-    [
-        (2.4, 0.1, 5.0, 3, {}, "REPRODUCED"),
-        (2.4, 0.1, 5.0, 2, {}, "INCONCLUSIVE"),
-        (2.4, -5.0, -0.1, 1, {}, "INCONCLUSIVE"),
-        (2.4, -0.1, 5.0, 3, {}, "INCONCLUSIVE"),
-        (2.4, 0.0, 5.0, 3, {}, "INCONCLUSIVE"),
-        (2.4, 0.0, 0.0, 3, {}, "INCONCLUSIVE"),
-        (2.4, -5.0, 0.0, 3, {}, "INCONCLUSIVE"),
-        (2.4, -5.0, -0.1, 5, {}, "DIFFERENT"),
-        (-2.4, -5.0, -0.1, 3, {}, "REPRODUCED"),
-        (-2.4, 0.1, 5.0, 3, {}, "DIFFERENT"),
-        (2.4, 0.1, 1.5, 3, {"at_least": 2.0}, "DIFFERENT"),
-        (2.4, 0.1, 2.5, 3, {"at_least": 2.0}, "REPRODUCED"),
-        (2.4, -0.1, 2.5, 3, {"at_least": 2.0}, "INCONCLUSIVE"),
-    ],
-)
-def test_verdict(reported, low, high, seeds, options, expected):
-    assert verdict(reported, Interval(low, high), seeds, **options) == expected
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        ((0.0, Interval(0.0, 1.0), 3), "direction"),
-        ((math.nan, Interval(0.0, 1.0), 3), "direction"),
-        ((1.0, Interval(1.0, 0.0), 3), "low <= high"),
-    ],
-)
-def test_verdict_refuses(arguments, named):
-    with pytest.raises(ValueError, match=named):
-        verdict(*arguments)
-
-
-def as_counts(row):
-    """Right or wrong as (right, 1): sums give the share."""
-    return np.stack([row, np.ones_like(row)], axis=-1).astype(float)
-
-
-def share_of_counts(sums):
-    return sums[..., 0] / sums[..., 1]
-
-
-def test_shares_are_drawn_as_ever():
-    """The draws of videos and of seeds, written out: a recorded claim may not change."""
-    generator = np.random.default_rng(3)
-    rows, weights = [generator.random((3, 40)) < share for share in (0.9, 0.5)], [1.0, -1.0]
-    draw = np.random.default_rng(0)
-    by_video = sum(weight * row.astype(float).mean(axis=0) for weight, row in zip(weights, rows, strict=True))
-    drawn = np.concatenate(
-        [draw.multinomial(40, np.full(40, 1 / 40), size=size) @ by_video / 40 for size in (1000, 200)]
+def test_variance_is_pooled_over_homogeneous_rows_as_in_a_block_design():
+    generator = np.random.default_rng(8)
+    means = generator.normal(0.7, 0.02, (6, 5)) + generator.normal(0, 0.3, 5)  # seeds are blocks
+    rows, seeds = means.shape
+    left = sum(
+        (means[r, s] - means[r].mean() - means[:, s].mean() + means.mean()) ** 2
+        for r in range(rows)
+        for s in range(seeds)
     )
-    for weight, row in zip(weights, rows, strict=True):
-        if seed_variance(row) > 0:
-            drawn += weight * math.sqrt(seed_variance(row) / 3) * draw.standard_t(2, 1200)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    found = bootstrap_contrast(rows, weights, resamples=1200)
-    assert (found.interval.low, found.interval.high) == (pytest.approx(low, rel=1e-14), pytest.approx(high, rel=1e-14))
-    assert found.estimate == float(by_video.mean())
+    assert pooled_variance(means, [1, -1]) == (pytest.approx(2 * left / 20), 20, 6)
+    assert pooled_variance(means, [0.5, -0.5, 0.5, -0.5]) == (pytest.approx(left / 20), 20, 6)
+
+
+def test_a_sum_of_another_variance_stands_alone():
+    """The share of preliminary tests that fail is the stated one, and a wild or a tame pair always does."""
+    generator, trials = np.random.default_rng(9), 600
+
+    def shares(wild: float = 0.0, tame: bool = False) -> tuple[float, float]:
+        alone = []
+        for _ in range(trials):
+            means = generator.normal(0, 1, (5, 6))
+            means[:2] += np.outer([1, -1], generator.normal(0, wild, 6)) if wild else 0
+            means[1] = means[0] + generator.normal(0, 0.05, 6) if tame else means[1]
+            variance, freedom, rows = pooled_variance(means, [1, -1])
+            own = np.var(means[0] - means[1], ddof=1)
+            assert (rows == 0) == (freedom == 5) and (rows > 0 or variance == pytest.approx(own))
+            tail = fisher.sf(_ratio(means), 5, 15)
+            assert (rows == 0) == (tail < LARGER or tail > 1 - SMALLER)
+            alone.append((rows == 0 and tail < LARGER, rows == 0 and tail > 1 - SMALLER))
+        return tuple(np.mean(alone, axis=0))
+
+    larger, smaller = shares()
+    assert larger == pytest.approx(LARGER, abs=0.05) and smaller == pytest.approx(SMALLER, abs=0.03)
+    assert shares(wild=6.0)[0] > 0.99 and shares(tame=True)[1] > 0.99
+    assert pooled_variance(generator.normal(0, 1, (2, 6)), [1, -1])[2] == 0  # nothing to pool with
+
+
+def _ratio(means: np.ndarray) -> float:
+    """Own mean square over that of the other rows, by projection on the space that is left."""
+    own = np.array([1, -1, 0, 0, 0]) / math.sqrt(2)
+    centred = means - means.mean(axis=0) - means.mean(axis=1, keepdims=True) + means.mean()
+    others = centred - np.outer(own, own @ centred)
+    return ((own @ centred) ** 2).sum() / 5 / ((others**2).sum() / 15)
+
+
+def test_rows_beside_lend_their_degrees_of_freedom():
+    rows = world(np.random.default_rng(12), rows=6, seeds=5, videos=60, arm=0.05, noise=0.05, video_arm=0.0)
+    alone = difference(*rows[:2])
+    found = paired_contrast([*rows[:2]], [1, -1], beside=rows[2:].mean(axis=2))
+    assert found.pooled == 6 and found.freedom > 3 * alone.freedom and found.estimate == alone.estimate
+    assert paired_contrast([rows[0]], [1.0], beside=rows[2:].mean(axis=2)).pooled == 0  # seeds do not cancel
+
+
+@pytest.mark.parametrize(("arm", "noise"), [(0.0, 0.3), (0.03, 0.3), (0.03, 0.05)])
+@pytest.mark.parametrize("pooled", [False, True])
+def test_interval_covers_the_true_difference(arm, noise, pooled):
+    """Videos, seeds that both rows share, and what seeds do to one row alone; 95 % intervals at five seeds."""
+    generator, missed, trials = np.random.default_rng(7), 0, 500
+    for _ in range(trials):
+        rows = world(generator, rows=5 if pooled else 2, seeds=5, videos=100, arm=arm, noise=noise)
+        missed += 0.0 not in paired_contrast([*rows[:2]], [1, -1], beside=rows[2:].mean(axis=2)).interval
+    assert 0.005 < missed / trials < 0.08
+
+
+def test_what_seeds_share_costs_nothing_where_they_are_paired():
+    """Power of the same worlds, paired as they are and with the pairing destroyed."""
+    generator, found = np.random.default_rng(11), np.zeros(2)
+    for _ in range(300):
+        rows = world(generator, rows=2, seeds=5, videos=100, shared=0.05, arm=0.01, gain=0.09)
+        found += [difference(*rows).p < 0.05, difference(rows[0], np.roll(rows[1], 1, axis=0)).p < 0.05]
+    assert found[0] / 300 > 0.7 and found[1] < 0.6 * found[0]
+
+
+def test_refusals():
+    row, unchecked = np.ones((3, 4)), getattr(paired_contrast, "__wrapped__", paired_contrast)
+    with pytest.raises(ValueError, match="one weight for each row"):
+        paired_contrast([row], [1.0, -1.0])
+    for other in (np.ones((3, 5)), np.ones((2, 4))):
+        with pytest.raises(ValueError, match="same 3 seeds, 4 videos"):
+            unchecked([row, other], [1.0, -1.0])
+    with pytest.raises(ValueError, match=r"\(seeds, videos, statistics\) of the same"):
+        paired_contrast([row], [1.0], pool=f1_of_counts)
 
 
 def test_a_share_is_the_same_as_pooled_counts():
     generator = np.random.default_rng(4)
     rows = [generator.random((3, 30)) < share + generator.normal(0, 0.1, (3, 1)) for share in (0.8, 0.6)]
-    plain = bootstrap_contrast(rows, [1, -1], resamples=1500)
-    pooled = bootstrap_contrast([as_counts(row) for row in rows], [1, -1], pool=share_of_counts, resamples=1500)
-    assert pooled.estimate == pytest.approx(plain.estimate, abs=1e-12) and (pooled.seeds, pooled.videos) == (3, 30)
-    assert (pooled.interval.low, pooled.interval.high) == (
-        pytest.approx(plain.interval.low, abs=1e-12),
-        pytest.approx(plain.interval.high, abs=1e-12),
-    )
-    np.testing.assert_allclose(pseudo_values(as_counts(rows[0]), share_of_counts), rows[0], atol=1e-12)
+    plain = difference(*rows)
+    counts = [np.stack([row, np.ones_like(row)], axis=-1).astype(float) for row in rows]
+    pooled = paired_contrast(counts, [1, -1], pool=lambda sums: sums[..., 0] / sums[..., 1])
+    assert (pooled.estimate, pooled.error, pooled.p) == (
+        pytest.approx(plain.estimate), pytest.approx(plain.error), pytest.approx(plain.p)
+    )  # fmt: skip
 
 
 def test_pseudo_values_have_the_metric_as_mean_and_the_jackknife_as_scatter():
@@ -229,19 +231,6 @@ def test_pseudo_values_have_the_metric_as_mean_and_the_jackknife_as_scatter():
         jackknife = 11 / 12 * np.sum((left_out - np.mean(left_out)) ** 2)  # Efron's variance
         assert found[seed].var(ddof=1) / 12 == pytest.approx(jackknife)
     assert pseudo_values(counts[:, :1], f1_of_counts).shape == (2, 1)
-
-
-def test_pooled_bootstrap_has_the_distribution_of_a_loop_over_all_resamples():
-    first = np.array([[[3, 1, 0], [0, 2, 5], [4, 0, 1], [2, 2, 2]]] * 3, float)  # seeds that agree
-    second = np.array([[[1, 1, 2], [1, 2, 4], [2, 3, 3], [2, 0, 2]]] * 2, float)
-    exact = []
-    for chosen in itertools.product(range(4), repeat=4):
-        one, two = (f1_of_counts(row[0][list(chosen)].sum(axis=0)) for row in (first, second))
-        exact.append(one - two)
-    found = bootstrap_difference(first, second, pool=f1_of_counts, resamples=100_000, confidence=0.7)
-    assert found.estimate == pytest.approx(float(f1_of_counts(first[0].sum(0)) - f1_of_counts(second[0].sum(0))))
-    assert found.interval.low == pytest.approx(np.quantile(exact, 0.15), abs=0.01)
-    assert found.interval.high == pytest.approx(np.quantile(exact, 0.85), abs=0.01)
 
 
 def f1_world(generator, videos: int, seed_effect: float) -> list[np.ndarray]:
@@ -269,31 +258,17 @@ def miou_world(generator, videos: int, seed_effect: float) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("world", "pool"),
+    ("make", "pool"),
     [(f1_world, f1_of_counts), (miou_world, functools.partial(miou_of_counts, every_class=False))],
     ids=["F1", "mIoU"],
 )
 @pytest.mark.parametrize("seed_effect", [0.0, 0.06])
-def test_pooled_interval_covers_the_true_difference(world, pool, seed_effect):
-    generator, covered, without, trials = np.random.default_rng(7), 0, 0, 150
+def test_pooled_interval_covers_the_true_difference(make, pool, seed_effect):
+    generator, covered, without, trials = np.random.default_rng(7), 0, 0, 200
     for _ in range(trials):
-        rows = world(generator, 40, seed_effect)
-        covered += 0.0 in bootstrap_difference(*rows, pool=pool, resamples=400).interval
-        without += 0.0 in bootstrap_difference(*(row[:1] for row in rows), pool=pool, resamples=400).interval
-    assert covered / trials >= 0.93  # one in twenty would be missed by a perfect interval
+        rows = make(generator, 40, seed_effect)
+        covered += 0.0 in paired_contrast(rows, [1, -1], pool=pool).interval
+        without += 0.0 in paired_contrast([row[:1] for row in rows], [1, -1], pool=pool).interval
+    assert covered / trials >= 0.92  # one in twenty would be missed by a perfect interval
     if seed_effect:
         assert without / trials < 0.8  # what videos alone say, which is why seeds count
-
-
-def test_pooled_bootstrap_refuses():
-    with pytest.raises(ValueError, match=r"\(seeds, videos, statistics\) on the same 4 videos, found \(3, 4\)"):
-        bootstrap_contrast([np.ones((3, 4))], [1.0], pool=share_of_counts)
-    with pytest.raises(ValueError, match=r"\(seeds, videos\) on the same 4 videos, found \(3, 4, 2\)"):
-        bootstrap_contrast([np.ones((3, 4, 2))], [1.0])
-
-
-def test_a_handful_of_videos_decides_nothing():
-    """With five, bad luck alone puts all differences on one side in 6 of 100 cases."""
-    assert verdict(2.4, Interval(0.1, 5.0), 3, videos=5) == "INCONCLUSIVE"
-    assert verdict(2.4, Interval(0.1, 5.0), 3, videos=6) == "REPRODUCED"
-    assert enough(3) and enough(3, 6) and not enough(2, 6) and not enough(3, 5)

@@ -37,7 +37,7 @@ def test_from_scratch_and_after_c2p_into_a_table(hand_world, tmp_path, monkeypat
         f"as-{network}-scratch": [runner.run(scratch, ledger)],
         f"as-{network}-c2p": [runner.run(replace(scratch, init=c2p(scratch)), ledger)],
     }
-    table = build_table("tiny", list(rows), rows, resamples=50)
+    table = build_table("tiny", list(rows), rows)
     assert table.source == "simulated" and table.task.name == "action segmentation"
     assert "not run" not in table.to_markdown() and "SIMULATED" in table.to_markdown()
     for line, ((record,),) in zip(table.rows, zip(rows.values(), strict=True), strict=True):

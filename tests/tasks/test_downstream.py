@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from torch import nn
 
 from pointvideo.pretexts.c2p import C2PPretrain
-from pointvideo.recipe import start_from
+from pointvideo.recipe import drawn_ahead, start_from
+from pointvideo.study.device import make_fabric
+from pointvideo.study.trainer import fit
 from pointvideo.tasks.downstream import Finetuning, labelled_videos
 
 from ..study.dots import BACKBONE, TRAINING, finetune, make_store, pretrain
@@ -147,3 +150,43 @@ def test_epochs_that_are_due_and_the_first_of_the_best(store):
     resumed = Scored(store, [], training=training)
     resumed.load_state(task.state())
     assert resumed.scores == task.scores and resumed.best_epoch == 3
+
+
+def test_beside_a_gpu_batches_are_drawn_ahead_in_their_order():
+    """The next batch is drawn, in another thread, while the caller has the one before."""
+    started = [threading.Event() for _ in range(4)]
+    seen, threads = [], set()
+
+    def draw(place: int) -> int:
+        threads.add(threading.current_thread())
+        started[place].set()
+        return 10 * place
+
+    for place, value in enumerate(drawn_ahead(draw, range(4), torch.device("cuda"))):
+        assert place == 3 or started[place + 1].wait(10), "the next one is not being drawn"
+        seen.append(value)
+    assert seen == [0, 10, 20, 30] and threading.current_thread() not in threads
+    assert list(drawn_ahead(draw, [], torch.device("cuda"))) == []
+    for place, _ in enumerate(drawn_ahead(lambda place: seen.append(place), range(4), torch.device("cpu"))):
+        assert seen[-1] == place, "on the CPU nothing is drawn before it is needed"
+
+
+def test_the_test_set_is_scored_in_the_precision_of_training(store):
+    """The trainer's autocast is around the network alone: what comes out is in its type, and scores are shares."""
+    job = SCRATCH.job(store)
+    kinds = set()
+    job.module.register_forward_hook(lambda module, given, out: kinds.add((module.training, out.dtype)))
+
+    class Half:
+        device = torch.device("cpu")
+
+        def __getattr__(self, name):
+            return getattr(fabric, name)
+
+        def autocast(self):
+            return torch.autocast("cpu", torch.bfloat16)
+
+    fabric = make_fabric(torch.device("cpu"))
+    fit(job, fabric=Half())
+    assert kinds == {(True, torch.bfloat16), (False, torch.bfloat16)}
+    assert 0 <= job.result()["last"]["accuracy"] <= 1

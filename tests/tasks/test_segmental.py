@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.tasks.segmental import OVERLAPS, Segment, edit_score, f1_score, matches, score, segments
+from pointvideo.tasks.segmental import OVERLAPS, Segment, edit_score, f1_score, matches, matches_at, score, segments
 
 from ..parity.goldens import FOLDER
 
@@ -118,8 +118,9 @@ def test_scores_by_their_slow_definitions(last_frame_open):
         frames, hold = numbers.integers(1, 40), numbers.integers(1, 6)
         pair = [np.repeat(numbers.integers(0, 4, frames), hold)[:frames] for _ in range(2)]
         both = [segments(labels, background=[0, 7], last_frame_open=last_frame_open) for labels in pair]
-        for overlap in (*OVERLAPS, 0.01, 1.0):
-            assert matches(*both, overlap) == slow_matches(*both, overlap)
+        every = (*OVERLAPS, 0.01, 1.0)
+        for overlap, found in zip(every, matches_at(*both, every), strict=True):
+            assert found == matches(*both, overlap) == slow_matches(*both, overlap)
         longest = max(map(len, both))
         assert edit_score(*both) == (100.0 * (1 - slow_distance(*both) / longest) if longest else 100.0)
 
@@ -129,6 +130,9 @@ def test_labels_as_they_come():
     for labels in (np.array([1, 1, 3], np.uint8), torch.tensor([[1], [1], [3]]), np.array([[1.0, 1, 3]]), (1, 1, 3)):
         assert segments(labels) == expected
     assert segments([0, 1, 2, 1], background=(0, 2)) == [Segment(1, 1, 2), Segment(1, 3, 4)]
+    for none in (torch.tensor([0, 2]), np.array([0, 2], np.uint8), [0, torch.tensor(2).item()]):
+        assert segments([0, 1, 2, 1], background=none) == [Segment(1, 1, 2), Segment(1, 3, 4)]
+    assert segments([0, 1, 0], background=torch.tensor(0)) == [Segment(1, 1, 2)]
     padded = score([[1, 1, 3, 3]], [[1, 1, -100, -100]], ignore=-100)
     assert (padded.accuracy, padded.edit, padded.f1) == (100.0, 100.0, (100.0, 100.0, 100.0))
     assert score([[1, 1, 3, 3]], [[1, 1, -100, -100]]).accuracy == 50.0
@@ -139,6 +143,17 @@ def test_labels_as_they_come():
     [
         ([1], {"background": "background"}, "background: got 'background', expected the number of a class"),
         ([1], {"background": [0, "idle"]}, "background: got 'idle', expected the number of a class"),
+        ([1], {"background": torch.tensor([0.5])}, "background: got 0.5, expected the number of a class"),
+        (
+            [1],
+            {"background": torch.zeros(2, 2, dtype=int)},
+            r"background: got \[0, 0\], expected the number of a class",
+        ),
+        (
+            [1],
+            {"background": [torch.zeros(2)]},
+            r"background: got tensor\(\[0., 0.\]\), expected the number of a class",
+        ),
         (["reach", "grasp"], {}, "labels: got <U5 labels, expected whole numbers"),
         ([0.5], {}, "labels: got float64 labels, expected whole numbers"),
         (np.zeros((2, 2)), {}, r"labels: got shape \(2, 2\), expected one label a frame"),

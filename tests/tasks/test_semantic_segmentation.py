@@ -55,7 +55,7 @@ def test_from_scratch_and_after_c2p_into_a_table(world, tmp_path, monkeypatch, n
         f"{name}-scratch{frames}": [runner.run(scratch, ledger)],
         f"{name}-c2p{frames}": [runner.run(replace(scratch, init=c2p(scratch)), ledger)],
     }
-    table = build_table("tiny", list(rows), rows, resamples=50)
+    table = build_table("tiny", list(rows), rows)
     assert table.source == "simulated" and table.task.name == "semantic segmentation"
     assert "not run" not in table.to_markdown() and "SIMULATED" in table.to_markdown()
     for line, (record,) in zip(table.rows, rows.values(), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,6 +21,9 @@ class P4SegmentationSize(Checked):
     pyramid: PyramidSize = PyramidSize()
     transformer: TransformerSize = TransformerSize(width=1024, depth=2, heads=4, head_width=256, hidden=1024)
     classes: Count = 12
+    # whether the pyramid, which every point goes through, is computed once more in the backward pass instead of kept:
+    # the same numbers in less memory, so it is no part of what a recipe is
+    recompute: bool = field(default=False, compare=False)
 
     name = "P4Transformer segmentation"
     stages = ("tube", "full")  # the four point 4D convolutions (C2P's teacher), and the transformer as well
@@ -55,6 +58,7 @@ class P4Segmentation(nn.Module):
         self.size = size
         self.width, self.hidden, self.stages = size.transformer.width, size.transformer.hidden, size.stages
         self.pyramid = PointPyramid(size.pyramid)
+        self.pyramid.recompute = size.recompute
         self.transformer = Transformer(*size.transformer.arguments())
         self.head = nn.Sequential(nn.Linear(self.pyramid.point_width, size.classes))
 

@@ -9,7 +9,7 @@ clip.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
@@ -47,6 +47,9 @@ class BallSegmentationSize(Checked):
     merge: Counts = (1024, 1024)  # layers that join a point's and its primitives' features
     head: tuple[Count, ...] = (1024, 128)  # linear maps before the output, no activation between them
     classes: Count = 49
+    # whether the layers that every point goes through, the pyramid's and the first transformer's, are computed once
+    # more in the backward pass instead of kept: the same numbers in less memory, so it is no part of what a recipe is
+    recompute: bool = field(default=False, compare=False)
 
     name = "PPTr segmentation, balls"
     stages = STAGES
@@ -70,6 +73,9 @@ class RunSegmentationSize(Checked):
     head: tuple[Count, ...] = (1024, 128)  # linear maps before the output, no activation between them
     classes: Count = 12
     grouping: Grouping = "order"  # runs, as released; "fitted" needs labels of the points
+    # whether the layers that every point goes through, the pyramid's and the first transformer's, are computed once
+    # more in the backward pass instead of kept: the same numbers in less memory, so it is no part of what a recipe is
+    recompute: bool = field(default=False, compare=False)
 
     name = "PPTr segmentation, runs"
     stages = STAGES
@@ -109,6 +115,7 @@ class PrimitiveSegmentation(nn.Module, ABC):
         self.grouping: Grouping = getattr(size, "grouping", "order")  # balls are never fitted
         self.pyramid = PointPyramid(size.pyramid)
         self.transformer1 = Transformer(*size.transformer.arguments())
+        self.transformer1.recompute = self.pyramid.recompute = size.recompute
         self.transformer2 = Transformer(*size.transformer.arguments())
         widths = (head_inputs, *size.head, size.classes)
         self.head = nn.Sequential(*(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..values import Checked, Count, Counts, Filled, OddCount, Positive
 from .p4dconv import P4DConv
 from .p4dtransconv import P4DTransConv
+from .recompute import recomputed
 from .tokens import Tokens, check_clip
 
 Widths = Annotated[tuple[Counts, ...], Filled()]  # of the layers of each level
@@ -53,6 +54,8 @@ class PointPyramid(nn.Module):
 
     Source: Fan et al., P4Transformer, CVPR 2021, section 4.2; sizes as released.
     """
+
+    recompute = False  # True: see .recompute, a level at a time
 
     def __init__(self, size: PyramidSize):
         super().__init__()
@@ -105,7 +108,7 @@ class PointPyramid(nn.Module):
         """
         levels = [Tokens(xyz, self._features(xyz, features))]
         for layer in self.encoder:
-            levels.append(layer(*levels[-1]))
+            levels.append(self._through(layer, *levels[-1]))
         return levels
 
     def decode(self, coarse: Tokens, levels: list[Tokens]) -> Tokens:
@@ -116,8 +119,11 @@ class PointPyramid(nn.Module):
             levels: what :meth:`encode` returned; the coarsest is not looked at.
         """
         for layer, fine in zip(self.decoder, levels[-2::-1], strict=True):
-            coarse = layer(coarse, *fine)
+            coarse = self._through(layer, coarse, *fine)
         return coarse
+
+    def _through(self, layer: nn.Module, *arguments: Any) -> Tokens:
+        return recomputed(layer, layer, *arguments) if self.recompute else layer(*arguments)
 
     def _features(self, xyz: Tensor, features: Tensor | None) -> Tensor:
         check_clip(xyz, self.encoder[0].displacement.linear.weight)

@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from ..kernels import attention
+from .recompute import recomputed
+
 
 class Attention(nn.Module):
     """Multi-head self-attention over all tokens; scale ``head_width ** -0.5``."""
@@ -30,10 +33,12 @@ class Attention(nn.Module):
         mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         batch, count, _ = tokens.shape
-        query, key, value = self.query_key_value(tokens)
-        mask = None if mask is None else mask[:, None]  # the same for every head
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        mixed = mixed.transpose(1, 2).reshape(batch, count, -1)
+        if mask is None:
+            mixed = attention(self.to_qkv(self.norm(tokens)).view(batch, count, 3, self.heads, -1))
+        else:
+            query, key, value = self.query_key_value(tokens)
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None])  # one for every head
+            mixed = mixed.transpose(1, 2).reshape(batch, count, -1)
         return mixed if self.to_out is None else F.gelu(self.to_out(mixed))
 
     def query_key_value(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -81,6 +86,8 @@ class Transformer(nn.Module):
     Source: Fan et al., P4Transformer, CVPR 2021, section 3.2.
     """
 
+    recompute = False  # True: see .recompute, half a block at a time
+
     def __init__(self, width: int, depth: int, heads: int, head_width: int, hidden: int, dropout: float = 0.0):
         super().__init__()
         self.attention = nn.ModuleList(Attention(width, heads, head_width) for _ in range(depth))
@@ -92,7 +99,18 @@ class Transformer(nn.Module):
         mask: Bool[Tensor, "batch #tokens tokens"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
         """Mixed tokens; where there is a ``mask``, a row is a token that looks, a column one that may be looked at."""
-        for attention, feed_forward in zip(self.attention, self.feed_forward, strict=True):
-            tokens = tokens + attention(tokens, mask)
-            tokens = tokens + feed_forward(tokens)
+        for mix, feed_forward in zip(self.attention, self.feed_forward, strict=True):
+            if self.recompute:
+                tokens = recomputed(mix, _attended, mix, tokens, mask)
+                tokens = recomputed(feed_forward, _fed, feed_forward, tokens)
+            else:
+                tokens = _fed(feed_forward, _attended(mix, tokens, mask))
         return tokens
+
+
+def _attended(mix: Attention, tokens: Tensor, mask: Tensor | None) -> Tensor:
+    return tokens + mix(tokens, mask)
+
+
+def _fed(feed_forward: FeedForward, tokens: Tensor) -> Tensor:
+    return tokens + feed_forward(tokens)

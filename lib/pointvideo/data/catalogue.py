@@ -33,6 +33,7 @@ class DataSet:
         module: the module of this package that reads its official files.
         official, counted: how many of what the official release has, e.g. 567 files.
         unit: of its coordinates, one of :data:`~pointvideo.data.layout.UNITS`.
+        radius: of a clip, in its unit: the root-mean-square distance of its points from their mean (median of clips).
         tasks: what it is used for.
         world: makes the description of the world that stands in; told whether a small one is wanted.
     """
@@ -43,6 +44,7 @@ class DataSet:
     official: int
     counted: str
     unit: str
+    radius: float
     tasks: tuple[str, ...]
     world: Callable[[bool], World]
 
@@ -96,18 +98,18 @@ def _drives(small: bool) -> World:
 
 SETS = (
     DataSet(
-        "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", ("recognition",), _people
+        "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", 85.0, ("recognition",), _people
     ),
     DataSet(
-        "hoi4d_action", "HOI4D action segmentation", "hoi4d_action", 3863, "sequence", "metre",
+        "hoi4d_action", "HOI4D action segmentation", "hoi4d_action", 3863, "sequence", "metre", 0.34,
         ("action segmentation",), _hands_at_work,
     ),
     DataSet(
-        "hoi4d_semantic", "HOI4D semantic segmentation", "hoi4d_semantic", 3863, "sequence", "metre",
+        "hoi4d_semantic", "HOI4D semantic segmentation", "hoi4d_semantic", 3863, "sequence", "metre", 1.0,
         ("semantic segmentation",), _hands_and_things,
     ),
     DataSet(
-        "synthia4d", "Synthia 4D", "synthia4d_files", 22589, "frame", "metre", ("semantic segmentation",), _drives
+        "synthia4d", "Synthia 4D", "synthia4d_files", 22589, "frame", "metre", 21.0, ("semantic segmentation",), _drives
     ),
 )  # fmt: skip
 """The recorded sets that can be prepared."""

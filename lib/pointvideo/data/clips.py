@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from pointvideo.data.frame_kernels import copy_coordinates, copy_frames, pick_coordinates, pick_points
@@ -26,6 +26,8 @@ from pointvideo.data.sampling import (
 )
 from pointvideo.data.scoring import score_videos
 from pointvideo.data.store import Store
+from pointvideo.data.view_kernels import see_coordinates, see_pixels, sum_coordinates, sum_pixels
+from pointvideo.kernels.checks import check_finite
 from pointvideo.kernels.cpu import parallel_for
 
 __all__ = [
@@ -111,6 +113,73 @@ def enumerate_split(
     return enumerate_clips(store.frame_counts[positions], frames, step, short, hop=hop, sequences=positions)
 
 
+class StoredFrames(FrameBatch):
+    """Frames that lie in a store: their points are read when they are asked for, and then alone.
+
+    ``xyz``, all points of all frames, is made at the first use and kept.
+
+    Args:
+        sampler: that reads the store.
+        first, lengths: first row and number of points of each frame, (batch, frames) int64.
+    """
+
+    def __init__(self, sampler: ClipSampler, first: np.ndarray, lengths: np.ndarray):
+        members = {"sampler": sampler, "first": torch.from_numpy(first), "lengths": torch.from_numpy(lengths)}
+        self.__dict__.update(members, most=int(lengths.max(initial=1)))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Clips, frames, points of the longest frame."""
+        return (*self.lengths.shape, self.most)
+
+    @cached_property
+    def xyz(self) -> Float[Tensor, "batch frames most_points 3"]:
+        """All points, padded with zeros."""
+        return torch.from_numpy(self.sampler.whole(*self.places, self.most).reshape(*self.shape, 3))
+
+    @property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """First row and number of points of every frame, (batch · frames,)."""
+        return self.first.reshape(-1).numpy(), self.lengths.reshape(-1).numpy()
+
+    def take_xyz(self, index: np.ndarray) -> np.ndarray:
+        """As the base class, without making whole frames."""
+        return self.sampler.pick(*self.places, index)
+
+    def sums(self) -> Float[Tensor, "batch frames 3"]:
+        """``xyz.sum(dim=2)``, bit for bit."""
+        out = np.empty((self.lengths.numel(), 3), dtype=np.float32)
+        kernel = sum_coordinates if self.sampler.optics is None else sum_pixels
+        parallel_for(kernel, len(out), *self._read(), self.most, out)
+        return torch.from_numpy(out).view(*self.lengths.shape, 3)
+
+    def visible(
+        self,
+        position: Float[Tensor, "batch frames 3"],
+        rotation: Float[Tensor, "batch frames 3 3"],
+        focal: float,
+        width: int,
+        height: int,
+        tolerance: float,
+    ) -> tuple[Bool[Tensor, "batch frames most_points"], Int64[Tensor, "batch frames"]]:
+        """What a camera a frame sees, as :func:`pointvideo.kernels.visible_points` has it, and how many points."""
+        for name, value in (("position", position), ("rotation", rotation)):
+            check_finite(name, value)
+        frames = self.lengths.numel()
+        visible, seen = torch.empty(frames, self.most, dtype=torch.bool), torch.empty(frames, dtype=torch.int64)
+        poses = (values.flatten(0, 1).contiguous().numpy() for values in (position, rotation))
+        size = np.float32(focal), width, height, np.float32(tolerance)
+        kernel = see_coordinates if self.sampler.optics is None else see_pixels
+        # each run wipes an image of its own first
+        outputs = visible.view(torch.uint8).numpy(), seen.numpy()
+        parallel_for(kernel, frames, *self._read(), *poses, *size, *outputs, per_thread=1)
+        return visible.view(self.shape), seen.view(self.lengths.shape)
+
+    def _read(self) -> tuple:
+        """What a kernel reads the frames by."""
+        return (self.sampler.rows, *self.places, *(self.sampler.optics or ()))
+
+
 class ClipSampler:
     """Reads clips of ``frames`` frames, every ``step``-th, from a store whose points stay in memory.
 
@@ -123,11 +192,12 @@ class ClipSampler:
         _check_step(step)
         self.store, self.frames, self.step = store, int(frames), int(step)
         self._resident = resident
-        self._rows = self._array("xyz" if store.camera is None else "pixels")
+        self.rows = self._array("xyz" if store.camera is None else "pixels")
+        self.optics = None
         if store.camera is not None:
             # (u - centre_u) / focal for every value that fits a pixel: no division per point, the same float64.
             values, camera = np.arange(1 << 16, dtype=np.float64), store.camera
-            self._optics = (
+            self.optics = (
                 (values - camera.centre_u) / camera.focal,
                 (values - camera.centre_v) / camera.focal,
                 float(camera.scale),
@@ -166,15 +236,25 @@ class ClipSampler:
 
     def load(self, sequence: Positions, start: Positions) -> FrameBatch:
         """Whole frames of the clips that begin at frame ``start`` (batch,) of ``sequence`` (batch,), not normalised."""
-        first, lengths = self._locate(sequence, start)
-        most = int(lengths.max(initial=1))
-        xyz = np.empty((*lengths.shape, most, 3), dtype=np.float32)
-        flat, places = xyz.reshape(-1, most, 3), (first.reshape(-1), lengths.reshape(-1))
-        if self.store.camera is None:
-            parallel_for(copy_coordinates, len(flat), self._rows, *places, flat)
+        return StoredFrames(self, *self._locate(sequence, start))
+
+    def whole(self, first: np.ndarray, lengths: np.ndarray, most: int) -> np.ndarray:
+        """All points of frames, (frames, most, 3) float32, padded with zeros."""
+        out = np.empty((len(first), most, 3), dtype=np.float32)
+        if self.optics is None:
+            parallel_for(copy_coordinates, len(out), self.rows, first, lengths, out)
         else:
-            parallel_for(copy_frames, len(flat), self._rows, *places, *self._optics, flat)
-        return FrameBatch(torch.from_numpy(xyz), torch.from_numpy(lengths), torch.from_numpy(first))
+            parallel_for(copy_frames, len(out), self.rows, first, lengths, *self.optics, out)
+        return out
+
+    def pick(self, first: np.ndarray, lengths: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """The points ``index`` (frames, points) int32 of frames of ``lengths`` points from row ``first`` on."""
+        out = np.empty((*index.shape, 3), dtype=np.float32)
+        if self.optics is None:
+            parallel_for(pick_coordinates, len(index), self.rows, first, lengths, index, out)
+        else:
+            parallel_for(pick_points, len(index), self.rows, first, lengths, index, *self.optics, out)
+        return out
 
     def sample(
         self, sequence: Positions, start: Positions, points: int, seed: int
@@ -182,12 +262,9 @@ class ClipSampler:
         """``sample_points(self.load(sequence, start), points, seed)``, bit for bit, without making whole frames."""
         first, lengths = self._locate(sequence, start)
         index = draw_indices(lengths, points, seed)
-        out = np.empty((len(index), points, 3), dtype=np.float32)
-        if self.store.camera is None:
-            parallel_for(pick_coordinates, len(index), self._rows, first.reshape(-1), index, out)
-        else:
-            parallel_for(pick_points, len(index), self._rows, first.reshape(-1), index, *self._optics, out)
-        return torch.from_numpy(out.reshape(*lengths.shape, points, 3))
+        return torch.from_numpy(
+            self.pick(first.reshape(-1), lengths.reshape(-1), index).reshape(*lengths.shape, points, 3)
+        )
 
     def take(self, field: str, batch: FrameBatch, index: Int64[Tensor, "batch frames points"]) -> Tensor:
         """Rows of a point field, (batch, frames, points, …), that belong to ``index`` into the frames of ``batch``.

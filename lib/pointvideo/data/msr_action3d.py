@@ -1,7 +1,7 @@
 """MSR-Action3D: the recorded depth of Li, Zhang, Liu, "Action recognition based on a bag of 3D points", 2010.
 
 20 actions, 10 subjects, up to 3 repeats, 320 x 240 depth at 15 frames a second, the person already cut out.
-Depth is kept as stored ("counts", about 5.12 mm each). Four layouts are read; letters in names may be upper-case:
+Depth is kept as stored ("counts", about 5.12 mm each). Five layouts are read; letters in names may be upper-case:
 
     aAA_sSS_eEE_sdepth.bin        the official depth video
     aAA_sSS_eEE_sdepth.mat        the same as MATLAB's array ``depth``
@@ -9,6 +9,7 @@ Depth is kept as stored ("counts", about 5.12 mm each). Four layouts are read; l
                                   out of which the pixels are found again
     aAA_sSS_eEE_sdepth_pts.npy    PointLSTM's (frames, points, 4 or more): row, column, depth count, time; as a rule 32
                                   frames of 512 points drawn, so that a store of these is not one of the whole videos
+    msr_action3d.npz              all depth videos in one file, see :mod:`pointvideo.data.msr_packed`
 
 Of several files of one sequence the first in this order is taken.
 """
@@ -20,9 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from .layout import DepthCamera, Sequence, StoreError
 from .mat5 import read_numbers
+from .msr_packed import FILE as PACKED
+from .msr_packed import Packed, pack
 from .npz import read_npy, read_npz
 from .recorded import Listing, Reading, Recording, Source, open_regular, walk
 
@@ -40,6 +44,7 @@ CLASSES = (
 
 _FILE_NAME = re.compile(r"(a([0-9]{2})_s([0-9]{2})_e([0-9]{2}))_sdepth(?:\.bin|\.mat|\.npz|(?:_pts)?\.npy)")
 _EXPECTED = "aAA_sSS_eEE_sdepth.bin, .mat, .npz or _pts.npy"
+_MARK = "sdepth"
 _NEAR = 0.01  # how far a coordinate may be from that of its pixel, in pixels and counts
 _COUNTS = 256  # a video that stays below was cut to 8 bits: people stand at 300 counts and more
 
@@ -66,15 +71,26 @@ def parse_name(file: Path) -> Sequence:
 
 
 def list_sources(folder: Path) -> Listing:
-    """Every ``.bin`` and ``.mat`` file under ``folder`` and all that is named like a depth file, sorted by name."""
-    files = [entry for entry in walk(folder, "the depth files") if _is_depth(entry.name.lower())]
-    if not files:
-        raise StoreError(f"{folder}: no depth files, expected {_EXPECTED} here or in a folder below")
-    return Listing([_source(file) for file in files], files, CLASSES)
+    """Every ``.bin`` and ``.mat`` file under ``folder`` and all that is named like a depth file, sorted by name; then
+    what packed files have beyond these."""
+    entries = walk(folder, "the depth files")
+    files = [entry for entry in entries if _is_depth(entry.name.lower())]
+    packed = [entry for entry in entries if entry.name.lower() == PACKED]
+    if not files and not packed:
+        raise StoreError(f"{folder}: no depth files, expected {_EXPECTED} here or in a folder below, or {PACKED}")
+    sources = [_source(file) for file in files]
+    loose = {match[1] for file in files if (match := _FILE_NAME.fullmatch(file.name.lower()))}
+    for file in packed:
+        opened = Packed(file)
+        places = [
+            place for place, name in enumerate(opened.names) if name.lower().partition("_" + _MARK)[0] not in loose
+        ]
+        sources += [_packed_source(opened, place) for place in places]
+    return Listing(sources, files + packed, CLASSES)
 
 
 def _is_depth(name: str) -> bool:
-    return name.endswith((".bin", ".mat")) or "sdepth" in name
+    return name.endswith((".bin", ".mat")) or _MARK in name
 
 
 def _source(file: Path) -> Source:
@@ -82,6 +98,40 @@ def _source(file: Path) -> Source:
         return Reading([Recording(*read_sequence(file))])
 
     return Source((file,), lambda: parse_name(file).name, read)
+
+
+def _packed_source(opened: Packed, place: int) -> Source:
+    def sequence() -> Sequence:
+        try:
+            return parse_name(Path(opened.names[place]))
+        except StoreError as error:
+            raise StoreError(f"{opened.file}: {error}") from error
+
+    def read() -> Reading:
+        box = opened.box(place)
+        where = f"{opened.file}: {opened.names[place]}"
+        _check_image(where, *box.image)
+        frames = frames_of(where, box.depth)
+        for frame in frames:
+            frame["pixels"] += np.array([box.column, box.row, 0], np.uint16)
+        return Reading([Recording(replace(sequence(), frames=len(frames)), frames)])
+
+    return Source((opened.file,), lambda: sequence().name, read)
+
+
+def pack_folder(folder: Path, target: Path, progress: bool = True) -> tuple[int, int]:
+    """Pack the official depth videos under ``folder`` into the file ``target``: how many, and its bytes.
+
+    Raises:
+        StoreError: one line: no videos, one that is damaged, or of which there are two.
+    """
+    files = [entry for entry in walk(folder, "the depth videos") if entry.name.lower().endswith((".bin", ".mat"))]
+    names = [parse_name(file).name for file in files]
+    if not files or len(set(names)) < len(names):
+        found = "no depth videos" if not files else f"{len(files)} files of {len(set(names))} depth videos"
+        raise StoreError(f"{folder}: {found}, expected one aAA_sSS_eEE_sdepth.bin or .mat a sequence")
+    shown = tqdm(sorted(files, key=lambda file: file.name), f"packing {NAME}", disable=not progress, unit="file")
+    return len(files), pack(((file.name, _whole_depth(file)) for file in shown), target)
 
 
 def read_depth(file: Path) -> np.ndarray:
@@ -133,7 +183,7 @@ def _as_uint16(file: Path, depth: np.ndarray) -> np.ndarray:
     return depth.astype(np.uint16)
 
 
-def frames_of(file: Path, depth: np.ndarray) -> list[dict[str, np.ndarray]]:
+def frames_of(file: Path | str, depth: np.ndarray) -> list[dict[str, np.ndarray]]:
     """Pixels with a return, ``(n, 3) = (u, v, depth)`` uint16 in row-major order, frame by frame.
 
     A frame of zeros only is refused: the authors' preparation loses such a file without a word (its
@@ -195,7 +245,16 @@ def read_sequence(file: Path) -> tuple[Sequence, list[dict[str, np.ndarray]]]:
     if file.suffix.lower() in (".npz", ".npy"):
         frames = read_clouds(file)
         return replace(sequence, frames=len(frames)), frames
-    depth = read_depth(file)
-    if depth.shape[1:] != (HEIGHT, WIDTH):
-        raise StoreError(f"{file}: frames of {depth.shape[2]} x {depth.shape[1]} pixels, expected {WIDTH} x {HEIGHT}")
+    depth = _whole_depth(file)
     return replace(sequence, frames=len(depth)), frames_of(file, depth)
+
+
+def _whole_depth(file: Path) -> np.ndarray:
+    depth = read_depth(file)
+    _check_image(str(file), *depth.shape[1:])
+    return depth
+
+
+def _check_image(where: str, height: int, width: int) -> None:
+    if (height, width) != (HEIGHT, WIDTH):
+        raise StoreError(f"{where}: frames of {width} x {height} pixels, expected {WIDTH} x {HEIGHT}")

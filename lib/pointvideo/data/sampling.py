@@ -31,6 +31,17 @@ class FrameBatch:
     lengths: Int64[Tensor, "batch frames"]
     first: Int64[Tensor, "batch frames"] | None = None
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Clips, frames, points of the longest frame."""
+        return tuple(self.xyz.shape[:3])
+
+    def take_xyz(self, index: np.ndarray) -> np.ndarray:
+        """Coordinates (batch · frames, points, 3) of the points ``index`` (batch · frames, points) int32."""
+        out = np.empty((*index.shape, 3), dtype=np.float32)
+        parallel_for(gather_points, len(index), self.xyz.contiguous().flatten(0, 1).numpy(), index, out)
+        return out
+
 
 def draw_indices(lengths: np.ndarray, points: int, seed: int, keep: np.ndarray | None = None) -> np.ndarray:
     """Indices (batch · frames, points) int32 into the frames of a batch, drawn by the rule of this module.
@@ -75,7 +86,7 @@ def sample_points(
     """
     clips, frames, _ = _check(batch, keep)
     index = draw_indices(batch.lengths.numpy(), points, seed, None if keep is None else keep.contiguous().numpy())
-    return _gathered(batch, index).view(clips, frames, points, 3)
+    return torch.from_numpy(batch.take_xyz(index)).view(clips, frames, points, 3)
 
 
 def gather_xyz(
@@ -83,27 +94,22 @@ def gather_xyz(
 ) -> Float[Tensor, "batch frames points 3"]:
     """The points of :func:`sample_indices`."""
     flat = index.reshape(-1, index.shape[-1]).numpy().astype(np.int32)
-    return _gathered(batch, flat).view(*index.shape, 3)
-
-
-def _gathered(batch: FrameBatch, index: np.ndarray) -> Tensor:
-    xyz = batch.xyz.contiguous().flatten(0, 1).numpy()
-    out = np.empty((*index.shape, 3), dtype=np.float32)
-    parallel_for(gather_points, len(index), xyz, index, out)
-    return torch.from_numpy(out)
+    return torch.from_numpy(batch.take_xyz(flat)).view(*index.shape, 3)
 
 
 def _check(batch: FrameBatch, keep: Tensor | None) -> tuple[int, int, int]:
-    xyz, lengths = batch.xyz, batch.lengths
-    if xyz.ndim != 4 or xyz.shape[3] != 3 or xyz.dtype != torch.float32:
-        raise ValueError(f"xyz is {xyz.dtype} {tuple(xyz.shape)}, expected float32 (batch, frames, points, 3)")
-    if lengths.shape != xyz.shape[:2] or lengths.dtype != torch.int64:
-        raise ValueError(f"lengths is {lengths.dtype} {tuple(lengths.shape)}, expected int64 {tuple(xyz.shape[:2])}")
-    if lengths.numel() and (int(lengths.min()) < 0 or int(lengths.max()) > xyz.shape[2]):
-        raise ValueError(f"lengths from {int(lengths.min())} to {int(lengths.max())}, expected 0 to {xyz.shape[2]}")
-    if keep is not None and (keep.shape != xyz.shape[:3] or keep.dtype != torch.bool):
-        raise ValueError(f"keep is {keep.dtype} {tuple(keep.shape)}, expected bool {tuple(xyz.shape[:3])}")
-    return xyz.shape[0], xyz.shape[1], xyz.shape[2]
+    if type(batch) is FrameBatch:  # what a store gave is sound
+        xyz, lengths = batch.xyz, batch.lengths
+        if xyz.ndim != 4 or xyz.shape[3] != 3 or xyz.dtype != torch.float32:
+            raise ValueError(f"xyz is {xyz.dtype} {tuple(xyz.shape)}, expected float32 (batch, frames, points, 3)")
+        shape = tuple(xyz.shape[:2])
+        if lengths.shape != shape or lengths.dtype != torch.int64:
+            raise ValueError(f"lengths is {lengths.dtype} {tuple(lengths.shape)}, expected int64 {shape}")
+        if lengths.numel() and (int(lengths.min()) < 0 or int(lengths.max()) > xyz.shape[2]):
+            raise ValueError(f"lengths from {int(lengths.min())} to {int(lengths.max())}, expected 0 to {xyz.shape[2]}")
+    if keep is not None and (keep.shape != batch.shape or keep.dtype != torch.bool):
+        raise ValueError(f"keep is {keep.dtype} {tuple(keep.shape)}, expected bool {batch.shape}")
+    return batch.shape
 
 
 def scale_augment(

@@ -1,5 +1,6 @@
 """Point kernels: each operator's specification in plain torch and its fast forms, one file an operator."""
 
+from .attention import attention
 from .ball_query import ball_query
 from .chamfer import chamfer
 from .farthest_points import sample_farthest_points
@@ -12,6 +13,7 @@ from .tube_max import tube_max
 from .tube_moments import tube_moments
 
 __all__ = [
+    "attention",
     "ball_query",
     "chamfer",
     "feature_tube_max",

@@ -125,9 +125,22 @@ def check_index(name: str, value: Tensor, like: Tensor) -> None:
     check_like(name, value, like)
 
 
+def sound(finite: tuple[Tensor, ...], ranges: tuple[tuple[Tensor, int, int], ...] = ()) -> bool:
+    """Whether all numbers are finite and all integers in their range (tensor, low, high), with one wait for the device.
+
+    False where a closer look is needed, which then names the fault; a sum may overflow where no number is infinite.
+    """
+    flags = [torch.isfinite(value.sum()) for value in finite if value.numel()]
+    for value, low, high in ranges:
+        if value.numel():
+            smallest, largest = torch.aminmax(value)
+            flags.append((smallest >= low) & (largest <= high))
+    return not flags or bool(torch.stack(flags).all())
+
+
 def check_range(name: str, value: Tensor, low: int, high: int) -> None:
     """Refuse integers outside ``low`` … ``high``."""
     if value.numel():
-        smallest, largest = (int(bound) for bound in torch.aminmax(value))
+        smallest, largest = torch.stack(torch.aminmax(value)).tolist()  # both with one wait for the device
         if smallest < low or largest > high:
             raise ValueError(f"{name}: got {smallest} to {largest}, expected {low} to {high}")

@@ -62,9 +62,9 @@ def _cache_of(function: Callable) -> _Cache | None:
         numba.config.CACHE_DIR = chosen
 
 
-def _compile(fastmath: bool | set[str]) -> Callable:
+def _compile(fastmath: bool | set[str], error_model: str = "python") -> Callable:
     def decorate(function: Callable) -> Callable:
-        compiled = numba.njit(nogil=True, fastmath=fastmath)(function)
+        compiled = numba.njit(nogil=True, fastmath=fastmath, error_model=error_model)(function)
         if (cache := _cache_of(function)) is not None:
             compiled._cache = cache
         return compiled
@@ -74,6 +74,8 @@ def _compile(fastmath: bool | set[str]) -> Callable:
 
 # No contraction into fused multiply-adds: indices must be bit-equal to the specification.
 njit = _compile(fastmath=False)
+# Division by zero gives infinity or NaN, as in torch; without a check for it a loop that divides vectorises.
+njit_dividing = _compile(fastmath=False, error_model="numpy")
 # Sums whose last bit does not decide an index may be fused.
 njit_fused = _compile(fastmath={"contract", "nsz"})
 # Sums along one number may be taken in any order as well, so that they vectorise.

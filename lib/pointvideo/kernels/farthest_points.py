@@ -55,13 +55,18 @@ def tie_orders(lengths: Tensor | None, xyz: Tensor) -> tuple[Tensor, Tensor]:
     """One row of ``tie_order`` for each different length, and each cloud's row."""
     clouds, points, _ = xyz.shape
     if lengths is None:
-        order = torch.from_numpy(tie_order(points).copy())[None]
-        return order.to(xyz.device), torch.zeros(clouds, dtype=torch.int64, device=xyz.device)
+        return _tie_order_on(points, xyz.device), torch.zeros(clouds, dtype=torch.int64, device=xyz.device)
     different, which = torch.unique(lengths, return_inverse=True)
     orders = torch.zeros(len(different), points, dtype=torch.int64)
     for row, length in enumerate(different.tolist()):
         orders[row, :length] = torch.from_numpy(tie_order(length).copy())
     return orders.to(xyz.device), which
+
+
+@lru_cache(maxsize=64)
+def _tie_order_on(points: int, device: torch.device) -> Tensor:
+    """``tie_order`` as one row on a device, kept there: taking it over is a wait. Read only."""
+    return torch.from_numpy(tie_order(points).copy())[None].to(device)
 
 
 def farthest_points_specification(

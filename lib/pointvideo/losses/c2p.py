@@ -163,3 +163,14 @@ def _offset_loss(prediction: Tensor, targets: Tensor, offset: int, loss: C2PLoss
         temperature=loss.temperature,
         positive_in_denominator=loss.positive_in_denominator,
     ).mean()
+
+
+def loss_of_constant(frames: int, loss: C2PLoss) -> float:
+    r"""The total loss of features that are the same in every one of ``frames`` frames.
+
+    All similarities are equal, so each term of a frame is :math:`\log` of the number of candidates in its denominator.
+    """
+    same = torch.ones(1, frames, 1, dtype=torch.float64)
+    names = dict.fromkeys(loss.predictor_of(offset) for offset in loss.offsets)
+    predictors = nn.ModuleDict({name: nn.Identity() for name in names})
+    return float(c2p_loss(same, same, predictors, loss).total)

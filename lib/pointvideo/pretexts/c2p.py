@@ -11,9 +11,10 @@ Representation Learning", CVPR 2023, section 3.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +23,7 @@ from ..data.augment import Augment
 from ..data.clips import FrameBatch
 from ..data.layout import set_of
 from ..data.store import Store
-from ..losses.c2p import C2PLoss, build_predictors, c2p_loss
+from ..losses.c2p import C2PLoss, build_predictors, c2p_loss, loss_of_constant
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Whole, chosen
@@ -54,6 +55,8 @@ class C2PPretrain(Pretraining):
     predictor_hidden: Count = 4096  # released: 4096 at width 2048
     augment: Augment = Augment()
     scale: Literal["partial", "both", "none"] = "partial"  # which clip is augmented; released: the student's
+    # "frozen": a clip has the same views, points and scale whenever it is drawn, as released (computed once, on disk)
+    views: Literal["fresh", "frozen"] = field(default="fresh", metadata={"before": "fresh"})
     seed: Whole = 0
     init: Any = None
 
@@ -73,6 +76,7 @@ class C2PPretrain(Pretraining):
         words += ["no clock"] * (not self.clock)
         words += ["other loss"] * (self.loss != plain.loss)
         words += ["released views"] * (self.trajectory.pattern == "released")
+        words += ["frozen views"] * (self.views == "frozen")
         return ", ".join(words)
 
     def as_released(self) -> C2PPretrain:
@@ -84,7 +88,7 @@ class C2PPretrain(Pretraining):
         teacher = "primitives" if "primitives" in stages_of(self.backbone) else "tube"
         loss = C2PLoss.as_released_msr() if set_of(self.dataset) == "msr_action3d" else C2PLoss.as_released()
         trajectory = replace(self.trajectory, pattern="released")
-        return replace(self, loss=loss, trajectory=trajectory, teacher=teacher)
+        return replace(self, loss=loss, trajectory=trajectory, teacher=teacher, views="frozen")
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> C2PJob:
         """This recipe on data."""
@@ -121,6 +125,15 @@ class C2PJob(PretextJob):
     def batch(self, epoch: int, step: int) -> tuple[Clip, Clip]:
         """The teacher's clips, then the student's."""
         sequence, start, seed = self.stream.draw(epoch, step)
+        if self.recipe.views == "fresh":
+            return self._views(sequence, start, seed)
+        pairs = [
+            self._views(sequence[[clip]], start[[clip]], stable_seed(self.seed, int(sequence[clip]), int(start[clip])))
+            for clip in range(len(sequence))
+        ]
+        return Clip.cat([complete for complete, _ in pairs]), Clip.cat([partial for _, partial in pairs])
+
+    def _views(self, sequence: np.ndarray, start: np.ndarray, seed: int) -> tuple[Clip, Clip]:
         recipe, reader = self.recipe, self.stream.reader
         frames = reader.load(sequence, start)
         begin = time.perf_counter()
@@ -149,7 +162,7 @@ class C2PJob(PretextJob):
     def visible(self, frames: FrameBatch, seed: int) -> Tensor:
         """What the moving camera sees, (batch, frames, most_points)."""
         trajectory = self.recipe.trajectory
-        path = trajectory.sample(self.recipe.data.frames, stable_seed(seed, 1), len(frames.xyz))
+        path = trajectory.sample(self.recipe.data.frames, stable_seed(seed, 1), len(frames.lengths))
         spherical = trajectory.pattern != "released"
         return partial_view(frames, path, self.recipe.camera, spherical=spherical, radius=trajectory.radius)
 
@@ -159,3 +172,7 @@ class C2PJob(PretextJob):
         parts = c2p_loss(teacher, student, self.module.predictors, self.recipe.loss)
         self.features = student.detach()
         return {"loss": parts.total, "geometry": parts.geometry.detach(), "time": parts.time.detach()}
+
+    def chance(self) -> float:
+        """The loss where all frames of both sides have one feature, whatever the clip shows."""
+        return loss_of_constant(self.features.shape[1], self.recipe.loss)

@@ -63,9 +63,18 @@ class PretextJob:
         """The collapse probe on the last batch's features."""
         return collapse_probe(self.features)
 
+    def chance(self) -> float | None:
+        """The loss of the best answer that is the same for every clip and place, known once a batch has been seen.
+
+        A pre-training that does not end below it has not learnt. None where no constant answer costs anything, as in a
+        distillation that can collapse: there the collapse probe tells.
+        """
+        return None
+
     def result(self) -> dict:
-        """Sizes of what was trained."""
+        """Sizes of what was trained, and the loss of the best constant answer."""
         return {
+            "chance": self.chance(),
             "parameters": sum(p.numel() for p in self.module.backbone.parameters()),
             "train_videos": len(self.stream.videos),
             "clips_per_epoch": self.stream.clips_per_epoch,

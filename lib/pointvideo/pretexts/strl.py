@@ -29,7 +29,7 @@ from ..stream import ClipData
 from ..values import Count, Whole, Within
 from .candidates import candidates
 from .job import PretextJob, Pretraining
-from .strl_views import SpatialViews, other_starts, stretched
+from .strl_views import SpatialViews, other_starts, part_of
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,19 @@ class STRLPretrain(Pretraining):
     # most frames between the two clips' starts, None for anywhere in the video; the source takes adjacent frames
     offset: Count | None = None
     shortest: Annotated[float, Within(above=0, high=1)] = (
-        0.5  # a video with one start only gives two runs of at least this share of it, stretched
+        0.5  # a video that is no longer than a clip gives two runs of at least this share of it
     )
+    # where the run stands in the clip: "hold" at its own frames' numbers, its ends repeated, so that a network with a
+    # clock is trained on every number, truly; "stretch" spreads it over all of them
+    run: Literal["hold", "stretch"] = "hold"
     # of the target network at the start (BYOL); rises to 1 along half a cosine. A pre-training of a few hundred updates
     # wants less, 0.95: the target must have time to follow
     momentum: Annotated[float, Within(above=0, high=1)] = 0.996
     hidden: Count = 4096  # of projector and predictor (BYOL)
     projection: Count = 256  # outputs of both (BYOL)
-    norm: Literal["batch", "layer"] = "batch"  # in both; "layer" for batches of a few clips
+    # in both heads; "frames", for batches of a few clips, takes away what all frames of a batch share in front of them
+    # (a batch norm without weights over clips x frames rows) and has layer norms inside
+    norm: Literal["batch", "layer", "frames"] = "batch"
     seed: Whole = 0
     init: Any = None
 
@@ -80,18 +85,21 @@ class STRL(nn.Module):
         super().__init__()
         self.backbone = recipe.backbone.build()
         self.projector = _perceptron(self.backbone.width, recipe.hidden, recipe.projection, recipe.norm)
+        self.shared = nn.BatchNorm1d(self.backbone.width, affine=False) if recipe.norm == "frames" else None
         self.predictor = _perceptron(recipe.projection, recipe.hidden, recipe.projection, recipe.norm)
         self.target = nn.ModuleDict(
             {"backbone": copy.deepcopy(self.backbone), "projector": copy.deepcopy(self.projector)}
         ).requires_grad_(False)
+        self.target_shared = copy.deepcopy(self.shared)
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))  # survives a resume with the weights
 
     def forward(self, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
         """Online clip features (clips, width), predictions and target projections (clips, projection)."""
-        pooled = _clip_features(self.backbone, clip)
-        prediction = self.predictor(self.projector(pooled))
+        pooled, given = _clip_features(self.backbone, clip, self.shared)
+        prediction = self.predictor(self.projector(given))
         with torch.no_grad():
-            projection = self.target["projector"](_clip_features(self.target["backbone"], clip))
+            _, given = _clip_features(self.target["backbone"], clip, self.target_shared)
+            projection = self.target["projector"](given)
         return pooled, prediction, projection
 
     def follow(self, updates: int, momentum: float) -> None:
@@ -102,9 +110,11 @@ class STRL(nn.Module):
         self.updates += 1
 
 
-def _clip_features(backbone: nn.Module, clip: Clip) -> Tensor:
-    """The maximum over all tokens of all frames, (clips, width)."""
-    return frame_features(backbone, clip).amax(dim=1)
+def _clip_features(backbone: nn.Module, clip: Clip, shared: nn.Module | None) -> tuple[Tensor, Tensor]:
+    """The maximum over all tokens of all frames, (clips, width), and the same as the projector is given it."""
+    frames = frame_features(backbone, clip)
+    pooled = frames.amax(dim=1)
+    return pooled, pooled if shared is None else shared(frames.flatten(0, 1)).view_as(frames).amax(dim=1)
 
 
 class STRLJob(PretextJob):
@@ -123,9 +133,11 @@ class STRLJob(PretextJob):
         views = []
         for number, begin in enumerate(starts):
             frames = self.stream.reader.load(sequence, begin)
-            if (single := counts <= span).any():
+            if (single := counts < span + data.step).any():  # another start would show the same moments
                 inside = np.minimum(-(-counts // data.step), data.frames)  # frames that are not padding
-                frames = stretched(frames, single, inside, self.recipe.shortest, stable_seed(seed, 1, number))
+                frames = part_of(
+                    frames, single, inside, self.recipe.shortest, stable_seed(seed, 1, number), self.recipe.run
+                )
             views.append(self._view(frames, stable_seed(seed, 2, number)))
         return (Clip.cat(views),)
 
@@ -134,14 +146,22 @@ class STRLJob(PretextJob):
         few, place = candidates(frames, data.points, stable_seed(seed, 0))
         keep, box = views.cut(few, stable_seed(seed, 1))
         index = place.gather(2, sample_indices(few, data.points, stable_seed(seed, 2), keep))
-        view = self.stream.reader.gathered(frames, index, None, 0)
-        return views.move(view, box / data.divisor, stable_seed(seed, 3))
+        middle = box.mean(dim=1)
+        view = self.stream.reader.gathered(frames, index, None, 0, origin=middle)
+        return views.move(view, data.in_unit(box[:, None], middle)[:, 0], stable_seed(seed, 3))
 
     def loss(self, clip: Clip) -> dict[str, Tensor]:
         """Both directions' regression, 0 to 8."""
         pooled, prediction, projection = self.module(clip)
         self.features = pooled.detach()
         return {"loss": strl_loss(prediction.float().chunk(2), projection.float().chunk(2))}
+
+    def chance(self) -> None:
+        """None: one constant answer for all clips makes the loss 0, so the loss says nothing about what was learnt.
+
+        What does is the collapse probe, whose effective rank and deviation are low where the network answers so.
+        """
+        return None
 
     def after_step(self) -> None:
         """The target network follows."""

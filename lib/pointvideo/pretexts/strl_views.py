@@ -42,8 +42,10 @@ def other_starts(last: np.ndarray, start: np.ndarray, offset: int | None, seed: 
     return np.where(high > low, drawn + (drawn >= start), start)
 
 
-def stretched(frames: FrameBatch, which: np.ndarray, inside: np.ndarray, shortest: float, seed: int) -> FrameBatch:
-    """The clips ``which`` (clips,) bool as a part of themselves, its frames repeated to the old number.
+def part_of(
+    frames: FrameBatch, which: np.ndarray, inside: np.ndarray, shortest: float, seed: int, how: str = "hold"
+) -> FrameBatch:
+    """The clips ``which`` (clips,) bool as a part of themselves, a run of frames of which the others are copies.
 
     Args:
         frames: clips.
@@ -51,12 +53,17 @@ def stretched(frames: FrameBatch, which: np.ndarray, inside: np.ndarray, shortes
         inside: each clip's frames, without the padding behind.
         shortest: the least share of them that is taken; the share and where it begins are drawn.
         seed: of the draw.
+        how: "hold" leaves the run where it is, with its first frame before it and its last one behind, so that what a
+            network knows of a frame's number stays true; "stretch" spreads it over the clip, which slows it down.
     """
     clips, count = frames.lengths.shape
     random = _random(seed)
     taken = np.maximum(1, np.round(inside * random.uniform(shortest, 1.0, clips)))
     begin = np.floor(random.random(clips) * (inside - taken + 1))
-    index = (begin[:, None] + (np.arange(count) + 0.5) * taken[:, None] / count).astype(np.int64)
+    if how == "hold":
+        index = np.clip(np.arange(count), begin[:, None], (begin + taken)[:, None] - 1).astype(np.int64)
+    else:
+        index = (begin[:, None] + (np.arange(count) + 0.5) * taken[:, None] / count).astype(np.int64)
     index = np.where(which[:, None], index, np.arange(count))
     return take_frames(frames, torch.from_numpy(index))
 

@@ -1,22 +1,22 @@
-"""VideoMAE on points: hide most of a clip's patches through all frames, and draw the hidden points from the rest.
+"""VideoMAE on points: hide most of a clip's patches, and draw the hidden points from the rest.
 
-A patch is the part of space nearest to an anchor; the same patches are hidden in every frame (tubes), so that no frame
-tells what another hides. The encoder, a whole backbone, is given the visible points alone. A small transformer gets
-its tokens and one query for each hidden patch and sampled frame, and predicts the patch's points
-(:mod:`pointvideo.losses.videomae`). It is dropped afterwards.
+A patch is the part of space nearest to an anchor, for a few frames or, as a tube, for all. The encoder, a whole
+backbone, is given the visible points alone. A small transformer gets its tokens and one query for each of some hidden
+patches, and predicts the patch's points in one frame (:mod:`pointvideo.losses.videomae`). It is dropped afterwards.
 
-Tong, Song, Wang, Wang, "VideoMAE", NeurIPS 2022; Feichtenhofer et al., "Masked autoencoders as spatiotemporal
-learners", NeurIPS 2022; for points Pang et al., "Masked autoencoders for point cloud self-supervised learning"
-(Point-MAE), ECCV 2022. Theirs: tube masking, an encoder that sees no masked input, a narrow decoder with mask tokens,
-targets in a patch's own unit, anchors by farthest point sampling, Chamfer distance. Ours, as C2P says no more than that
-the method "can be easily extended to 4D data": patches that divide space, so that hidden points cannot be seen in an
-overlapping patch; reconstruction of a few frames of a clip.
+Feichtenhofer, Fan, Li, He, "Masked autoencoders as spatiotemporal learners", NeurIPS 2022, which C2P cites as
+VideoMAE; Tong, Song, Wang, Wang, "VideoMAE", NeurIPS 2022; for points Pang et al., "Masked autoencoders for point cloud
+self-supervised learning" (Point-MAE), ECCV 2022. Theirs: nine tenths hidden, without regard to place and time
+(Feichtenhofer et al.) or in tubes (Tong et al.), an encoder that sees no masked input, a narrow decoder with mask
+tokens, targets in a patch's own unit, anchors by farthest point sampling, Chamfer distance. Ours, as C2P says no more
+than that the method "can be easily extended to 4D data": patches that divide space, so that hidden points cannot be
+seen in an overlapping patch; reconstruction of a part of the hidden patches.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -27,13 +27,13 @@ from ..backbones.transformer import Transformer
 from ..data.augment import Augment, apply
 from ..data.clips import FrameBatch, sample_indices
 from ..data.store import Store
-from ..losses.videomae import patch_chamfer
+from ..losses.videomae import best_constant, patch_chamfer
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..values import Count, Whole, Within
 from .candidates import candidates, take_frames
 from .job import PretextJob, Pretraining
-from .tube_masks import divide, hidden_points, shown_points
+from .tube_masks import Tubes, divide, draw_hidden, hidden_points, shown_points
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,12 @@ class VideoMAEPretrain(Pretraining):
     patches: Annotated[int, Within(low=2)] = 64  # a clip; Point-MAE has 64 in a cloud of 1024 points
     # share of the patches that is hidden, VideoMAE's; Point-MAE's is 0.6
     hidden: Annotated[float, Within(above=0, below=1)] = 0.9
+    # "agnostic": drawn without regard to place and time (Feichtenhofer et al., C2P's reference); "tube" hides the
+    # same ones in all frames (Tong et al.)
+    masking: Literal["agnostic", "tube"] = "agnostic"
+    depth: Count = 2  # frames that an agnostic patch lasts, Feichtenhofer et al.'s
     patch_points: Count = 32  # points predicted of each hidden patch in each frame, as in Point-MAE
-    frames: Count = 4  # frames of a clip whose hidden patches are predicted
+    frames: Count = 4  # as many of a clip's hidden patches are predicted as so many frames have
     # VideoMAE: half the encoder's width and four blocks
     decoder: TransformerSize = TransformerSize(width=384, depth=4, heads=6, head_width=64, hidden=1536)
     augment: Augment | None = Augment()  # little, as masked autoencoders need no more
@@ -70,7 +74,7 @@ class VideoMAEPretrain(Pretraining):
 
     @property
     def hidden_patches(self) -> int:
-        """Patches of a clip that are hidden."""
+        """Patches that are hidden in a frame, on average."""
         return round(self.hidden * self.patches)
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> VideoMAEJob:
@@ -121,36 +125,36 @@ class VideoMAE(nn.Module):
         return tokens_of(self.backbone, clip)
 
     def decode(
-        self, tokens: Tokens, anchors: Float[Tensor, "batch hidden 3"], times: Float[Tensor, "batch sampled"]
-    ) -> Float[Tensor, "batch sampled hidden points 3"]:
-        """Points of each hidden patch in each sampled frame, relative to its anchor.
+        self, tokens: Tokens, anchors: Float[Tensor, "batch queries 3"], times: Float[Tensor, "batch queries"]
+    ) -> Float[Tensor, "batch queries points 3"]:
+        """Points of each query's patch, relative to its anchor.
 
         Args:
             tokens: of the visible points, coordinates as ``anchors``.
             anchors: of the hidden patches, about 1 in size.
-            times: of the sampled frames, 0 to 1 over the clip.
+            times: of their frames, 0 to 1 over the clip.
         """
         batch, count = tokens.features.shape[:2]
         when = (torch.arange(count, device=times.device, dtype=times.dtype) + 0.5) / count
         when = when[None, :, None, None].expand(*tokens.xyz.shape[:3], 1)
         features = self.norm(tokens.features.flatten(0, 2)).view_as(tokens.features)
         seen = self.reduce(features) + self.position(torch.cat([tokens.xyz, when], dim=-1))
-        sampled, hidden = times.shape[1], anchors.shape[1]
-        place = anchors[:, None].expand(-1, sampled, -1, -1)
-        place = torch.cat([place, times[:, :, None, None].expand(-1, -1, hidden, 1)], dim=-1)
-        queries = (self.mask_token + self.position(place)).flatten(1, 2)
-        mixed = self.decoder(torch.cat([seen.flatten(1, 2), queries.to(seen.dtype)], dim=1))[:, -sampled * hidden :]
-        return self.predict(mixed).view(batch, sampled, hidden, -1, 3)
+        queries = self.mask_token + self.position(torch.cat([anchors, times[..., None]], dim=-1))
+        mixed = self.decoder(torch.cat([seen.flatten(1, 2), queries.to(seen.dtype)], dim=1))[:, -queries.shape[1] :]
+        return self.predict(mixed).unflatten(-1, (-1, 3))
+
+
+CHANCE_BATCHES = 4  # training batches whose patches the best constant answer is sought for
 
 
 class VideoMAEJob(PretextJob):
     """A pre-training on data; see :class:`pointvideo.recipe.Job`."""
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor | Clip, ...]:
-        """Truth, which of it is there, hidden anchors, times, (centre, size) of each clip, then the visible clip.
+        """Truth, which of it is there, anchors, times, (centre, size) of each clip, then the visible clip.
 
-        Shapes: (batch, sampled, hidden, points, 3), (batch, sampled, hidden), (batch, hidden, 3), (batch, sampled),
-        (batch, 4), (batch, frames, points, 3).
+        Shapes: (batch, queries, points, 3), (batch, queries), (batch, queries, 3), (batch, queries), (batch, 4),
+        (batch, frames, points, 3).
         """
         sequence, start, seed = self.stream.draw(epoch, step)
         recipe = self.recipe
@@ -158,17 +162,32 @@ class VideoMAEJob(PretextJob):
         few, place = candidates(frames, recipe.data.points, stable_seed(seed, 0))
         centre, augment_seed = _centre(few), stable_seed(seed, 1)
         few = FrameBatch(apply(recipe.augment, few.xyz, augment_seed, centre), few.lengths)
-        tubes = divide(few, recipe.patches, recipe.hidden_patches, stable_seed(seed, 2))
-        points = hidden_points(few, tubes, recipe.frames, recipe.patch_points, stable_seed(seed, 3))
+        tubes = self.masked(few, stable_seed(seed, 2))
+        queries = recipe.frames * recipe.hidden_patches
+        points = hidden_points(few, tubes, queries, recipe.patch_points, stable_seed(seed, 3))
         source, keep = shown_points(tubes)
         seen = sample_indices(take_frames(few, source), recipe.data.points, stable_seed(seed, 4), keep)
         row = torch.arange(len(source))[:, None]
+        middle, size = tubes.frame[:, :3], tubes.frame[:, 3:]
         view = self.stream.reader.gathered(
-            take_frames(frames, source), place[row, source].gather(2, seen), recipe.augment, augment_seed, centre
-        )
+            take_frames(frames, source), place[row, source].gather(2, seen), recipe.augment, augment_seed, centre,
+            middle,
+        )  # fmt: skip
         times = (points.frames.float() + 0.5) / recipe.data.frames
-        anchors, frame = (values / recipe.data.divisor for values in (tubes.hidden_anchors, tubes.frame))
+        anchors = recipe.data.in_unit(points.anchors[:, None], middle)[:, 0]
+        frame = torch.cat(
+            [recipe.data.in_unit(middle[:, None, None], middle)[:, 0, 0], size / recipe.data.divisor], dim=1
+        )
         return points.xyz, points.present, anchors, times, frame, view
+
+    def masked(self, frames: FrameBatch, seed: int) -> Tubes:
+        """Clips in patches, some of them hidden."""
+        recipe = self.recipe
+        patch, anchors, reach = divide(frames, recipe.patches, seed)
+        depth = recipe.depth if recipe.masking == "agnostic" else None
+        batch, count, _ = patch.shape
+        hidden = draw_hidden(batch, count, recipe.patches, recipe.hidden, depth, stable_seed(seed, 0))
+        return Tubes(patch, anchors, hidden, reach)
 
     def loss(
         self, truth: Tensor, present: Tensor, anchors: Tensor, times: Tensor, frame: Tensor, view: Clip
@@ -178,8 +197,41 @@ class VideoMAEJob(PretextJob):
         self.features = pool_tokens(tokens.features).detach()
         centre, size = frame[:, None, :3], frame[:, None, 3:]
         placed = Tokens((tokens.xyz - centre[:, None]) / size[:, None], tokens.features)
-        prediction = self.module.decode(placed, (anchors - centre) / size, times)
-        return {"loss": patch_chamfer(prediction, truth, present)}
+        anchors = (anchors - centre) / size
+        self.last = truth, present, anchors, times, Tokens(placed.xyz, placed.features.detach())
+        return {"loss": patch_chamfer(self.module.decode(placed, anchors, times), truth, present)}
+
+    def epoch_end(self, epoch: int) -> dict:
+        """The collapse probe, and what the decoder gains by seeing.
+
+        ``gain_of_seeing`` is the share of the last batch's loss that a clip's own tokens save over those of the next
+        clip in the batch; about 0 where the decoder tells from a query's place and time alone what stands there.
+        """
+        numbers = super().epoch_end(epoch)
+        truth, present, anchors, times, tokens = self.last
+        if len(truth) > 1:
+            own, other = (
+                float(
+                    self._unseen(Tokens(*(values.roll(turn, 0) for values in tokens)), truth, present, anchors, times)
+                )
+                for turn in (0, 1)
+            )
+            numbers["gain_of_seeing"] = 1 - own / max(other, 1e-12)
+        return numbers
+
+    @torch.no_grad()
+    def _unseen(self, tokens: Tokens, truth: Tensor, present: Tensor, anchors: Tensor, times: Tensor) -> Tensor:
+        """The loss from tokens, leaving no trace in what the decoder's norm has seen."""
+        self.module.eval()
+        loss = patch_chamfer(self.module.decode(tokens, anchors, times), truth, present)
+        self.module.train()
+        return loss
+
+    def chance(self) -> float:
+        """The loss of the best patch that is the same for every query, on the patches of a few training batches."""
+        batches = [self.batch(0, step)[:2] for step in range(min(CHANCE_BATCHES, self.steps_per_epoch))]
+        patches = torch.cat([truth[present] for truth, present in batches])
+        return float(best_constant(patches, self.recipe.patch_points)[1])
 
 
 def _centre(frames: FrameBatch) -> Float[Tensor, "batch 3"]:

@@ -24,8 +24,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from ..data.clips import FrameBatch
+from ..data.clips import FrameBatch, StoredFrames
 from ..kernels import visible_points
+from ..kernels.dispatch import specified
 from ..values import Checked, Count, NotNegative, Positive, Within
 
 
@@ -133,25 +134,36 @@ def partial_view(
     Frames of which nothing is visible (the cloud's centre at the origin, say) keep all their points, so that a
     clip never loses a frame.
     """
-    xyz, lengths = batch.xyz, batch.lengths
-    clips, frames, points, _ = xyz.shape
+    stored = isinstance(batch, StoredFrames) and not specified()
     # padding is zero, so the plain sum is the sum over the valid points
-    centre = xyz.sum(dim=2).double() / lengths.clamp(min=1)[..., None]
+    total = batch.sums() if stored else batch.xyz.sum(dim=2)
+    centre = total.double() / batch.lengths.clamp(min=1)[..., None]
     position, rotation = camera_pose(centre, torch.from_numpy(path).to(centre), spherical=spherical, radius=radius)
-    visible = visible_points(
+    if stored:
+        size = camera.focal, camera.width, camera.height
+        visible, seen = batch.visible(position.float(), rotation.float(), *size, camera.tolerance)
+    else:
+        visible = _visible(batch, position, rotation, camera)
+        seen = visible.any(dim=-1)
+    nothing = seen == 0
+    if bool(nothing.any()):
+        inside = torch.arange(visible.shape[-1], device=visible.device) < batch.lengths[..., None]
+        visible[nothing] = inside[nothing]
+    return visible
+
+
+def _visible(batch: FrameBatch, position: Tensor, rotation: Tensor, camera: Camera) -> Tensor:
+    xyz = batch.xyz
+    return visible_points(
         xyz.flatten(0, 1),
         camera.focal,
         camera.width,
         camera.height,
         position=position.flatten(0, 1).to(xyz),
         rotation=rotation.flatten(0, 1).to(xyz),
-        lengths=lengths.flatten(),
+        lengths=batch.lengths.flatten(),
         tolerance=camera.tolerance,
-    ).view(clips, frames, points)
-    nothing = ~visible.any(dim=-1)
-    if bool(nothing.any()):
-        visible[nothing] = (torch.arange(points, device=xyz.device) < lengths[..., None])[nothing]
-    return visible
+    ).view(batch.shape)
 
 
 def random_view(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from .findings import Finding
+from .multiplicity import holm, level, look
 from .results import Recorded, Result, Simulated, correctness, per_video
-from .statistics import Contrast, Interval, Verdict, bootstrap_contrast, enough, verdict
+from .statistics import Contrast, paired_contrast
 
 if TYPE_CHECKING:
     from ..study.experiments import Experiment, Paper
-
-NO_DIFFERENCE = "no difference seen"
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class Claim:
     """A signed sum of a metric over rows of a paper's tables.
 
     reported: its size in points as printed; its sign is the claim. None: the paper says nothing, a reader asks, and
-    ``higher`` names the two answers, for a positive and for a negative sum. at_least: a size that the claim demands,
-    in points. transfer: made by the paper on another set or backbone than the rows.
+    ``higher`` names the two answers, for a positive and for a negative sum. transfer: made by the paper on another
+    set or backbone than the rows. confirmatory: of the family that is tested as one; all others are exploratory.
     """
 
     id: str
@@ -32,71 +35,19 @@ class Claim:
     reported: float | int | None
     rows: Mapping[str, float | int]
     transfer: bool = False
-    at_least: float | int = 0.0
     note: str = ""
     metric: str = ""
     higher: tuple[str, ...] = ()
+    confirmatory: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reported is not None and (not math.isfinite(self.reported) or self.reported == 0):
+            raise ValueError(f"claim {self.id} needs a direction, found a reported difference of {self.reported}")
 
     @property
     def question(self) -> bool:
         """Whether this is no claim of the paper but a question to it."""
         return self.reported is None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What our runs say about a claim. contrast: None where a row has not been run. verdict: None for a question."""
-
-    claim: Claim
-    source: str | None
-    contrast: Contrast | None
-    verdict: Verdict | None
-    missing: tuple[str, ...]
-
-    @property
-    def word(self) -> str:
-        """The verdict as printed. A simulated world decides nothing about a paper: it shows a direction or not. The
-        answer to a question is the side that is higher, or that no difference is seen."""
-        if self.contrast is None:
-            return "not run"
-        if self.claim.question:
-            return self._answer(self.contrast)
-        if self.source == "recorded":
-            return self.verdict
-        return {"REPRODUCED": "direction appears", "DIFFERENT": "direction reversed", "INCONCLUSIVE": "INCONCLUSIVE"}[
-            self.verdict
-        ]
-
-    def _answer(self, contrast: Contrast) -> str:
-        if not enough(contrast.seeds, contrast.videos):
-            return "INCONCLUSIVE"
-        if contrast.interval.low > 0:
-            return self.claim.higher[0]
-        return self.claim.higher[1] if contrast.interval.high < 0 else NO_DIFFERENCE
-
-    @property
-    def difference(self) -> str:
-        """Our difference with its 95 % interval, in points."""
-        if self.contrast is None:
-            return "not run: " + ", ".join(self.missing)
-        low, high = 100 * self.contrast.interval.low, 100 * self.contrast.interval.high
-        return f"{100 * self.contrast.estimate:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-    @property
-    def printed(self) -> str:
-        """The paper's number in points; nothing beside a simulated result, and no number from another set than ours."""
-        if self.source == "simulated":
-            return "SIMULATED"
-        if self.claim.reported is None:
-            return "–"
-        return "for another set" if self.claim.transfer else f"{self.claim.reported:+.2f}"
-
-    @property
-    def text(self) -> str:
-        """The claim in a sentence, with its place in the paper."""
-        shown = self.claim.transfer and self.source != "simulated" and self.claim.reported is not None
-        number = f": {self.claim.reported:+.1f}" if shown else ""
-        return f"{self.claim.statement} ({self.claim.where}{number})"
 
 
 @functools.cache
@@ -113,11 +64,11 @@ def claims(paper: Paper) -> tuple[Claim, ...]:
 def _of_entry(paper: Paper, entry: Mapping[str, Any]) -> list[Claim]:
     """One claim, or one a metric where ``metrics`` gives the printed difference of each."""
     task = paper.row(next(iter(entry["rows"]))).task
-    several = entry.get("metrics")
-    common = {name: value for name, value in entry.items() if name != "metrics"}
+    several, family = entry.get("metrics"), _confirmatory(entry)
+    common = {name: value for name, value in entry.items() if name not in ("metrics", "confirmatory")}
     common |= {"higher": tuple(entry.get("higher", ()))}
     if several is None:
-        return [Claim(**{"reported": None, "metric": task.main, **common})]
+        return [Claim(**{"reported": None, "metric": task.main, "confirmatory": bool(family), **common})]
     return [
         Claim(
             **{
@@ -126,10 +77,25 @@ def _of_entry(paper: Paper, entry: Mapping[str, Any]) -> list[Claim]:
                 "statement": entry["statement"].format(metric=task.title(name)),
                 "metric": name,
                 "reported": number,
+                "confirmatory": name in family,
             }
         )
         for name, number in several.items()
     ]
+
+
+def _confirmatory(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The metrics of an entry that are confirmatory: all (true), those that it lists, or none."""
+    known, named = tuple(entry.get("metrics", ("",))), entry.get("confirmatory", False)
+    chosen = (known if named else ()) if isinstance(named, bool) else tuple(named)
+    if unknown := set(chosen) - set(known):
+        raise ValueError(f"claim {entry['id']}: confirmatory in {', '.join(sorted(unknown))}, expected its own metrics")
+    return chosen
+
+
+def family_size(paper: Paper) -> int:
+    """How many confirmatory claims a paper has, run or not."""
+    return sum(len(_confirmatory(entry)) for entry in _document(paper).get("claims", ()))
 
 
 def unbound(paper: Paper) -> tuple[dict[str, str], ...]:
@@ -169,26 +135,57 @@ def claim(paper: Paper, identifier: str) -> Claim:
     return known[identifier]
 
 
-def judge(claim: Claim, results: Mapping[str, Sequence[Result]], *, resamples: int = 10_000) -> Finding:
-    """Compare a claim with our runs, last epoch, as :func:`contrast_of` does.
+def judge(
+    claim: Claim, results: Mapping[str, Sequence[Result]], *, not_learnt: Mapping[tuple[str, str], str] | None = None
+) -> Finding:
+    """Compare a claim with our runs, last epoch, as :func:`contrast_of` does, at the last look of their common seeds.
 
-    results: runs of each row, one a seed. ``TypeError`` for a mixture of recorded and simulated runs, ``ValueError``
-    for rows that scored different videos.
+    results: runs of each row of the table, one a seed; rows beyond the claim's lend their spread over seeds.
+    not_learnt: (row, metric) -> why it has not learnt; such a row is in no comparison. ``TypeError`` for a mixture of
+    recorded and simulated runs, ``ValueError`` for rows that scored different videos.
     """
+    not_learnt = not_learnt or {}
     used = {name: tuple(results.get(name, ())) for name in claim.rows}
     missing = tuple(name for name, runs in used.items() if not runs)
     kinds = {type(result) for runs in used.values() for result in runs}
     if len(kinds) > 1:
         raise TypeError(f"claim {claim.id} mixes recorded and simulated runs; it needs one or the other")
     source = {Recorded: "recorded", Simulated: "simulated"}[kinds.pop()] if kinds else None
-    if missing:
-        return Finding(claim, source, None, None if claim.question else "INCONCLUSIVE", missing)
-    contrast = contrast_of(claim.rows, used, claim.metric, about=f"claim {claim.id}", resamples=resamples)
-    if claim.reported is None:
-        return Finding(claim, source, contrast, None, ())
-    points = Interval(100 * contrast.interval.low, 100 * contrast.interval.high)
-    found = verdict(claim.reported, points, contrast.seeds, at_least=claim.at_least, videos=contrast.videos)
-    return Finding(claim, source, contrast, found, ())
+    idle = tuple(
+        f"{name} ({not_learnt[name, claim.metric]})" for name in claim.rows if (name, claim.metric) in not_learnt
+    )
+    if missing or idle:
+        return Finding(claim, source, None, missing, () if missing else idle)
+    contrast = contrast_of(
+        claim.rows,
+        used,
+        claim.metric,
+        about=f"claim {claim.id}",
+        confidence=1 - level(),
+        looks=True,
+        beside=[runs for name, runs in results.items() if name not in used and (name, claim.metric) not in not_learnt],
+    )
+    return Finding(claim, source, contrast, () if contrast else ("no seed that all rows have",))
+
+
+def under_holm(
+    findings: Sequence[Finding], size: int, others: Mapping[str, float] | None = None
+) -> tuple[Finding, ...]:
+    """The findings with Holm's p-values in the confirmatory ones.
+
+    size: of the whole family. others: p-values of its claims in other tables, by id; without them they count as 1,
+    which is on the safe side.
+    """
+    own = {finding.claim.id: finding.p for finding in findings if finding.claim.confirmatory and finding.p is not None}
+    adjusted = holm({**(others or {}), **own}, size)
+    return tuple(
+        replace(finding, holm=adjusted[finding.claim.id][0], times=adjusted[finding.claim.id][1])
+        if finding.claim.id in own
+        else replace(finding, times=size)
+        if finding.claim.confirmatory
+        else finding
+        for finding in findings
+    )
 
 
 def contrast_of(
@@ -197,24 +194,39 @@ def contrast_of(
     name: str,
     *,
     about: str = "contrast",
-    resamples: int = 10_000,
-) -> Contrast:
-    """The weighted sum of a metric over rows with its interval: paired bootstrap over videos and seeds, last epoch.
+    confidence: float = 0.95,
+    looks: bool = False,
+    beside: Iterable[Sequence[Result]] = (),
+) -> Contrast | None:
+    """The weighted sum of a metric over rows, last epoch, paired by seed and video; None without a seed that all have.
 
-    weights: of each row. results: runs of each row, one a seed. about: what an error names. ``ValueError`` for rows
-    of different tasks or that scored different videos.
+    Args:
+        weights: of each row.
+        results: runs of each row, one a seed; those of the seeds that all rows have count.
+        name: of the metric.
+        about: what an error names.
+        looks: take the seeds of the last look alone, the lowest first.
+        beside: runs of other rows, for the variance over seeds; rows of another task or without a seed are left out.
+
+    Raises:
+        ValueError: rows of different tasks, or that scored different videos.
     """
-    tables, videos, pool, first = [], None, None, next(iter(weights))
-    tasks = {result.task for row_id in weights for result in results[row_id]}
+    runs = {row_id: {result.seed: result for result in results[row_id]} for row_id in weights}
+    tasks = {result.task for several in runs.values() for result in several.values()}
     if len(tasks) > 1:
         raise ValueError(f"{about} compares different tasks: {', '.join(sorted(task.name for task in tasks))}")
+    seeds = sorted(set.intersection(*map(set, runs.values())))
+    seeds = seeds[: look(len(seeds)) or None] if looks else seeds
+    if not seeds:
+        return None
+    tables, videos, pool, first = [], None, None, next(iter(weights))
     whole = all(task.whole and task.main == name for task in tasks)
-    for row_id in weights:
-        runs = results[row_id]
+    for row_id, by_seed in runs.items():
+        chosen = [by_seed[seed] for seed in seeds]
         if whole:
-            table, scored = correctness(runs)
+            table, scored = correctness(chosen)
         else:
-            table, scored, pool = per_video(runs, name)
+            table, scored, pool = per_video(chosen, name)
         if videos is not None and scored != videos:
             raise ValueError(
                 f"{about}: row {row_id} scored other videos than {first}; "
@@ -222,4 +234,13 @@ def contrast_of(
             )
         tables.append(table)
         videos = scored
-    return bootstrap_contrast(tables, list(weights.values()), pool=pool, resamples=resamples)
+    spread = [_values(several, seeds, name) for several in beside if {result.task for result in several} == tasks]
+    others = np.array([values for values in spread if values is not None]).reshape(-1, len(seeds))
+    return paired_contrast(tables, list(weights.values()), pool=pool, confidence=confidence, beside=others)
+
+
+def _values(results: Sequence[Result], seeds: Sequence[int], name: str) -> list[float] | None:
+    """A row's metric at each of the seeds; None where one is missing."""
+    by_seed = {result.seed: result.last.value(name) for result in results}
+    found = [by_seed.get(seed) for seed in seeds]
+    return None if None in found else found

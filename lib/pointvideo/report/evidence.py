@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +13,10 @@ from ..study.experiments import Experiment, Paper, Row
 from ..study.keys import recipe_key
 from ..study.ledger import Ledger, Record, newest_of_recipe
 from ..study.runner import default_ledger, project_root, run
-from .claims import Claim, Finding, claims_about, claims_of
+from .claims import Claim, claims_about, claims_of
+from .findings import Finding
 from .layout import Table
+from .multiplicity import LOOKS
 from .stamps import Stamp, save_figure, save_table, stamp_from_records
 from .tables import build_table
 
@@ -26,7 +28,8 @@ class Evidence:
     """An experiment at a profile with the runs there are, all on data of one source.
 
     records: by a row's id, one a seed; those of other tables' rows, too, where a claim of this one needs them.
-    source: None without a record.
+    source: None without a record. ledger: where the records of the paper's other tables are. bars: baselines of labels
+    alone that a row must beat, but that are not among the rows.
     """
 
     paper: Paper
@@ -36,23 +39,70 @@ class Evidence:
     records: Mapping[str, Sequence[Record]] = field(repr=False)
     source: Source | None
     claims: tuple[Claim, ...] = field(repr=False)
+    ledger: Ledger = field(repr=False)
+    bars: tuple[Row, ...] = field(default=(), repr=False)
 
     @cached_property
     def table(self) -> Table:
-        """Ours beside what is printed; rows without a record say "not run", records of earlier code are marked."""
-        current = {
-            row.id: [
-                recipe_key(recipe, record["dataset"]["fingerprint"])
-                for record in self.records[row.id]
-                for recipe in row.recipes
-                if recipe.seed == record["seed"]
-            ]
-            for row in self.rows
-        }
-        title, note = self.experiment.title, self.experiment.note
-        return build_table(
-            self.paper, title, self.rows, self.records, claims=self.claims, current_keys=current, note=note
+        """Ours beside what is printed; rows without a record say "not run", records of earlier code are marked.
+
+        A claim is judged in the first table that it stands below, whatever the view, so that it has one verdict; a
+        confirmatory one under Holm's procedure, with those of the paper's other tables.
+        """
+        homes, known = _homes(self.paper, self.profile), frozenset(record["key"] for record in self.ledger.records())
+
+        def judged(number: str, source: Source | None) -> list[Finding]:
+            several = _judged(self.paper, number, self.profile, self.ledger, known, source)
+            return [finding for finding in several if homes[finding.claim.id] == number]
+
+        mine = {claim.id for claim in self.claims if self.source} & set(homes)
+        own = [finding for number in {homes[name] for name in mine} for finding in judged(number, self.source)]
+        looked_at = [
+            number
+            for number in dict.fromkeys(homes.values())
+            if any(len(row.recipes) >= LOOKS[0] for row in self.paper.experiments[number].rows(self.profile))
+        ]
+        every = [finding for number in looked_at for finding in judged(number, None)]
+        return self._table(
+            current={
+                row.id: [
+                    recipe_key(recipe, record["dataset"]["fingerprint"])
+                    for record in self.records[row.id]
+                    for recipe in row.recipes
+                    if recipe.seed == record["seed"]
+                ]
+                for row in self.rows
+            },
+            judged={finding.claim.id: finding for finding in own if finding.claim.id in mine},
+            family={
+                finding.claim.id: finding.p for finding in every if finding.claim.confirmatory and finding.p is not None
+            },
         )
+
+    def _table(
+        self,
+        current: Mapping[str, Sequence[str]] | None = None,
+        judged: Mapping[str, Finding] | None = None,
+        family: Mapping[str, float] | None = None,
+    ) -> Table:
+        return build_table(
+            self.paper,
+            self.experiment.title,
+            self.rows,
+            self.records,
+            claims=self.claims,
+            current_keys=current,
+            starts={name: self._starts(several) for name, several in self.records.items()},
+            bars=self.bars,
+            judged=judged,
+            family=family,
+            note=self.experiment.note,
+        )
+
+    def _starts(self, records: Sequence[Record]) -> list[Record]:
+        """The records of what runs start from, as far as the ledger has them."""
+        found = (self.ledger.get(record["init"]) for record in records if record.get("init"))
+        return [record for record in found if record is not None]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -76,7 +126,7 @@ class Evidence:
             recipe
             for row in self.rows
             for recipe in row.recipes
-            if recipe.seed not in {record["seed"] for record in self.records[row.id]}
+            if newest_of_recipe(list(self.records[row.id]), recipe) is None
         )
 
     @cached_property
@@ -92,8 +142,11 @@ class Evidence:
     def only(self, *row_ids: str) -> Evidence:
         """The same with these rows alone, in this order, and the claims that need no other."""
         rows = tuple(self.row(name) for name in row_ids)
-        records = {row.id: self.records[row.id] for row in rows}
-        return replace(self, rows=rows, records=records, claims=claims_about(self.paper, records))
+        hidden = (row for row in (*self.rows, *self.bars) if row.baseline == "labels" and row.id not in row_ids)
+        bars = tuple({row.id: row for row in hidden}.values())
+        records = {row.id: self.records[row.id] for row in (*rows, *bars)}
+        claims = claims_about(self.paper, row_ids)
+        return replace(self, rows=rows, records=records, claims=claims, bars=bars)
 
 
 def evidence(
@@ -112,7 +165,7 @@ def evidence(
         records = {name: [record for record in several if record is not None] for name, several in found.items()}
         if any(records.values()):
             break
-    return _made(paper, experiment, profile, records, claims)
+    return _made(paper, experiment, profile, records, claims, ledger)
 
 
 def needed(paper: Paper, number: str, profile: str) -> list[Any]:
@@ -133,7 +186,24 @@ def run_experiment(
     experiment, ledger = paper.experiment(number), ledger or default_ledger()
     wanted, claims = _wanted(paper, experiment, profile)
     records = {row.id: [run(recipe, ledger, progress=progress, log=log) for recipe in row.recipes] for row in wanted}
-    return _made(paper, experiment, profile, records, claims)
+    return _made(paper, experiment, profile, records, claims, ledger)
+
+
+def _homes(paper: Paper, profile: str) -> dict[str, str]:
+    """Claim -> the first table that it stands below."""
+    homes: dict[str, str] = {}
+    for number, experiment in paper.experiments.items():
+        for claim in claims_of(paper, experiment, profile):
+            homes.setdefault(claim.id, number)
+    return homes
+
+
+@lru_cache(maxsize=64)
+def _judged(
+    paper: Paper, number: str, profile: str, ledger: Ledger, known: frozenset[str], source: Source | None
+) -> tuple[Finding, ...]:
+    """What a table's runs say about its claims. known: keys of the ledger's records."""
+    return evidence(paper, number, profile, ledger, source=source)._table().findings
 
 
 def merged(title: str, several: Sequence[Evidence]) -> Evidence:
@@ -146,15 +216,17 @@ def merged(title: str, several: Sequence[Evidence]) -> Evidence:
         raise ValueError(f"{title}: tables of several papers or profiles, expected one of each")
     rows = {row.id: row for one in several for row in one.rows}
     number = " and ".join(one.experiment.number for one in several)
-    experiment = replace(first.experiment, number=number, title=title, rows=lambda profile: tuple(rows.values()))
+    experiment = replace(
+        first.experiment, number=number, title=title, rows=lambda profile: tuple(rows.values()), baselines=None
+    )
     records = {name: next(one.records[name] for one in several if name in one.records) for name in rows}
-    return _made(first.paper, experiment, first.profile, records, claims_about(first.paper, rows))
+    return _made(first.paper, experiment, first.profile, records, claims_about(first.paper, rows), first.ledger)
 
 
 def _wanted(paper: Paper, experiment: Experiment, profile: str) -> tuple[list[Row], tuple[Claim, ...]]:
     """The table's rows, then those of other tables that its claims need; and its claims."""
     claims, every = claims_of(paper, experiment, profile), paper.rows(profile)
-    own = {row.id: row for row in experiment.rows(profile)}
+    own = {row.id: row for row in experiment.every_row(profile)}
     borrowed = {name: every[name] for claim in claims for name in claim.rows if name not in own}
     return [*own.values(), *borrowed.values()], claims
 
@@ -165,12 +237,13 @@ def _made(
     profile: str,
     records: Mapping[str, Sequence[Record]],
     claims: tuple[Claim, ...],
+    ledger: Ledger,
 ) -> Evidence:
     sources = {record["dataset"]["source"] for several in records.values() for record in several}
     if len(sources) > 1:
         raise TypeError(f"{experiment.title}: recorded and simulated runs, expected one or the other")
     source = next(iter(sources), None)
-    return Evidence(paper, experiment, profile, experiment.rows(profile), records, source, claims)
+    return Evidence(paper, experiment, profile, experiment.every_row(profile), records, source, claims, ledger)
 
 
 def figures_folder(profile: str, source: Source | None = "recorded") -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..study.experiments import SCRATCH, Row
 from ..tasks.task import Task
-from .claims import Finding
+from .findings import NOT_LEARNT, Finding
 from .lines import counted_lines, metric_lines
 from .render import csv_text, html_note, html_table, markdown_table
 from .reported import ReportedCell
@@ -18,14 +18,21 @@ from .statistics import VIDEOS_FOR_A_VERDICT, Interval, mean_and_deviation
 if TYPE_CHECKING:
     import pandas
 
-FINDING_HEADER = ("claim", "reported difference", "ours, points [95 %]", "seeds", "verdict")
+FINDING_HEADER = (
+    "claim",
+    "reported difference",
+    "ours, points [95 % over the looks]",
+    "paired seeds",
+    "p over the looks",
+    "verdict",
+)
 
 
 @dataclass(frozen=True)
 class TableRow:
     """One row: its runs, one a seed, and what they say. printed: the paper's numbers by metric. moved: keys of the runs
     that the present code would no longer write. findings: the claims whose verdict stands in this row, and the
-    other row of each. intervals: of each metric, shares."""
+    other row of each. intervals: of each metric, shares. not_learnt: metric -> why the row has not learnt in it."""
 
     row: Row
     printed: Mapping[str, ReportedCell]
@@ -33,11 +40,17 @@ class TableRow:
     moved: tuple[str, ...] = ()
     findings: tuple[tuple[Row, Finding], ...] = ()
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    not_learnt: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def main(self) -> str:
         """The task's first metric, by which verdicts in rows go."""
         return self.row.task.main
+
+    @property
+    def title(self) -> str:
+        """The row's, and whether it is a baseline."""
+        return f"baseline: {self.row.title}" if self.row.baseline else self.row.title
 
     @property
     def reported(self) -> ReportedCell | None:
@@ -93,6 +106,8 @@ class TableRow:
     def verdict(self) -> str:
         """Of the claims in which this row is the better one, for the plain comparison of two rows; of the question
         that this row is asked about. The other row is named, unless it is the one from scratch alone."""
+        if self.main in self.not_learnt:
+            return NOT_LEARNT
         own = self.row.title.split(", ")
         words = [
             (", ".join(part for part in other.title.split(", ") if part not in own) or other.title, finding)
@@ -104,10 +119,12 @@ class TableRow:
 
     @property
     def note(self) -> str:
-        commits = dict.fromkeys(result.commit[:7] for result in self.results if result.key in self.moved)
+        commits = dict.fromkeys(result.commit[:7] for result in self.results if set(result.keys) & set(self.moved))
         notes = [f"code has moved on since {commit}" for commit in commits]
         if not self.printed and self.row.because:
             notes.append(self.row.because)
+        if self.main in self.not_learnt:
+            notes.append(self.not_learnt[self.main])
         scored = self.results[0].last if self.results else None
         if scored and not self.row.task.whole and scored.videos < scored.available:
             notes.append(f"{scored.videos} of {scored.available} {self.row.task.unit} long enough")
@@ -180,6 +197,8 @@ class Table:
     def _with_printed(self, line: TableRow, name: str) -> str:
         """A further metric in one cell: ours with its interval, and what is printed."""
         ours = f"{line.value(name)} {line.interval(name)}" if line.intervals.get(name) else line.value(name)
+        if name in line.not_learnt:
+            ours = f"{ours}; {NOT_LEARNT}"
         cell = None if self.source == "simulated" else line.printed.get(name)
         return ours if cell is None else f"{ours}; printed {cell.printed}"
 
@@ -188,7 +207,7 @@ class Table:
         if self.task.whole:
             return [
                 (
-                    line.row.title,
+                    line.title,
                     self._reported(line),
                     line.value(self.metrics[0]),
                     line.value(self.metrics[0], "best"),
@@ -202,7 +221,7 @@ class Table:
         main, *others = self.metrics
         return [
             (
-                line.row.title,
+                line.title,
                 self._reported(line),
                 line.value(main),
                 line.interval(main),
@@ -229,6 +248,7 @@ class Table:
                 finding.printed,
                 finding.difference,
                 str(finding.contrast.seeds) if finding.contrast else "–",
+                finding.significance,
                 finding.word,
             )
             for finding in self.findings
@@ -237,11 +257,12 @@ class Table:
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of all runs in the table."""
-        return tuple(dict.fromkeys(result.key for line in self.rows for result in line.results))
+        return tuple(dict.fromkeys(key for line in self.rows for result in line.results for key in result.keys))
 
     def to_html(self) -> str:
         """For a notebook: the rows, then the claims; self-contained."""
-        text = html_table(self.title, self.header, self.body, simulated=self.source == "simulated")
+        first = sum(bool(line.row.baseline) for line in self.rows)
+        text = html_table(self.title, self.header, self.body, simulated=self.source == "simulated", faint=first)
         if self.findings:
             text += html_table("Claims", FINDING_HEADER, self.finding_body, simulated=self.source == "simulated")
         return text + "".join(map(html_note, self.footnotes))

@@ -70,7 +70,7 @@ def _left(table: Table, line) -> tuple[str, ...]:
 
 
 def _right(line, result) -> tuple[object, ...]:
-    return line.verdict, result.key, result.commit, result.key in line.moved
+    return line.verdict, result.key, result.commit, bool(set(result.keys) & set(line.moved))
 
 
 def run_line(what: str, table: Table, planned: int) -> str:

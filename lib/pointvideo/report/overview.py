@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from .claims import Finding
+from .findings import Finding
 from .layout import Table
 from .render import html_table
 
@@ -39,7 +39,7 @@ def data_of(table: Table) -> str:
 
 
 def _words(findings: Iterable[Finding]) -> str:
-    counts = Counter(finding.word for finding in findings)
+    counts = Counter(finding.short for finding in findings)
     return "; ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
 
 
@@ -49,7 +49,7 @@ def findings_by_source(tables: Iterable[Table]) -> dict[str, list[Finding]]:
     found: dict[str, dict[str, Finding]] = {source: {} for source in SOURCES}
     for table in tables:
         for finding in table.findings:
-            if finding.contrast is not None:
+            if not finding.missing:
                 found[finding.source].setdefault(finding.claim.id, finding)
     return {source: list(by_claim.values()) for source, by_claim in found.items()}
 

@@ -7,13 +7,15 @@ import html
 import io
 from collections.abc import Iterable, Sequence
 
-VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word as well
-    "REPRODUCED": "#00694a",
-    "DIFFERENT": "#a63a00",
-    "INCONCLUSIVE": "#5c5c5c",
-    "direction appears": "#00694a",
-    "direction reversed": "#a63a00",
-    "no difference seen": "#5c5c5c",
+VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word as well; of a word without its bracket
+    "same direction": "#00694a",
+    "larger than printed": "#00694a",
+    "smaller than printed": "#7a5c00",
+    "opposite direction": "#a63a00",
+    "equivalent": "#5c3d8f",
+    "no difference seen": "#5c3d8f",
+    "undecided": "#5c5c5c",
+    "NOT LEARNT": "#8a1c5c",
     "not run": "#8a8a8a",
 }
 ANSWER_COLOUR = "#0b4f8a"  # of a question whose answer is one side
@@ -22,16 +24,23 @@ _CELL = "text-align:left;vertical-align:top;padding:4px 10px;border-bottom:1px s
 
 def verdict_colour(word: str) -> str:
     """Colour of a verdict, or of the answer to a question."""
-    return VERDICT_COLOURS.get(word, ANSWER_COLOUR)
+    return VERDICT_COLOURS.get(word.split(" (")[0], ANSWER_COLOUR)
 
 
-def html_table(title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False) -> str:
-    """A self-contained HTML table; cells are escaped, verdicts coloured, a simulated table marked in its caption."""
+def html_table(
+    title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False, faint: int = 0
+) -> str:
+    """A self-contained HTML table; cells are escaped, verdicts coloured, a simulated table marked in its caption.
+
+    faint: so many lines at the top are grey, with a rule below them: baselines.
+    """
     mark = ' <span style="color:#a63a00;letter-spacing:2px">SIMULATED</span>' if simulated else ""
     head = "".join(f'<th style="{_CELL};border-bottom:2px solid #888">{html.escape(name)}</th>' for name in header)
     lines = []
-    for cells in body:
-        inner = (f'<td style="{_CELL}">{_coloured(str(cell))}</td>' for cell in cells)
+    for place, cells in enumerate(body):
+        style = _CELL + (";background:#f2f2f2" if place < faint else "")
+        style += ";border-bottom:2px solid #888" if place == faint - 1 else ""
+        inner = (f'<td style="{style}">{_coloured(str(cell))}</td>' for cell in cells)
         lines.append(f"<tr>{''.join(inner)}</tr>")
     style = "text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top"
     caption = f'<caption style="{style}">{html.escape(title)}{mark}</caption>'
@@ -46,7 +55,7 @@ def _coloured(cell: str) -> str:
     parts = []
     for part in cell.split("; "):
         name, _, word = part.rpartition(": ")
-        colour = VERDICT_COLOURS.get(word)
+        colour = VERDICT_COLOURS.get(word.split(" (")[0])
         text = html.escape(word if colour else part)
         before = html.escape(f"{name}: ") if name and colour else ""
         parts.append(before + (f'<span style="color:{colour};font-weight:600">{text}</span>' if colour else text))

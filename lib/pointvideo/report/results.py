@@ -18,7 +18,8 @@ AGREEMENT = 1e-6  # between a record's own score and what its predictions give
 @dataclass(frozen=True)
 class Result:
     """One finished run of one seed. last: score after the last epoch. best: the best epoch on the test set. outcome:
-    the predictions of the last epoch. curve: what was logged, epoch by epoch."""
+    the predictions of the last epoch. curve: what was logged, epoch by epoch. keys: of its runs,
+    several where they are the folds of a cross-validation."""
 
     key: str
     seed: int
@@ -30,6 +31,7 @@ class Result:
     best: Score | None
     outcome: Outcome
     curve: Sequence[Mapping[str, Any]] = ()
+    keys: tuple[str, ...] = ()
 
     def right(self) -> dict[str, bool]:
         """Whether each scored video is right. ``ValueError`` if the task has no such thing, if labels are missing or
@@ -92,6 +94,7 @@ def result_from_record(
         best=best,
         outcome=outcome,
         curve=record["result"].get("curve", ()),
+        keys=(record["key"],),
     )
 
 

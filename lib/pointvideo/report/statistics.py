@@ -1,28 +1,25 @@
-"""How certain a metric and a difference are: Wilson interval, deviation over seeds, paired bootstrap, verdict.
+"""How certain a metric is, and a difference: Wilson interval, deviation over seeds, pairing by seed and by video.
 
-The bootstrap knows a metric by what is summed over videos: a mean of one share a video, or a function (``pool``) of
-sums of several statistics a video, such as F1 of pooled counts or the mean intersection over union.
+A metric is known by what is summed over videos: a mean of one share a video, or a function (``pool``) of sums of
+several statistics a video, such as F1 of pooled counts or the mean intersection over union.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float
+from scipy.stats import f as fisher
+from scipy.stats import t as student
 
 from ..tasks.task import Pool
 
-Verdict = Literal["REPRODUCED", "INCONCLUSIVE", "DIFFERENT"]
-SEEDS_FOR_A_VERDICT = 3
-CHUNK = 1000  # resamples at a time
 VIDEOS_FOR_A_VERDICT = 6  # with five, all differences have one sign by chance in 2 / 2^5 = 6 % of all cases
+LARGER, SMALLER = 0.25, 0.05  # tails of the variance ratio in which a claim's own variance is not pooled
 
 
 @dataclass(frozen=True)
@@ -38,12 +35,49 @@ class Interval:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of a metric (0 to 1) of rows with its bootstrap interval. seeds: of the row that has fewest."""
+    """A weighted sum of a metric (0 to 1) of rows, mean over seeds, and how certain it is.
+
+    error: its standard error over videos and seeds; freedom: degrees of freedom of that. confidence: of ``interval``.
+    seeds: that all rows have. seed_variance: of one seed's sum on these videos, from ``seed_freedom`` degrees of
+    freedom; pooled: rows that it was pooled over, 0 where it is the sum's own. video_variance: what the choice of the
+    test videos leaves, however many seeds there are.
+    """
 
     estimate: float
-    interval: Interval
+    error: float
+    freedom: float
+    confidence: float
     seeds: int
     videos: int
+    seed_variance: float
+    seed_freedom: int
+    video_variance: float
+    pooled: int
+
+    @property
+    def interval(self) -> Interval:
+        """Student's."""
+        half = float(student.ppf(0.5 + self.confidence / 2, self.freedom)) * self.error
+        return Interval(self.estimate - half, self.estimate + half)
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of the null that the sum is 0: the confidence at which the interval ends at 0."""
+        return 1 - self.confidence_to(0.0)
+
+    def confidence_to(self, value: float) -> float:
+        """Confidence of the interval that just reaches ``value``."""
+        away = abs(self.estimate - value)
+        if self.error == 0:
+            return 1.0 if away > 0 else 0.0
+        return float(1 - 2 * student.sf(away / self.error, self.freedom))
+
+    def equivalence(self, margin: float) -> float:
+        """p-value of the null that the sum is ``margin`` or more off 0: two one-sided tests (Schuirmann, 1987)."""
+        room = margin - abs(self.estimate)
+        if self.error == 0:
+            return 0.0 if room > 0 else 1.0
+        return float(student.sf(room / self.error, self.freedom))
 
 
 def wilson_interval(correct: float | int, videos: int, confidence: float = 0.95) -> Interval:
@@ -70,22 +104,6 @@ def mean_and_deviation(values: Sequence[float | int]) -> tuple[float, float | No
     return float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else None
 
 
-def seed_variance(row: Bool[np.ndarray, "seeds videos"] | Float[np.ndarray, "seeds videos"]) -> float:
-    """Variance of the effect of the seed on a row's mean, beyond the chance of single videos; 0 for one seed.
-
-    Two-way analysis of variance with one value a cell: the variance between the seeds' means, less what the
-    scatter of single videos between seeds explains of it, and 0 where nothing is left.
-    """
-    table = np.asarray(row, dtype=np.float64)
-    seeds, videos = table.shape
-    if seeds < 2:
-        return 0.0
-    means = table.mean(axis=1)
-    scatter = table - table.mean(axis=0) - means[:, None] + table.mean()
-    chance = (scatter**2).sum() / ((seeds - 1) * max(1, videos - 1)) / videos
-    return max(0.0, float(means.var(ddof=1) - chance))
-
-
 def pseudo_values(row: Float[np.ndarray, "seeds videos statistics"], pool: Pool) -> Float[np.ndarray, "seeds videos"]:
     """One value a video whose mean is the metric of the seed and whose scatter is that of the metric (the jackknife).
 
@@ -102,133 +120,91 @@ def pseudo_values(row: Float[np.ndarray, "seeds videos statistics"], pool: Pool)
     return values + changes - changes.mean(axis=1, keepdims=True)
 
 
-def bootstrap_contrast(
+def paired_contrast(
     rows: Sequence[
-        Bool[np.ndarray, "_seeds _videos"]
-        | Float[np.ndarray, "_seeds _videos"]
-        | Float[np.ndarray, "_seeds _videos _statistics"]
+        Bool[np.ndarray, "seeds videos"]
+        | Float[np.ndarray, "seeds videos"]
+        | Float[np.ndarray, "seeds videos _statistics"]
     ],
     weights: Sequence[float | int],
     *,
     pool: Pool | None = None,
-    resamples: int = 10_000,
+    beside: Float[np.ndarray, "others seeds"] | None = None,
     confidence: float = 0.95,
-    seed: int = 0,
 ) -> Contrast:
-    """Percentile bootstrap interval of ``sum(weight * metric)`` over rows that were scored on the same videos.
+    """``sum(weight * metric)`` over rows that have the same seeds and were scored on the same videos.
 
-    rows: for each row, each of its seeds' share of each video (right or wrong is 1 or 0), or, with ``pool``, the
-    statistics of each video whose sums over the videos give the metric; column j is the same video in every row
-    (paired). A row's metric is the mean over its seeds.
+    rows: each seed's share of each video (right or wrong is 1 or 0), or, with ``pool``, the statistics of each video
+    whose sums over the videos give the metric. beside: the metric of other rows of the table, for the variance.
 
-    Each resample draws the videos with replacement, once for all rows and with all their seeds, which
-    covers the choice of the test videos and the scatter of single videos between seeds. On top, each row is shifted
-    by an effect of its seeds on the whole: a draw of Student's t with S - 1 degrees of freedom times
-    ``sqrt(seed_variance / S)``. Drawing seeds like videos would be simpler, but with three of them it is wrong both
-    ways: it counts the scatter of videos three times where seeds do not differ otherwise (A. B. Owen, 2007), and
-    misses the truth too often where they do. A row with one seed keeps it, so that its interval covers the videos
-    only. For a pooled metric the scatter of videos is that of its :func:`pseudo_values`. Deterministic in ``seed``.
+    Rows of one seed share initial weights, order and draws, so the sum is taken seed by seed and video by video; what
+    the rows share cancels. What is left, D, has effects of seeds and of videos, both drawn at random, and a
+    remainder: with mean squares S, V and E of the two-way analysis of variance, ``(S + V - E) / (seeds * videos)``
+    is the variance of D's mean over both, and Satterthwaite's approximation gives its degrees of freedom. It is never
+    less than that of seeds or of videos alone. A metric of pooled statistics enters by its :func:`pseudo_values`.
+    With one seed only the videos count.
+
+    The seeds' part has few degrees of freedom, so it is pooled over the table (:func:`pooled_variance`).
     """
     tables = [np.asarray(row, dtype=np.float64) for row in rows]
     if len(tables) == 0 or len(tables) != len(weights):
         raise ValueError(
             f"a contrast needs one weight for each row, found {len(tables)} rows and {len(weights)} weights"
         )
-    videos, dimensions = tables[0].shape[1], 2 if pool is None else 3
+    seeds, videos = tables[0].shape[:2]
     for table in tables:
-        if table.ndim != dimensions or table.shape[0] < 1 or table.shape[1] != videos or videos < 1:
+        if table.ndim != (2 if pool is None else 3) or table.shape[:2] != (seeds, videos) or not table.size:
             shape = "(seeds, videos)" if pool is None else "(seeds, videos, statistics)"
-            raise ValueError(f"rows must be {shape} on the same {videos} videos, found {table.shape}")
-    if resamples < 1:
-        raise ValueError(f"resamples is {resamples}, expected at least 1")
-    generator, times = _draws(videos, resamples, seed)
-    if pool is None:
-        shares = tables
-        by_video = sum(weight * table.mean(axis=0) for weight, table in zip(weights, tables, strict=True))
-        estimate = float(by_video.mean())
-    else:
-        shares = [pseudo_values(table, pool) for table in tables]
-        estimate = _pooled(np.ones((1, videos)), tables, weights, pool).item()
-    drawn = np.empty(resamples)
-    for start in range(0, resamples, CHUNK):
-        part = times[start : start + CHUNK].astype(np.float64)
-        values = part @ by_video / videos if pool is None else _pooled(part, tables, weights, pool)
-        drawn[start : start + CHUNK] = values
-    for weight, table in zip(weights, shares, strict=True):
-        if (variance := seed_variance(table)) > 0:
-            drawn += weight * math.sqrt(variance / len(table)) * generator.standard_t(len(table) - 1, resamples)
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Contrast(estimate, Interval(float(low), float(high)), min(len(table) for table in tables), videos)
-
-
-def _draws(videos: int, resamples: int, seed: int) -> tuple[np.random.Generator, Integer[np.ndarray, "draws videos"]]:
-    """How often each video is in each resample, and the generator as it is after drawing them."""
-    times, state = _drawn_videos(videos, resamples, seed)
-    generator = np.random.default_rng(seed)
-    generator.bit_generator.state = state
-    return generator, times
-
-
-@functools.lru_cache(maxsize=4)  # a table judges many claims on the same videos; drawing costs more than all else
-def _drawn_videos(videos: int, resamples: int, seed: int) -> tuple[np.ndarray, Mapping[str, Any]]:
-    generator = np.random.default_rng(seed)
-    times = np.empty((resamples, videos), dtype=np.min_scalar_type(videos))
-    for start in range(0, resamples, CHUNK):
-        stop = min(start + CHUNK, resamples)
-        times[start:stop] = generator.multinomial(videos, np.full(videos, 1 / videos), size=stop - start)
-    times.setflags(write=False)
-    return times, generator.bit_generator.state
-
-
-def _pooled(
-    times: Float[np.ndarray, "draws videos"],
-    tables: Sequence[Float[np.ndarray, "_seeds videos _statistics"]],
-    weights: Sequence[float | int],
-    pool: Pool,
-) -> Float[np.ndarray, " draws"]:
-    """The contrast where video j counts ``times[:, j]`` times."""
-    every = np.concatenate(list(itertools.chain.from_iterable(tables)), axis=1)  # one product for all rows and seeds
-    sums = np.split(times @ every, sum(map(len, tables)), axis=1)
-    values = iter([pool(part) for part in sums])
-    return sum(
-        weight * sum(next(values) for _ in table) / len(table) for weight, table in zip(weights, tables, strict=True)
+            raise ValueError(f"rows must be {shape} of the same {seeds} seeds, {videos} videos, found {table.shape}")
+    if pool is not None:
+        tables = [pseudo_values(table, pool) for table in tables]
+    difference = sum(weight * table for weight, table in zip(weights, tables, strict=True))
+    estimate, by_seed, by_video = difference.mean(), difference.mean(axis=1), difference.mean(axis=0)
+    own, freedom, pooled = float(by_seed.var(ddof=1)) if seeds > 1 else 0.0, seeds - 1, 0
+    if beside is not None and len(beside) and seeds > 1 and abs(sum(weights)) < 1e-9:
+        means = np.concatenate([[table.mean(axis=1) for table in tables], beside])
+        own, freedom, pooled = pooled_variance(means, weights)
+    rest = difference - by_seed[:, None] - by_video + estimate
+    chance = (rest**2).sum() / max(1, (seeds - 1) * (videos - 1)) / (seeds * videos)
+    from_seeds, from_videos = own / seeds, by_video.var(ddof=1) / videos if videos > 1 else 0.0
+    variance = max(from_seeds + from_videos - chance, from_seeds, from_videos)
+    parts = ((from_seeds, freedom), (from_videos, videos - 1), (chance, (seeds - 1) * (videos - 1)))
+    doubt = sum(part**2 / several for part, several in parts if several)
+    return Contrast(
+        estimate=float(estimate),
+        error=math.sqrt(variance),
+        freedom=float(max(1.0, variance**2 / doubt)) if doubt > 0 else 1.0,
+        confidence=confidence,
+        seeds=seeds,
+        videos=videos,
+        seed_variance=own,
+        seed_freedom=freedom,
+        video_variance=max(0.0, float(from_videos - chance)),
+        pooled=pooled,
     )
 
 
-def verdict(
-    reported_difference: float | int,
-    interval: Interval,
-    seeds: int,
-    *,
-    at_least: float | int = 0.0,
-    videos: int | None = None,
-) -> Verdict:
-    """Does our interval of a signed difference bear out the claim?
+def pooled_variance(means: Float[np.ndarray, "rows seeds"], weights: Sequence[float | int]) -> tuple[float, int, int]:
+    """Variance over seeds of a sum of rows whose weights add up to 0: its value, degrees of freedom, rows pooled.
 
-    The claim is the sign of ``reported_difference``; turn everything so that the claimed side is positive. Then
-
-    * fewer than three seeds in any row, or fewer than six ``videos`` behind the interval: INCONCLUSIVE, whatever the
-      interval;
-    * the interval lies wholly below 0, or wholly below ``at_least`` where the claim demands a size: DIFFERENT;
-    * the interval lies wholly above 0: REPRODUCED;
-    * otherwise, an end at exactly 0 included: INCONCLUSIVE.
-
-    The size of the reported difference is no part of the rule: a small model on other hardware need not reach it.
+    means: the metric of each row and seed, those of the sum first. With seeds as blocks, what a table leaves beside
+    effects of rows and of seeds has one variance if its rows are homogeneous, and ``(rows - 1) (seeds - 1)`` degrees
+    of freedom in place of ``seeds - 1``. The sum's own part of it is independent of the others', so their ratio is
+    Fisher's: pooled unless it is among the 25 % largest (Bancroft, 1964, takes the same: a preliminary test has to be
+    easy to fail) or the 5 % smallest; then the sum's own variance stands alone. 0 rows pooled says so.
     """
-    if not math.isfinite(reported_difference) or reported_difference == 0:
-        raise ValueError(f"a claim needs a direction, found a reported difference of {reported_difference}")
-    if at_least < 0:
-        raise ValueError(f"at_least is {at_least}, expected the size of the claimed difference, 0 or more")
-    if interval.low > interval.high:
-        raise ValueError(f"an interval needs low <= high, found {interval.low} to {interval.high}")
-    low, high = (interval.low, interval.high) if reported_difference > 0 else (-interval.high, -interval.low)
-    if not enough(seeds, videos):
-        return "INCONCLUSIVE"
-    if high < at_least:
-        return "DIFFERENT"
-    return "REPRODUCED" if low > 0 else "INCONCLUSIVE"
-
-
-def enough(seeds: int, videos: int | None = None) -> bool:
-    """Whether there are seeds (three) and videos (six, if their number is given) for a verdict."""
-    return seeds >= SEEDS_FOR_A_VERDICT and (videos is None or videos >= VIDEOS_FOR_A_VERDICT)
+    rows, seeds = means.shape
+    factors = np.zeros(rows)
+    factors[: len(weights)] = weights
+    size = float(factors @ factors)
+    centred = means - means.mean(axis=0) - means.mean(axis=1, keepdims=True) + means.mean()
+    all_squares, own_squares = float((centred**2).sum()), float(((factors @ centred) ** 2).sum() / size)
+    own, freedom = size * own_squares / (seeds - 1), seeds - 1
+    rest_freedom = (rows - 2) * (seeds - 1)
+    rest = max(0.0, all_squares - own_squares)
+    if rest_freedom < 1 or rest <= 0:
+        return own, freedom, 0
+    tail = fisher.sf((own_squares / freedom) / (rest / rest_freedom), freedom, rest_freedom)
+    if tail < LARGER or tail > 1 - SMALLER:
+        return own, freedom, 0
+    return size * all_squares / (freedom + rest_freedom), freedom + rest_freedom, rows

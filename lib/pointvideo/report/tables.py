@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .claims import Claim, claims_about, contrast_of, judge
+from .claims import Claim, claims_about, contrast_of, family_size, judge, under_holm
+from .findings import NOT_LEARNT, Finding
+from .folds import pooled_folds
+from .gate import not_learnt, silent_classes
 from .layout import Table, TableRow
 from .reported import printed
 from .results import Result, Simulated, beside_reported, result_from_record
@@ -13,6 +16,7 @@ from .statistics import Interval, wilson_interval
 
 if TYPE_CHECKING:
     from ..study.experiments import Paper, Row
+    from ..tasks.task import Task
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -26,7 +30,10 @@ def build_table(
     claims: Sequence[Claim] | None = None,
     current_keys: Mapping[str, Collection[str]] | None = None,
     labels: Mapping[str, int] | None = None,
-    resamples: int = 10_000,
+    starts: Mapping[str, Records] | None = None,
+    bars: Sequence[Row] = (),
+    judged: Mapping[str, Finding] | None = None,
+    family: Mapping[str, float] | None = None,
     note: str = "",
 ) -> Table:
     """A table from the ledger's records.
@@ -40,7 +47,10 @@ def build_table(
         current_keys: by a row's id, the keys that the present code would write; a record with another key is marked
             with its commit.
         labels: class of each test video, for records without labels.
-        resamples: of the bootstrap.
+        starts: by a row's id, the records of the pre-trainings that its runs start from.
+        bars: baselines of labels alone that are not shown, but that a row must beat all the same.
+        judged: by a claim's id, findings that have been made; all others are made here.
+        family: p-values of the paper's confirmatory claims in other tables, by id.
         note: what holds for every row.
 
     Raises:
@@ -52,7 +62,12 @@ def build_table(
     if len(tasks := dict.fromkeys(row.task for row in rows)) > 1:
         raise ValueError(f"table {title!r} mixes tasks: {', '.join(task.name for task in tasks)}; a table shows one")
     claims = claims_about(paper, lines) if claims is None else claims
-    if unknown := set(records) - set(lines) - {name for claim in claims for name in claim.rows}:
+    if (
+        unknown := set(records)
+        - set(lines)
+        - {name for claim in claims for name in claim.rows}
+        - {row.id for row in bars}
+    ):
         raise ValueError(f"records for rows that neither table nor claims have: {', '.join(sorted(unknown))}")
     runs = {name: _results(row, records.get(name, ()), labels) for name, row in lines.items()}
     borrowed = {
@@ -69,35 +84,73 @@ def build_table(
         for name, of_row in cells.items():
             if of_row:
                 beside_reported(next(iter(of_row.values())), runs[name])
-    findings = tuple(judge(claim, runs | borrowed, resamples=resamples) for claim in claims)
+    judged, together = judged or {}, runs | borrowed
+    known = {name: lines.get(name) or paper.row(name) for name in together} | {row.id: row for row in bars}
     printed_metrics = (metric for of_row in cells.values() for metric in of_row)
     metrics = tuple(dict.fromkeys([*next(iter(tasks)).metrics, *printed_metrics]))
+    of_task = {name: row for name, row in known.items() if row.task in tasks}
+    idle = not_learnt(of_task, together, (*metrics, *(claim.metric for claim in claims)), starts)
+    # the spread of a baseline over seeds is no network's
+    compared = {name: several for name, several in together.items() if not known[name].baseline}
+    findings = [
+        judged.get(claim.id)
+        or judge(claim, compared | {name: together.get(name, ()) for name in claim.rows}, not_learnt=idle)
+        for claim in claims
+    ]
+    findings = under_holm(findings, family_size(paper), family)
     shown = []
     for name, row in lines.items():
         current = None if current_keys is None else current_keys.get(name, ())
-        moved = tuple(result.key for result in runs[name] if current is not None and result.key not in current)
+        moved = tuple(key for run in runs[name] for key in run.keys if current is not None and key not in current)
         about = tuple(
-            (paper.row(next(other for other in finding.claim.rows if other != name)), finding)
+            (known.get(other := next(one for one in finding.claim.rows if one != name)) or paper.row(other), finding)
             for finding in findings
             if _belongs(finding.claim, row)
         )
-        intervals = {metric: _interval(metric, runs[name], resamples) for metric in metrics} if runs[name] else {}
-        shown.append(TableRow(row, cells[name], runs[name], moved, about, intervals))
+        intervals = {metric: _interval(metric, runs[name]) for metric in metrics} if runs[name] else {}
+        reasons = {metric: reason for (other, metric), reason in idle.items() if other == name}
+        shown.append(TableRow(row, cells[name], runs[name], moved, about, intervals, reasons))
+    note = " ".join(filter(None, (note, _silent(next(iter(tasks)), known, runs))))
     return Table(title, "recorded" if recorded else "simulated", tuple(shown), findings, metrics, note)
 
 
+def _silent(task: Task, rows: Mapping[str, Row], runs: Mapping[str, Sequence[Result]]) -> str:
+    """Which classes no network of the table ever finds."""
+    trained = [result for name, several in runs.items() if not rows[name].baseline for result in several]
+    for family in (name for name in task.titles if name.endswith(":")):
+        silent, counted = silent_classes(trained, family)
+        if silent:
+            words = f"{len(silent)} of {counted} classes are 0 in all {len(trained)} runs"
+            return f"{words}, {NOT_LEARNT}: {', '.join(silent)}."
+    return ""
+
+
 def _results(row: Row, records: Records, labels: Mapping[str, int] | None) -> tuple[Result, ...]:
-    """A row's runs, by seed."""
-    results = sorted((result_from_record(record, row.task, labels=labels) for record in records), key=lambda r: r.seed)
-    seeds = [result.seed for result in results]
-    if len(set(seeds)) != len(seeds):
-        raise ValueError(f"row {row.id} has two runs of one seed: {', '.join(map(str, seeds))}")
+    """A row's runs, one a seed."""
+    results = sorted((_read(record, row, labels) for record in records), key=lambda r: r.seed)
+    try:
+        results = pooled_folds(results, row.folds)
+    except ValueError as error:
+        raise ValueError(f"row {row.id}: {error}") from error
     if len({(result.last.videos, result.last.available) for result in results}) > 1:
         raise ValueError(
             f"the runs of row {row.id} scored different numbers of videos: "
             + ", ".join(str(result.last.videos) for result in results)
         )
     return tuple(results)
+
+
+_READ: dict[int, tuple[Mapping[str, Any], Result]] = {}  # a record is shared and never altered; its metrics take long
+
+
+def _read(record: Mapping[str, Any], row: Row, labels: Mapping[str, int] | None) -> Result:
+    """A record as a result, the same one whenever the same record is given."""
+    known, result = _READ.get(id(record), (None, None))
+    if known is not record or result.task is not row.task or labels is not None:
+        result = result_from_record(record, row.task, labels=labels)
+        if labels is None:
+            _READ[id(record)] = record, result
+    return result
 
 
 def _belongs(claim: Claim, row: Row) -> bool:
@@ -112,12 +165,12 @@ def _belongs(claim: Claim, row: Row) -> bool:
     )
 
 
-def _interval(name: str, results: Sequence[Result], resamples: int) -> Interval | None:
-    """Of one row's metric: Wilson's for k of n videos, else the bootstrap over sequences and seeds; None for a class
+def _interval(name: str, results: Sequence[Result]) -> Interval | None:
+    """Of one row's metric: Wilson's for k of n videos, else that over sequences and seeds; None for a class
     that does not count."""
     if any(result.last.value(name) is None for result in results):
         return None
     if results[0].task.whole:
         videos = results[0].last.videos
         return wilson_interval(sum(result.last.correct for result in results) / len(results), videos)
-    return contrast_of({"row": 1.0}, {"row": results}, name, about=results[0].key, resamples=resamples).interval
+    return contrast_of({"row": 1.0}, {"row": results}, name, about=results[0].key).interval

@@ -5,12 +5,11 @@ A row carries its structure (method, backbone, frames, share of the labels); its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..recipe import Optimiser, Training
 from .profiles import PROFILES
@@ -53,12 +52,15 @@ class Row:
     Args:
         id: its name, unique in the paper.
         title: as the table shows it.
-        recipes: one a seed; all of one task.
+        recipes: one a seed and fold; all of one task.
         method: what it was pre-trained with, or varied in.
         backbone: as the paper calls it.
         frames: of a clip, where rows differ in it.
         label_percent: share of the training labels.
         printed: where the paper has its numbers, or None and ``because`` says why not.
+        folds: of a cross-validation; the recipes then stand seed by seed, the folds of one beside each other.
+        baseline: what it is made of where it is none of the paper's methods: "labels" alone, which every row that has
+            learnt must beat, or hand-made features of "points".
     """
 
     id: str
@@ -70,6 +72,8 @@ class Row:
     label_percent: int = 100
     printed: Printed | None = None
     because: str = ""
+    folds: int = 1
+    baseline: Literal["", "labels", "points"] = ""
 
     @property
     def task(self) -> Task:
@@ -88,6 +92,7 @@ class Experiment:
         dataset: the set it is on.
         picture: "rows", a metric row by row; "shares", over the share of the labels; or a function of the table.
         note: what holds for every row, below the table.
+        baselines: rows that stand above the paper's, such as :func:`.trivial_rows.baseline_rows` at a profile.
     """
 
     number: str
@@ -96,10 +101,15 @@ class Experiment:
     dataset: str
     picture: str | Callable[[Any], Any] = "rows"
     note: str = ""
+    baselines: Callable[[str], tuple[Row, ...]] | None = None
+
+    def every_row(self, profile: str) -> tuple[Row, ...]:
+        """The rows of the table: baselines first, then the paper's."""
+        return (*(self.baselines(profile) if self.baselines else ()), *self.rows(profile))
 
     def recipes(self, profile: str) -> list[Any]:
         """The recipes of all rows, in order."""
-        return [recipe for row in self.rows(profile) for recipe in row.recipes]
+        return [recipe for row in self.every_row(profile) for recipe in row.recipes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +166,7 @@ class Paper:
 
 @cache
 def _tables(paper: Paper, profile: str) -> dict[str, tuple[Row, ...]]:
-    return {number: experiment.rows(profile) for number, experiment in paper.experiments.items()}
+    return {number: experiment.every_row(profile) for number, experiment in paper.experiments.items()}
 
 
 def of_profile(known: Mapping[str, Sizes], profile: str) -> Sizes:
@@ -172,18 +182,18 @@ def small_training(epochs: int, clips_per_video: int, batch: int, rate: float = 
     return Training(epochs=epochs, batch=batch, clips_per_video=clips_per_video, optimiser=optimiser)
 
 
-def enough_updates(training: Training, label_percent: int) -> Training:
-    """At least half as many updates as with all labels, so that no row stops before it has begun to learn."""
-    if training.clips_per_video is None:
+def same_updates(training: Training, label_percent: int) -> Training:
+    """As many updates with a share of the labelled videos as with all, so that a share differs in nothing else."""
+    if training.clips_per_video is None or label_percent == 100:
         return training
     # a share that is none is refused by the recipe
-    clips = math.ceil(training.clips_per_video * max(1.0, 50 / max(1, label_percent)))
-    return replace(training, clips_per_video=clips)
+    return replace(training, clips_per_video=round(training.clips_per_video * 100 / max(1, label_percent)))
 
 
-def three_times(training: Training) -> Training:
-    """Three times the epochs; steps of the schedule come three times as late, the warm-up stays as it is."""
+def stretched(training: Training, times: float) -> Training:
+    """So many times the epochs; steps of the schedule come as much later, the warm-up stays as it is."""
     optimiser = training.optimiser
     if optimiser.schedule == "steps":
-        optimiser = replace(optimiser, milestones=tuple(3 * epoch for epoch in optimiser.milestones))
-    return replace(training, epochs=3 * training.epochs, optimiser=optimiser)
+        later = tuple(round(times * epoch) for epoch in optimiser.milestones)
+        optimiser = replace(optimiser, milestones=later)
+    return replace(training, epochs=round(times * training.epochs), optimiser=optimiser)

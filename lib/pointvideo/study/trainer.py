@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ..files import Damaged, set_aside
-from ..recipe import Job, Optimiser, stable_seed, to_device
+from ..recipe import Job, Optimiser, drawn_ahead, stable_seed, to_device
 from .device import make_fabric
 from .logs import log_epoch
 from .ranks import gather_features, mean_over_ranks, shared_loss
@@ -48,7 +47,7 @@ def build_optimiser(module: nn.Module, recipe: Optimiser) -> torch.optim.Optimiz
         return torch.optim.SGD(
             module.parameters(), lr=recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
-    return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay)
+    return torch.optim.AdamW(module.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True)
 
 
 def fit(
@@ -91,6 +90,8 @@ def fit(
     else:
         loss, optimiser = shared_loss(fabric, job, optimiser, title)
     path = None if folder is None else folder / CHECKPOINT
+    if hasattr(job, "autocast"):
+        job.autocast = fabric.autocast
     with fabric.rank_zero_first():  # which moves a damaged file aside
         curve, spent, spent_cpu = _resume(path, job, optimiser)
     first, total = len(curve), training.epochs * per_epoch
@@ -100,17 +101,14 @@ def fit(
     job.module.train()
     begin, begin_cpu = time.perf_counter(), time.process_time()
     stepping = 0.0
-    with (
-        tqdm(total=total, initial=first * per_epoch, desc=title, disable=not progress, unit="step") as bar,
-        ThreadPoolExecutor(1) as ahead,
-    ):
+    with tqdm(total=total, initial=first * per_epoch, desc=title, disable=not progress, unit="step") as bar:
         for epoch in range(first, training.epochs):
             own = (fabric.global_rank,) if fabric.global_rank else ()
             torch.manual_seed(stable_seed(job.seed, epoch, 0xD0, *own))  # dropout
             sums: dict[str, Tensor] = {}
             watch = _Watch(f"{name}: the loss is not finite in epoch {epoch + 1}", fabric.device)
             epoch_begin = time.perf_counter()
-            for step, batch in enumerate(_batches(job, epoch, fabric.device, ahead)):
+            for step, batch in enumerate(_batches(job, epoch, fabric.device)):
                 for group in optimiser.param_groups:
                     group["lr"] = training.optimiser.rate_at(epoch * per_epoch + step, per_epoch, training.epochs)
                 with fabric.autocast():
@@ -191,17 +189,9 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-def _batches(job: Job, epoch: int, device: torch.device, ahead: ThreadPoolExecutor):
+def _batches(job: Job, epoch: int, device: torch.device):
     """The epoch's batches on the device; beside a GPU the next one is drawn while this one trains."""
-    if device.type == "cpu":
-        for step in range(job.steps_per_epoch):
-            yield job.batch(epoch, step)
-        return
-    following = ahead.submit(job.batch, epoch, 0)
-    for step in range(job.steps_per_epoch):
-        batch = following.result()
-        if step + 1 < job.steps_per_epoch:
-            following = ahead.submit(job.batch, epoch, step + 1)
+    for batch in drawn_ahead(lambda step: job.batch(epoch, step), range(job.steps_per_epoch), device):
         yield to_device(batch, device)
 
 

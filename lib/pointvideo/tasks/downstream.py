@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,8 +18,8 @@ from ..backbones import Clip
 from ..backbones.contract import call
 from ..data.clips import Clips
 from ..data.store import Store
-from ..recipe import Recipe, stable_seed
-from ..stream import ClipStream
+from ..recipe import Recipe, drawn_ahead, stable_seed, to_device
+from ..stream import ClipData, ClipStream
 
 
 class Downstream(Recipe):
@@ -33,6 +34,12 @@ class Downstream(Recipe):
             raise ValueError(
                 f"{self.kind}.init: it pre-trained {theirs}, expected this recipe's backbone {self.backbone}"
             )
+        seen, ours = getattr(self.init, "data", self.data), self.data
+        if seen.dataset == ours.dataset and (seen.held_out, seen.pool) != (ours.held_out, ours.pool):
+            raise ValueError(
+                f"{self.kind}.init: it pre-trained on all but {_subjects(seen)}, expected all but {_subjects(ours)}, "
+                "the videos that are scored here"
+            )
 
     @property
     def start(self) -> str:
@@ -43,6 +50,11 @@ class Downstream(Recipe):
         variant = getattr(self.init, "variant", "")
         start = "from scratch" if self.init is None else f"after {method}" + (f" ({variant})" if variant else "")
         return start + ("" if self.label_percent == 100 else f", {self.label_percent} % of the labels")
+
+
+def _subjects(data: ClipData) -> str:
+    """Words for the videos that are not trained on."""
+    return f"subjects {', '.join(map(str, data.held_out))}" if data.held_out else "the split 'test'"
 
 
 def labelled_videos(store: Store, percent: int, seed: int, videos: np.ndarray | None = None) -> np.ndarray:
@@ -95,11 +107,12 @@ class Finetuning(ABC):
     Args:
         recipe: a :class:`Downstream`.
         store: its data.
-        videos: positions of the training videos; those of the split "train" when left out.
+        videos: positions of the training videos; those of the recipe's split "train" when left out.
     """
 
     metric = "accuracy"  # the score that decides which epoch is the best
     shown: tuple[str, ...] = ("accuracy",)  # scores that go into the curve
+    autocast: Callable[[], AbstractContextManager] = staticmethod(nullcontext)  # the trainer's precision, set by it
     module: nn.Module
     test: Clips
 
@@ -108,6 +121,7 @@ class Finetuning(ABC):
         self.training, self.seed = recipe.training, recipe.seed
         self.scores: dict[int, dict] = {}
         self.output_names = store.classes  # what the module's outputs are called
+        videos = recipe.data.split(store, "train") if videos is None else videos
         videos = labelled_videos(store, recipe.label_percent, recipe.seed, videos)
         self.stream = ClipStream(store, recipe.data, recipe.training, recipe.seed, videos)
         self.steps_per_epoch = self.stream.steps_per_epoch
@@ -126,7 +140,7 @@ class Finetuning(ABC):
 
     @torch.no_grad()
     def outputs(self, samples: Callable[[slice, int], Any], size: int) -> Iterator[tuple[slice, Any, Tensor]]:
-        """The module's outputs on the test set in evaluation mode, ``size`` clips at a time.
+        """The module's outputs on the test set in evaluation mode, ``size`` clips at a time, as precise as training.
 
         Args:
             samples: a batch out of positions in ``test`` and the seed of its points, which are the same in every
@@ -135,10 +149,13 @@ class Finetuning(ABC):
         """
         device = next(self.module.parameters()).device
         self.module.eval()
-        for first in range(0, len(self.test), size):
-            chosen = slice(first, first + size)
-            batch = samples(chosen, stable_seed(self.seed, 0x7E57, first))
-            yield chosen, batch, call(self.module, getattr(batch, "inputs", batch).to(device))
+        parts = [slice(first, first + size) for first in range(0, len(self.test), size)]
+        drawn = drawn_ahead(lambda part: samples(part, stable_seed(self.seed, 0x7E57, part.start)), parts, device)
+        for chosen, batch in zip(parts, drawn, strict=True):
+            (inputs,) = to_device((getattr(batch, "inputs", batch),), device)
+            with self.autocast():
+                outputs = call(self.module, inputs)
+            yield chosen, batch, outputs
         self.module.train()
 
     def test_clip(self, chosen: slice, seed: int) -> Clip:

@@ -8,6 +8,7 @@ features' scale as well. ``init=None`` probes the untrained encoder, the row tha
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
@@ -159,16 +160,16 @@ def logistic_regression(
     return Solution(weight.contiguous(), table[:, -1].contiguous(), float(np.abs(found.jac).max()))
 
 
-class ProbeJob:
+class ProbeJob(ABC):
     """What the probes add to the fine-tuning of their level: features once, then a classifier that is solved for.
 
     Test set, scores and result are the fine-tuning's.
     """
 
+    @abstractmethod
     def labelled(self, sequence: np.ndarray, start: np.ndarray, seed: int) -> tuple[Clip, Tensor, Tensor, np.ndarray]:
         """Clips, labels as the network's outputs are numbered, which of them count, and the place of each sample in
         the batch."""
-        raise NotImplementedError
 
     def solve(self) -> list[dict]:
         """Extract, choose l2, solve; the curve's only entry."""

@@ -91,7 +91,9 @@ class SynthiaScenes(Scenes):
         super().__init__(store, reader)
         self.outputs = SYNTHIA_CLASSES
         self.classes = self.classes[:SYNTHIA_CLASSES]  # void is the last label; it never counts
-        self.weights = torch.from_numpy(class_weights(training_frequencies(store))).float()
+        self.weights = torch.from_numpy(
+            class_weights(training_frequencies(store, reader.data.split(store, "train")))
+        ).float()
 
     def samples(self, sequence: np.ndarray, start: np.ndarray, seed: int, augment: Augment | None) -> Samples:
         """Two samples a clip: what lies ahead of the car along z, with context, then what lies behind.
@@ -122,7 +124,7 @@ def scenes_of(dataset: str) -> type[Scenes]:
     return SPECIAL.get(set_of(dataset), Scenes)
 
 
-def training_frequencies(store: Store) -> np.ndarray:
-    """Share of each of Synthia's classes among the points of the training drives, void left out."""
-    rows = [store.frame_offsets[store.sequence_offsets[i : i + 2]] for i in store.indices("train")]
+def training_frequencies(store: Store, videos: np.ndarray) -> np.ndarray:
+    """Share of each of Synthia's classes among the points of the drives at positions ``videos``, void left out."""
+    rows = [store.frame_offsets[store.sequence_offsets[i : i + 2]] for i in videos]
     return class_frequencies(np.concatenate([store.array("semantic")[first:last] for first, last in rows]))

@@ -17,7 +17,7 @@ from torch import Tensor
 OVERLAPS = (0.10, 0.25, 0.50)
 
 Frames = Sequence | np.ndarray | Tensor
-Labels = int | Collection[int] | None
+Labels = int | Collection[int] | np.ndarray | Tensor | None
 
 
 class Segment(NamedTuple):
@@ -54,7 +54,9 @@ def frame_labels(name: str, labels: Frames) -> np.ndarray:
 
 
 def label_numbers(name: str, given: object) -> list[int]:
-    """The labels that an argument names: none, one or several."""
+    """The labels that an argument names: none, one or several, also as an array or a tensor."""
+    if hasattr(given, "tolist"):
+        given = given.tolist()
     several = isinstance(given, Collection) and not isinstance(given, str)
     found = [] if given is None else list(given) if several else [given]
     wrong = [one for one in found if isinstance(one, (bool, np.bool_)) or not isinstance(one, (int, np.integer))]
@@ -102,9 +104,16 @@ def matches(predicted: Sequence[Segment], truth: Sequence[Segment], overlap: flo
     It counts if their intersection over union is at least ``overlap``, above 0, and the true segment is not taken yet.
     Both are as :func:`segments` gives them: in order, each begins where the one before has ended, or later.
     """
+    return matches_at(predicted, truth, (overlap,))[0]
+
+
+def matches_at(
+    predicted: Sequence[Segment], truth: Sequence[Segment], overlaps: Sequence[float]
+) -> list[tuple[int, int, int]]:
+    """:func:`matches` at each of several overlaps; the segments are compared once."""
     found = best_overlaps(predicted, truth)
-    positives = len({place for place, ratio in found if ratio >= overlap})
-    return positives, len(predicted) - positives, len(truth) - positives
+    every = [len({place for place, ratio in found if ratio >= overlap}) for overlap in overlaps]
+    return [(positives, len(predicted) - positives, len(truth) - positives) for positives in every]
 
 
 def best_overlaps(predicted: Sequence[Segment], truth: Sequence[Segment]) -> list[tuple[int, float]]:
@@ -174,7 +183,7 @@ def score(
             segments(labels, background=background, last_frame_open=last_frame_open) for labels in (predicted, truth)
         ]
         edits.append(edit_score(*both))
-        counts += [matches(*both, overlap) for overlap in OVERLAPS]
+        counts += matches_at(*both, OVERLAPS)
     return SegmentalScores(
         100 * float(np.mean(accuracies)), float(np.mean(edits)), tuple(map(f1_score, counts.tolist()))
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -18,6 +19,7 @@ from ..locks import locked
 from ..recorded import Recording
 from ..store import Store
 from ..writer import StoreWriter, set_aside, sweep
+from .filming import film
 
 
 class World(Protocol):
@@ -37,7 +39,9 @@ class World(Protocol):
         """For every sequence by name what films it, in the order in which they are made."""
 
 
-def build(world: World, path: str | os.PathLike | None = None, *, progress: bool = True) -> Store:
+def build(
+    world: World, path: str | os.PathLike | None = None, *, progress: bool = True, workers: int | None = None
+) -> Store:
     """The store of a world, made now or found made. An interrupted call is continued by the same call.
 
     Args:
@@ -45,8 +49,10 @@ def build(world: World, path: str | os.PathLike | None = None, *, progress: bool
         path: the store's folder; default: one of the cache that is named after the world. A store of the same world
             with other parameters is replaced, once the new one is whole; any other is refused.
         progress: show a bar.
+        workers: processes that make it, by default one a core; the bytes do not depend on it.
 
     Raises:
+        ValueError: ``workers`` is no whole number above 0.
         StoreError: another store at ``path``, or it cannot be written.
     """
     fingerprint = fingerprint_of_world(world)
@@ -59,7 +65,7 @@ def build(world: World, path: str | os.PathLike | None = None, *, progress: bool
             store = _built(path, fingerprint)  # another process may have made it in the meantime
             if store is None:
                 set_aside(path)
-                store = _make(world, path, fingerprint, progress)
+                store = _make(world, path, fingerprint, progress, workers)
     sweep(path)
     return store
 
@@ -72,16 +78,20 @@ def _built(path: Path, fingerprint: str) -> Store | None:
     return store if (store.source, store.fingerprint) == ("simulated", fingerprint) else None
 
 
-def _make(world: World, path: Path, fingerprint: str, progress: bool) -> Store:
+def _make(world: World, path: Path, fingerprint: str, progress: bool, workers: int | None) -> Store:
     about = {"name": world.name, "source": "simulated", "unit": world.unit, "fingerprint": fingerprint}
     made_by = type(world).__module__
     recordings = world.recordings()
     with StoreWriter(path, **about, **world.header(), made_by=made_by, inputs=arguments(world)) as writer:
-        bar = tqdm(recordings.items(), f"simulating {world.name}", unit="sequence", disable=not progress)
-        for name, film in bar:
-            if not writer.done(name, fingerprint):
-                made = film()
+        missing = {name: make for name, make in recordings.items() if not writer.done(name, fingerprint)}
+        done = len(recordings) - len(missing)
+        bar = tqdm(
+            total=len(recordings), initial=done, desc=f"simulating {world.name}", unit="sequence", disable=not progress
+        )
+        with bar, closing(film(missing, workers)) as films:
+            for _, made in films:
                 writer.add(made.sequence, made.frames, stamp=fingerprint, frame_values=made.frame_values)
+                bar.update()
         return writer.finish(only=set(recordings))
 
 

@@ -14,7 +14,8 @@ from ...pretexts.c2p import C2PPretrain
 from ...pretexts.views import Camera
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
-from ...study.experiments import Printed, Row, enough_updates, of_profile, small_training, three_times
+from ...study.experiments import Printed, Row, of_profile, same_updates, small_training, stretched
+from ...study.trivial_rows import baseline_rows
 from ...tasks.action_segmentation import HOI4D_ACTION, SegmentActions
 from .methods import BACKBONES, METHODS, STARTS, Pretrain, choose, pretraining, printed_name
 
@@ -47,8 +48,11 @@ class Sizes:
     evaluate_every: int
     seeds: tuple[int, ...]
     label_percents: tuple[int, ...]  # shares of Table 6
+    main_seeds: tuple[int, ...] = ()  # of Table 1's rows with PPTr from scratch and after C2P, where they are others
     primitives: int = 8  # PPTr's, a frame; must divide its anchors
-    time_unit: float = 1.0  # frames; see P4TransformerSize
+    time_unit: float = 1.0  # frames, of half a clip; 1 as released, see P4TransformerSize
+    # epochs of a fine-tuning from scratch that costs what C2P's pre-training and fine-tuning cost
+    longer: int | None = None
     step: int = 1  # frames of a sequence from one to the next
     stored: int = 2048  # points of a frame of the set, which the moving camera looks at
     videos: int | None = None
@@ -66,9 +70,9 @@ _SIZES = {
     "quick": Sizes(
         dataset="hoi4d_action-small",
         points=128,
-        tube=replace(EVERY_FRAME, radius=0.3, neighbours=16),
+        tube=replace(EVERY_FRAME, radius=0.9, neighbours=16),
         primitives=2,
-        time_unit=15.0,
+        time_unit=37.5,
         step=2,
         stored=256,
         transformer=TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64),
@@ -78,28 +82,32 @@ _SIZES = {
         evaluate_every=3,
         seeds=(0,),
         label_percents=_SHARES,
+        longer=6,
         videos=16,
     ),
     "laptop": Sizes(
         dataset="hoi4d_action",
         points=256,
-        tube=replace(EVERY_FRAME, radius=0.3),
+        tube=replace(EVERY_FRAME, radius=0.9),
         primitives=4,
-        time_unit=15.0,
+        time_unit=37.5,
         step=2,
         stored=512,
         transformer=TransformerSize(width=64, depth=1, heads=2, head_width=32, hidden=128),
         predictor_hidden=256,
-        pretrain=small_training(epochs=6, clips_per_video=1, batch=4),
-        finetune=small_training(epochs=12, clips_per_video=1, batch=4, rate=2e-3),
-        evaluate_every=6,
-        seeds=(0, 1, 2),
+        pretrain=small_training(epochs=18, clips_per_video=1, batch=4),
+        finetune=small_training(epochs=36, clips_per_video=1, batch=4, rate=2e-3),
+        evaluate_every=12,
+        seeds=(0, 1, 2, 3, 4),
+        main_seeds=tuple(range(10)),
         label_percents=_SHARES,
+        longer=66,
     ),
     "gpu": Sizes(
         dataset="hoi4d_action",
         points=2048,
-        tube=EVERY_FRAME,
+        tube=replace(EVERY_FRAME, radius=2.6),
+        time_unit=75.0,
         transformer=_AUTHORS,
         predictor_hidden=4096,
         pretrain=replace(_PAPER_PRETRAIN, epochs=30, optimiser=Optimiser(schedule="cosine", warmup_epochs=3)),
@@ -107,8 +115,9 @@ _SIZES = {
             _PAPER_FINETUNE, epochs=30, optimiser=Optimiser(rate=0.05, schedule="cosine", warmup_epochs=3)
         ),
         evaluate_every=10,
-        seeds=(0, 1, 2),
+        seeds=(0, 1, 2, 3, 4),
         label_percents=_SHARES,
+        longer=90,
     ),
     "paper": Sizes(
         dataset="hoi4d_action",
@@ -207,9 +216,10 @@ def backbone_size(profile: str, backbone: str) -> PPTrActionSegmentationSize | P
 
 
 def clip_data(profile: str) -> ClipData:
-    """Whole sequences: all of their 150 frames, or every ``step``-th of them."""
+    """Whole sequences, all of their 150 frames or every ``step``-th; in units of a clip's radius but for "paper", which
+    has metres."""
     chosen = sizes(profile)
-    return replace(
+    data = replace(
         HOI4D_ACTION,
         dataset=chosen.dataset,
         frames=HOI4D_ACTION.frames // chosen.step,
@@ -218,6 +228,7 @@ def clip_data(profile: str) -> ClipData:
         points=chosen.points,
         videos=chosen.videos,
     )
+    return data if profile == "paper" else data.in_radii()
 
 
 def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: int = 0) -> Pretrain:
@@ -232,10 +243,8 @@ def pretrain(profile: str, backbone: str = "pptr", method: str = "c2p", seed: in
     }
     c2p: dict[str, Any] = {"camera": camera(chosen.stored), "augment": PRETRAIN_AUGMENT}
     if method in ("strl", "videomae"):
-        # STRL's two clips come from one sequence: a part of it each, that begins anywhere
-        part = {} if profile == "paper" else {"data": replace(shared["data"], frames=shared["data"].frames // 2)}
         videomae = {"augment": PRETRAIN_AUGMENT}
-        return pretraining(method, shared, chosen.predictor_hidden, of_strl=part, of_videomae=videomae)
+        return pretraining(method, shared, chosen.predictor_hidden, of_videomae=videomae)
     choose("method", method, ("c2p", "strl", "videomae", "released", *VARIANTS))
     changes = VARIANTS[method].changes if method in VARIANTS else {}
     plain = pretraining("c2p", shared, chosen.predictor_hidden, c2p=c2p | changes)
@@ -254,46 +263,50 @@ def finetune(
 ) -> SegmentActions:
     """Action segmentation from scratch or from the weights of a pre-training, else the same.
 
-    longer: three times the epochs, scored after each third.
+    longer: from scratch for as long as C2P's pre-training and fine-tuning take together.
     """
     chosen = sizes(profile)
-    training = enough_updates(chosen.finetune, label_percent)
+    training, every = same_updates(chosen.finetune, label_percent), chosen.evaluate_every
+    if longer:
+        times = chosen.longer / chosen.finetune.epochs
+        training, every = stretched(training, times), round(every * times)
     return SegmentActions(
         backbone=backbone_size(profile, backbone),
         data=clip_data(profile),
-        training=three_times(training) if longer else training,
+        training=training,
         init=None if method == "scratch" else pretrain(profile, backbone, method, seed),
         label_percent=label_percent,
-        evaluate_every=training.epochs if longer else chosen.evaluate_every,
+        evaluate_every=every,
         seed=seed,
     )
 
 
-def _row(profile: str, method: str, backbone: str = "pptr", percent: int = 100, *, longer: bool = False) -> Row:
-    """The row of a start, "released" or a key of :data:`VARIANTS`: ``as-<backbone>-<method>``, with what is unusual
-    behind it."""
+def _row(profile: str, method: str, backbone: str = "pptr", percent: int = 100) -> Row:
+    """The row of a start, "longer" (from scratch at C2P's cost), "released" or a key of :data:`VARIANTS`:
+    ``as-<backbone>-<method>``, with the share of the labels behind it."""
+    chosen, longer = sizes(profile), method == "longer"
+    start = "scratch" if longer else method
     variant, name, because = VARIANTS.get(method), BACKBONES[backbone], ""
     printed = Printed("Table 1", printed_name(backbone, method), frames=150) if method in STARTS else None
-    title = f"{name}, {STARTS[method].short if method in STARTS else 'every switch as released'}"
+    title = f"{name}, {METHODS[method].short}" if method in (*STARTS, "longer") else f"{name}, {_RELEASED}"
     if variant is not None:
         title, printed = f"{name}, {variant.title}", variant.printed
     if percent < 100:
         title += f", {percent} % of the labels"
         printed = Printed("Table 6", f"{percent}%", {"scratch": "Scratch"}.get(method, METHODS[method].short))
     if longer:
-        title, printed = f"{title}, three times as long", None
-        because = "the paper trains each row once and for one length"
+        because = "the paper has no row with the cost of pre-training and fine-tuning"
     elif printed is None:
         because = "the paper does not say which of the two ways its number is of"
         if method == "no-clock":
             because = "the paper does not mention that the frame number is in the positional embedding"
+    main = backbone == "pptr" and method in ("scratch", "longer", "c2p") and percent == 100
+    seeds = chosen.main_seeds if main and chosen.main_seeds else chosen.seeds
     return Row(
-        id=f"as-{backbone}-{method}" + (f"-labels-{percent}" if percent < 100 else "") + ("-long" if longer else ""),
+        id=f"as-{backbone}-{method}" + (f"-labels-{percent}" if percent < 100 else ""),
         title=title,
-        recipes=tuple(
-            finetune(profile, backbone, method, seed, percent, longer=longer) for seed in sizes(profile).seeds
-        ),
-        method=METHODS[method if method in STARTS else variant.method if variant else "variant"],
+        recipes=tuple(finetune(profile, backbone, start, seed, percent, longer=longer) for seed in seeds),
+        method=METHODS[method if method in (*STARTS, "longer") else variant.method if variant else "variant"],
         backbone=name,
         label_percent=percent,
         printed=printed,
@@ -301,14 +314,23 @@ def _row(profile: str, method: str, backbone: str = "pptr", percent: int = 100, 
     )
 
 
+_RELEASED = "C2P, loss, teacher and views as released"
+
+
 def _rows(profile: str, *methods: str) -> tuple[Row, ...]:
     return tuple(_row(profile, method) for method in methods)
 
 
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above every table of action segmentation."""
+    return baseline_rows("as", finetune(profile), sizes(profile).seeds, BACKBONES["pptr"])
+
+
 def table1(profile: str) -> tuple[Row, ...]:
     """Table 1 and Figure 6."""
-    p4transformer = (_row(profile, method, "p4transformer") for method in ("scratch", "c2p"))
-    return (*p4transformer, *_rows(profile, "scratch", "strl", "videomae", "c2p"))
+    longer = ("longer",) if sizes(profile).longer else ()
+    p4transformer = (_row(profile, method, "p4transformer") for method in ("scratch", *longer, "c2p"))
+    return (*p4transformer, *_rows(profile, "scratch", *longer, "strl", "videomae", "c2p"))
 
 
 def table5(profile: str) -> tuple[Row, ...]:
@@ -338,14 +360,6 @@ def table7(profile: str) -> tuple[Row, ...]:
 def table8(profile: str) -> tuple[Row, ...]:
     """Table 8: one prediction head for several frames, beside a head a frame."""
     return _rows(profile, "c2p", "one-head", "window-5-far", "window-5-two-heads")
-
-
-def longer(profile: str) -> tuple[Row, ...]:
-    """PPTr from scratch and after C2P with three times the fine-tuning, and as Table 1 has them, to compare gains."""
-    return (
-        *_rows(profile, "scratch", "c2p"),
-        *(_row(profile, method, longer=True) for method in ("scratch", "c2p")),
-    )
 
 
 def released(profile: str) -> tuple[Row, ...]:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...pretexts.c2p import C2PPretrain
 from ...pretexts.strl import STRLPretrain
 from ...pretexts.videomae import VideoMAEPretrain
+from ...recipe import Training
+from ...study import trivial_rows
 from ...study.baselines import strl, videomae
 from ...study.experiments import SCRATCH, STRL, VIDEOMAE, Method
 
 Pretrain = C2PPretrain | STRLPretrain | VideoMAEPretrain
 STARTS = {"scratch": SCRATCH, "strl": STRL, "videomae": VIDEOMAE, "c2p": Method("after C2P", "#0072B2", "s", "C2P")}
-METHODS = STARTS | {
-    "complete-to-complete": Method("complete to complete", "#A6761D", "P"),
-    "partial-to-partial": Method("partial to partial", "#7A5195", "X"),
-    "symmetric": Method("symmetric teacher", "#009E73", "h"),
-    "random-points": Method("random points", "#E69F00", "*"),
-    "variant": Method("C2P, varied", "#8C5A2B", "v"),  # any other change of C2P
-}
+METHODS = (
+    trivial_rows.METHODS
+    | STARTS
+    | {
+        "longer": Method("from scratch, at C2P's cost", "#999999", "v", "from scratch at C2P's cost"),
+        "complete-to-complete": Method("complete to complete", "#A6761D", "P"),
+        "partial-to-partial": Method("partial to partial", "#7A5195", "X"),
+        "symmetric": Method("symmetric teacher", "#009E73", "h"),
+        "random-points": Method("random points", "#E69F00", "*"),
+        "variant": Method("C2P, varied", "#8C5A2B", "d"),  # any other change of C2P
+    }
+)
 BACKBONES = {"pptr": "PPTr", "p4transformer": "P4Transformer"}
 
 
@@ -51,6 +59,15 @@ def pretraining(
     if method == "videomae":
         return videomae(shared, of_videomae)
     return C2PPretrain(**shared, predictor_hidden=hidden, **c2p)
+
+
+def tuned(training: Training, rate: float | None, weight_decay: float | None = None) -> Training:
+    """With another peak rate and weight decay; None leaves one as it is."""
+    optimiser = training.optimiser
+    changes = {"rate": rate, "weight_decay": weight_decay}
+    return replace(
+        training, optimiser=replace(optimiser, **{name: value for name, value in changes.items() if value is not None})
+    )
 
 
 def choose(what: str, found: str, known: Iterable[str]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
-from . import action, figures, recognition, semantic, synthia
+from . import action, choice, figures, recognition, released, semantic, synthia
 from .methods import METHODS
 
 _ENDS = (
@@ -27,11 +28,25 @@ _EXPERIMENTS = (
         "6-msr", "C2P, Table 6's protocol on MSR-Action3D", recognition.table6, _MSR,
         picture=figures.draw_shares_beside_printed,
     ),
+    Experiment("4-choice", "C2P, Table 4: how its recipes were chosen", choice.table, _MSR),
+    Experiment("units", "C2P on MSR-Action3D: what units do", released.units, _MSR),
+    Experiment("released-msr", "C2P on MSR-Action3D, paper against released code", released.released, _MSR),
     Experiment("7", "C2P, Table 7: the time window", action.table7, _ACTION, note=_ENDS),
     Experiment("8", "C2P, Table 8: one prediction head or several", action.table8, _ACTION, note=_ENDS),
-    Experiment("longer", "C2P, Table 1 with three times the fine-tuning", action.longer, _ACTION, note=_ENDS),
     Experiment("released", "C2P, paper against released code", action.released, _ACTION, note=_ENDS),
 )  # fmt: skip
+_BASELINES = {
+    _ACTION: action.baselines,
+    _SEMANTIC: semantic.baselines,
+    "synthia4d": synthia.baselines,
+    _MSR: recognition.baselines,
+}
+
+
+def _baselines(experiment: Experiment):
+    """The choice of recipes is scored on other videos than the baselines are."""
+    return None if experiment.number == "4-choice" else _BASELINES[experiment.dataset]
+
 
 PAPER = Paper(
     name="c2p",
@@ -40,6 +55,6 @@ PAPER = Paper(
     venue="CVPR 2023",
     arxiv="2212.05330",
     methods=METHODS,
-    experiments={experiment.number: experiment for experiment in _EXPERIMENTS},
+    experiments={each.number: replace(each, baselines=_baselines(each)) for each in _EXPERIMENTS},
     folder=Path(__file__).parent,
 )

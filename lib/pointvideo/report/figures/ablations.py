@@ -14,30 +14,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def differences(
-    table: Table, base: str, name: str | None = None, *, resamples: int = 10_000
-) -> dict[str, Contrast | None]:
-    """Row -> its metric less that of row ``base``, with the paired bootstrap's interval; None where one has not been
-    run. name: of the metric; without one the task's first. ``ValueError`` for a base that the table does not have."""
+def differences(table: Table, base: str, name: str | None = None) -> dict[str, Contrast | None]:
+    """Row -> its metric less that of row ``base``, paired by seed and video; None where one has not been run.
+
+    name: of the metric; without one the task's first. ``ValueError`` for a base that the table does not have.
+    """
     table[base]  # refused by name where there is none
     lines = {line.row.id: line for line in table.rows}
     runs = {row_id: line.results for row_id, line in lines.items()}
     name = table.metrics[0] if name is None else name
     return {
-        row_id: contrast_of({row_id: 1.0, base: -1.0}, runs, name, about=row_id, resamples=resamples)
-        if runs[row_id] and runs[base]
-        else None
-        for row_id in lines
-        if row_id != base
+        row_id: contrast_of({row_id: 1.0, base: -1.0}, runs, name, about=row_id) for row_id in lines if row_id != base
     }
 
 
-def draw_ablations(table: Table, base: str, name: str | None = None, *, resamples: int = 10_000) -> Figure:
+def draw_ablations(table: Table, base: str, name: str | None = None) -> Figure:
     """A dot plot of :func:`differences`: left of 0 is worse than ``base``; bars are 95 % intervals.
 
     A cross is the paper's difference, only beside recorded runs. A row without runs says so.
     """
-    found = differences(table, base, name, resamples=resamples)
+    found = differences(table, base, name)
     name = table.metrics[0] if name is None else name
     lines = {line.row.id: line for line in table.rows}
     figure, axes = panels(1, width=PAGE, ratio=(0.95 + 0.32 * len(found)) / PAGE)

@@ -26,7 +26,7 @@ def draw_class_ious(table: Table, *, printed: bool = False, only: Sequence[str] 
     row whose method another row has already is hollow. A class that does not count stays empty. only: the classes to
     draw, in this order; all without. ``ValueError`` without a run of semantic segmentation.
     """
-    run = [line for line in table.rows if line.results]
+    run = [line for line in table.rows if line.results and not line.row.baseline]
     _points(table)
     every = run[0].results[0].last.classes
     classes = every if only is None else tuple(every[place_of_class(name, every)] for name in only)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..claims import Finding
+from ..findings import Finding
 from ..render import verdict_colour
 from .style import PAGE, PALETTE, panels
 

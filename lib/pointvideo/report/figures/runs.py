@@ -16,19 +16,27 @@ from .style import NOT_RUN, PAGE, PALETTE, REPORTED, curve_with_band, panels, se
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ...study.experiments import Method
+
 
 def draw_accuracies(table: Table, name: str | None = None) -> Figure:
     """A metric of every row of a table, top down: a small dash a seed, the mean with its 95 % interval.
 
     name: of the metric; without one the task's first. A cross is the number that the paper prints, only beside
-    recorded runs. A row without a run says so.
+    recorded runs. A row without a run says so. The strongest baseline of labels alone is a thin grey line, a row that
+    has not learnt is hollow.
     """
-    if not table.rows:
+    rows = [entry for entry in table.rows if entry.row.baseline != "labels"] or list(table.rows)
+    if not rows:
         raise ValueError(f"table {table.title!r} has no rows to draw")
     name = table.metrics[0] if name is None else name
-    figure, axes = panels(1, width=PAGE, ratio=(0.9 + 0.24 * len(table.rows)) / PAGE)
+    figure, axes = panels(1, width=PAGE, ratio=(0.9 + 0.24 * len(rows)) / PAGE)
     drawn: dict[str, Any] = {}
-    for line, entry in enumerate(table.rows):
+    if bar := strongest_of_labels(table, name):
+        drawn[f"labels alone: {bar[1].label}"] = axes.axvline(
+            100 * bar[0], color=bar[1].colour, linewidth=0.9, zorder=0
+        )
+    for line, entry in enumerate(rows):
         method = entry.row.method
         if values := entry.values(name):
             interval = entry.intervals[name]
@@ -38,6 +46,8 @@ def draw_accuracies(table: Table, name: str | None = None) -> Figure:
             (drawn[method.label],) = axes.plot(
                 100 * np.mean(values), line, method.marker, color=method.colour, markersize=6
             )
+            if name in entry.not_learnt:
+                axes.plot(100 * np.mean(values), line, method.marker, color="white", markersize=3)
         else:
             axes.annotate(
                 entry.value(name), (0.01, line), xycoords=("axes fraction", "data"), fontsize=7, color=NOT_RUN,
@@ -48,14 +58,24 @@ def draw_accuracies(table: Table, name: str | None = None) -> Figure:
             (drawn["printed in the paper"],) = axes.plot(
                 cell.value, line, REPORTED, color=PALETTE["reported"], markersize=6
             )
-    axes.set_yticks(range(len(table.rows)), [entry.row.title for entry in table.rows])
-    axes.set_ylim(len(table.rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), [entry.title for entry in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(f"{table.task.title(name)} on the test set, last epoch, %")
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)
     if drawn:
         figure.legend(drawn.values(), drawn, loc="outside upper right", ncols=min(5, len(drawn)))
     return figure
+
+
+def strongest_of_labels(table: Table, name: str) -> tuple[float, Method] | None:
+    """The best value, 0 to 1, of a baseline that sees labels alone, and which it is; None without a run of any."""
+    found = [
+        (float(np.mean(values)), entry.row.method)
+        for entry in table.rows
+        if entry.row.baseline == "labels" and (values := entry.values(name))
+    ]
+    return max(found, key=lambda one: one[0], default=None)
 
 
 def draw_curves(pairs: Mapping[str, Sequence[TableRow]], name: str | None = None, label: str | None = None) -> Figure:

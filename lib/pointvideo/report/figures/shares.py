@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Integer
 
 from ...study.experiments import SCRATCH, Method
-from ..claims import Finding
+from ..findings import Finding
 from ..layout import Table
 from ..render import verdict_colour
+from .runs import strongest_of_labels
 from .style import panels
 
 if TYPE_CHECKING:
@@ -30,9 +31,13 @@ def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]
     dataset = next((result.dataset for line in table.rows for result in line.results), "not run")
     figure, axes = panels(3 if recorded else 2, ratio=0.95 if recorded else 0.6)
     accuracies: dict[Method, dict[int, list[float]]] = {}
-    for line in table.rows:
+    for line in (line for line in table.rows if not line.row.baseline):
         accuracies.setdefault(line.row.method, {})[line.row.label_percent] = line.values(table.metrics[0])
     draw_shares(axes[0], accuracies, label=table.task.curve)
+    if bar := strongest_of_labels(table, table.metrics[0]):
+        axes[0].axhline(
+            100 * bar[0], color=bar[1].colour, linewidth=0.9, zorder=0, label=f"labels alone: {bar[1].label}"
+        )
     axes[0].set_title(f"ours: {table.source} {dataset}")
     better, over = _gains(table)
     draw_gains(axes[1], over.pop(SCRATCH, {}))
@@ -134,7 +139,7 @@ def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: Method = SC
         text = f"{100 * finding.contrast.estimate:+.1f}"
         axes.annotate(text, **at, textcoords="offset points", fontsize=7, ha="center")
     name = "gain" if plain else f"gain over {over.label.removeprefix('after ')}"
-    for word in dict.fromkeys(finding.word for finding in findings.values()):
+    for word in dict.fromkeys(finding.short for finding in findings.values()):
         axes.plot([], [], marker, color=verdict_colour(word), label=f"{name}: {word}", **face)
     share_axis(axes, list(findings))
     axes.margins(y=0.12)

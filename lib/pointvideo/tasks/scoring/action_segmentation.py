@@ -103,7 +103,8 @@ class Frames:
             both = [
                 segmental.segments(labels.tolist(), last_frame_open=last_frame_open) for labels in (predicted, truth)
             ]
-            counts = {name: segmental.matches(*both, segmental.OVERLAPS[place]) for name, place in OVERLAPS.items()}
+            every = segmental.matches_at(*both, segmental.OVERLAPS)
+            counts = {name: every[place] for name, place in OVERLAPS.items()}
             found[video] = {
                 "accuracy": float((predicted == truth).mean()),
                 "edit": segmental.edit_score(*both) / 100,
