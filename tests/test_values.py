@@ -59,6 +59,7 @@ LEGAL = {
     "milestones": {()},
     "head": {()},
     "features": {(), ("a",)},
+    "held_out": {()},
     "dataset": {"nonsense"},
 }
 UNBOUNDED = {"rate", "weight_decay", "warmup_epochs", "gamma", "clip_norm", "divisor", "radius", "time_unit", "focal"}

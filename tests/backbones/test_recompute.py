@@ -107,8 +107,17 @@ STEPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("profile", ["gpu", "paper"])
-@pytest.mark.parametrize("name", STEPS)
+TOO_LARGE = pytest.mark.xfail(strict=True, reason="89 GB in float32 at batch 24; what bfloat16 needs is not counted")
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        pytest.param(name, profile, marks=TOO_LARGE if (name, profile) == ("semantic, PPTr", "paper") else ())
+        for name in STEPS
+        for profile in ("gpu", "paper")
+    ],
+)
 def test_the_authors_sizes_fit_a_card(name, profile, monkeypatch):
     pretrain, finetune, more = STEPS[name]
     assert needed(pretrain(profile), ("tube", "full"), monkeypatch) < CARD

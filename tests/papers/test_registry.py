@@ -38,7 +38,8 @@ def test_the_packages_papers():
     for number, experiment in paper.experiments.items():
         assert number == experiment.number
         for profile in PROFILES:
-            assert all(row.method in paper.methods.values() for row in experiment.rows(profile))
+            if number != "units":  # whose rows differ in units, not in the method
+                assert all(row.method in paper.methods.values() for row in experiment.rows(profile))
 
 
 def test_a_paper_outside_the_package(home):

@@ -79,8 +79,11 @@ def test_task_recipes_are_what_the_ledger_says():
     assert (drives.focal, drives.width, drives.height, drives.tolerance) == (40, 64, 48, 0.5)
     path = synthia.TRAJECTORY
     assert (path.radius, path.elevation_degrees, path.sweep_degrees) == (50, -20, 360)
-    for profile in ("quick", "laptop"):
-        assert action.backbone_size(profile, "pptr").time_unit * action.clip_data(profile).step == 30
+    for profile in ("quick", "laptop", "gpu"):
+        data = action.clip_data(profile)
+        assert action.backbone_size(profile, "pptr").time_unit == data.frames / 2
+        assert (data.divisor, data.centre) == (0.34, "clip")
+    assert (action.clip_data("paper").divisor, action.clip_data("paper").centre) == (1.0, "none")
     assert action.VARIANTS["window-5"].changes["loss"].time_weight / 4 == 1 / 8
     for method in ("scratch", "c2p"):
         recipe = synthia.finetune("paper", method=method)

@@ -163,7 +163,7 @@ def test_ablations_are_differences_to_the_base(source: str):
     assert found["as-pptr-symmetric"].estimate == pytest.approx(means[1] - means[0])
     figure = ablations.draw_ablations(table, "as-pptr-c2p")
     axes = figure.axes[0]
-    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in "hv" and len(line.get_xdata()) == 1]
+    dots = [line.get_xdata()[0] for line in axes.lines if line.get_marker() in "hd" and len(line.get_xdata()) == 1]
     np.testing.assert_allclose(dots, 100 * (np.array(means[1:]) - means[0]))
     crosses = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "x"]
     np.testing.assert_allclose(crosses, [-2.15, -1.26] if source == "recorded" else [], atol=1e-9)

@@ -22,6 +22,7 @@ def made(tmp_path_factory):
     store = make_store(tmp_path_factory.mktemp("data") / "msr_action3d")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "store_of", lambda dataset: store)
+        patch.setattr(runner, "fingerprint_of", lambda dataset: store.fingerprint)
         patch.setattr(runner, "device_name", lambda device: "Some Card")
         ledger = Ledger(tmp_path_factory.mktemp("there"))
         record = runner.run(finetune(init=pretrain()), ledger)

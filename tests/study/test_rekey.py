@@ -90,16 +90,17 @@ def test_nothing_is_written_where_one_record_does_not_fit(folder: Path, change: 
 
 
 def test_every_committed_recipe_can_be_built_again():
-    """Exactly, but for the earliest records: of before some fields were there."""
+    """Exactly, but for records that were given up: of before some fields were there, or of fields that are gone."""
     exact, seen = 0, 0
     for path in sorted(FIGURES.glob("laptop/**/*.json")):
         record = json.loads(path.read_text())
         if "recipe" in record:
             recipe = recipe_from_dict(record["recipe"])
             assert newest_of_recipe([record], recipe) is record, path.name
-            exact += recipe_dict(recipe) == record["recipe"]
             seen += 1
-    assert seen == 272 and exact == 237
+            exact += recipe_dict(recipe) == record["recipe"]
+            assert path.parent.name == "superseded" or recipe_dict(recipe) == record["recipe"], path.name
+    assert seen >= 272 and exact >= 189
 
 
 def test_carried_over_twice():

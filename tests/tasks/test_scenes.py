@@ -192,8 +192,8 @@ def test_synthia_weighs_rare_classes_of_the_training_drives(synthia):
     store, scenes = synthia
     labels = np.concatenate([store.field("semantic", video, frame) for video in (0, 1) for frame in range(5)])
     shares = np.array([(labels == label).sum() for label in range(12)]) / (labels < 12).sum()
-    np.testing.assert_allclose(training_frequencies(store), shares)
-    np.testing.assert_allclose(training_frequencies(store), class_frequencies(labels))
+    np.testing.assert_allclose(training_frequencies(store, store.indices("train")), shares)
+    np.testing.assert_allclose(training_frequencies(store, store.indices("train")), class_frequencies(labels))
     np.testing.assert_allclose(scenes.weights.numpy(), class_weights(shares), rtol=1e-6)
     rarest = int(np.argmin(shares))
     assert float(scenes.weights[rarest]) == float(scenes.weights.max()) and float(scenes.weights.min()) == 1.0

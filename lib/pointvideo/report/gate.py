@@ -5,8 +5,7 @@ A row has not learnt in a metric where one of three things holds:
 * it does not beat the strongest baseline that sees labels alone: the 95 % interval of the difference, paired by video,
   is not wholly above 0;
 * a pre-training that one of its runs starts from has not learnt: its last loss is not 5 % below the loss of the best
-  constant answer; or, where a constant answer would cost nothing, its features have collapsed (effective rank below 2,
-  or directions that deviate by less than 0.01);
+  constant answer; or, where a constant answer would cost nothing, its features have collapsed (effective rank below 2);
 * the metric is 0 in every run of the table, as of a class that no network ever finds.
 """
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from ..study.experiments import Row
 
 BELOW_CHANCE = 0.05  # share of the constant answer's loss by which a pre-training must end below it
-LOWEST_RANK, LOWEST_DEVIATION = 2.0, 0.01  # of the collapse probe
+LOWEST_RANK = 2.0  # of the collapse probe; a deviation says little without that of an untrained network
 
 Runs = Mapping[str, Sequence[Result]]
 Starts = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -72,12 +71,9 @@ def _idle(record: Mapping[str, Any]) -> str:
         if last["loss"] < chance - BELOW_CHANCE * abs(chance):
             return ""
         return f"its pre-training ends at a loss of {last['loss']:.3f}, chance is {chance:.3f}"
-    if last["effective_rank"] >= LOWEST_RANK and last["feature_std"] >= LOWEST_DEVIATION:
+    if last["effective_rank"] >= LOWEST_RANK:
         return ""
-    return (
-        f"its pre-training has collapsed: effective rank {last['effective_rank']:.1f}, deviation "
-        f"{last['feature_std']:.3f}"
-    )
+    return f"its pre-training has collapsed: effective rank {last['effective_rank']:.1f}"
 
 
 def _below(several: Sequence[Result], bars: Mapping[str, tuple[str, Sequence[Result]]], metric: str) -> str:
@@ -107,9 +103,11 @@ def over(several: Sequence[Result], bar: Sequence[Result], metric: str) -> Contr
 def silent_classes(several: Iterable[Result], family: str) -> tuple[list[str], int]:
     """Classes whose metric of a family, such as "iou:", is 0 in every run, and how many classes count at all."""
     several = list(several)
+    names = getattr(several[0].last, "classes", ()) if several else ()
     values = {
         name: [result.last.value(f"{family}{name}") for result in several]
-        for name in (getattr(several[0].last, "classes", ()) if several else ())
+        for name in names
+        if names.count(name) == 1  # HOI4D has several "unused"
     }
     counted = {name: each for name, each in values.items() if None not in each}
     return [name for name, each in counted.items() if not any(each)], len(counted)

@@ -22,7 +22,7 @@ LABELS = {
     "majority": Method("majority class", "#c8c8c8", "1", "the most frequent label"),
     "sequence": Method("constant sequence", "#adadad", "2", "the most frequent label of each frame number"),
     "category": Method("time and category", "#929292", "3", "the most frequent label of frame number and category"),
-    "prior": Method("drawn by frequency", "#adadad", "4", "labels drawn by frequency"),
+    "prior": Method("drawn by frequency", "#bababa", "4", "labels drawn by frequency"),
 }
 LINEAR = Method("linear, hand-made statistics", "#88CCEE", "<", "linear on statistics of one frame")
 TEMPORAL = Method("small temporal model", "#117733", ">", "small temporal model of such statistics")

@@ -20,7 +20,7 @@ METHODS = (
     trivial_rows.METHODS
     | STARTS
     | {
-        "longer": Method("from scratch, at C2P's cost", "#999999", "v", "from scratch at C2P's cost"),
+        "longer": Method("from scratch, at C2P's cost", "#444444", "v", "from scratch at C2P's cost"),
         "complete-to-complete": Method("complete to complete", "#A6761D", "P"),
         "partial-to-partial": Method("partial to partial", "#7A5195", "X"),
         "symmetric": Method("symmetric teacher", "#009E73", "h"),
