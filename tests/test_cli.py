@@ -6,6 +6,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,3 +122,27 @@ def test_a_folder_of_papers_that_is_not_there_is_one_line(tmp_path, monkeypatch,
     assert cli.main(["papers"]) == 2
     error = capsys.readouterr().err
     assert error == f"pointvideo: error: POINTVIDEO_PAPERS: no folder {tmp_path / 'nowhere'}\n"
+
+
+def test_tables_that_lack_a_run_after_a_plan_wait_and_the_command_names_it(monkeypatch, capsys):
+    from pointvideo import papers
+    from pointvideo.data import fingerprint_of
+    from pointvideo.report import evidence
+    from pointvideo.study.keys import recipe_key
+
+    monkeypatch.setenv("POINTVIDEO_SIMULATE", "1")
+    first = evidence.needed(papers.get("c2p"), "4", "quick")[0]
+    lost = {recipe_key(first, fingerprint_of): f"{first.title}: killed by signal 9"}
+    asked, made = [], []
+    monkeypatch.setattr(cli, "_side_by_side", lambda arguments, recipes: asked.extend(recipes) or lost)
+    table = SimpleNamespace(table=SimpleNamespace(to_markdown=lambda: "a table"))
+    monkeypatch.setattr(evidence, "run_experiment", lambda paper, number, *_, **__: made.append(number) or table)
+    monkeypatch.setattr(evidence, "write", lambda found: [])
+    assert cli.main(["paper", "c2p", "--profile", "quick", "--ray", "auto"]) == 2
+    said = capsys.readouterr()
+    assert said.err == (
+        f"pointvideo: error: a run is missing, the same command continues: {first.title}: killed by signal 9\n"
+    )
+    assert first in asked and "4" not in made and "1" in made and said.out.count("a table") == len(made)
+    lost.clear()
+    assert cli.main(["run", "c2p", "4", "--profile", "quick", "--ray", "auto"]) == 0 and made[-1] == "4"

@@ -67,11 +67,13 @@ def clone(tmp_path: Path) -> Clone:
         ("run-c2p-99", "called '99', expected one of 1, 2, 3, 4"),
         ("table-c2p", "called 'c2p', expected one of 1, 2, 3, 4"),
         ('table-c2p-"; touch hacked', "called '\"; touch hacked', expected one of 1"),
+        ("run-c2p-4 JOBS=99999", "jobs: got 99999, expected 1 to "),
+        ("run-c2p-4 JOBS=$(touch hacked)", "expected a whole number"),
         ("which", "name the figure, as in make which FIG="),
     ],
 )
 def test_a_mistake_is_said_before_anything_is_installed(clone: Clone, target: str, message: str):
-    refused = clone.make(target)
+    refused = clone.make(*target.partition(" JOBS=")[:1], **_variables(target))
     assert refused.returncode != 0 and message in refused.stderr
     assert not any("venv" in line or "pip" in line for line in clone.asked())
     assert sorted(path.name for path in clone.folder.iterdir()) == [
@@ -80,6 +82,11 @@ def test_a_mistake_is_said_before_anything_is_installed(clone: Clone, target: st
         "lib",
         "pyproject.toml",
     ]
+
+
+def _variables(target: str) -> dict[str, str]:
+    _, given, jobs = target.partition(" JOBS=")
+    return {"JOBS": jobs} if given else {}
 
 
 @pytest.mark.parametrize(
@@ -91,14 +98,16 @@ def test_a_mistake_is_said_before_anything_is_installed(clone: Clone, target: st
         ("paper-c2p", "-m pointvideo paper c2p"),
         ("plan", "-m pointvideo plan"),
         ("readme", "-m pointvideo readme"),
+        ("run-c2p-text JOBS=1", "-m pointvideo run c2p text --jobs 1"),
+        ("paper-c2p RAY=auto", "-m pointvideo paper c2p --ray auto"),
     ],
 )
 def test_a_target_installs_once_and_asks_for_its_command(clone: Clone, target: str, asked: str):
-    assert clone.make(target, PROFILE="laptop").returncode == 0
+    assert clone.make(*target.split(), PROFILE="laptop").returncode == 0
     lines = clone.asked()
     assert lines[-1] == asked and "-m venv --clear .venv" in lines
     assert "-m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[dev]" in lines
-    assert clone.make(target).returncode == 0 and not any("pip install" in line for line in clone.asked())
+    assert clone.make(*target.split()).returncode == 0 and not any("pip install" in line for line in clone.asked())
 
 
 def test_a_profile_goes_on_only_where_it_was_given(clone: Clone):

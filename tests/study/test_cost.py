@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 
-from pointvideo.study.cost import Extent, clips, extent_of, guess, work
+from pointvideo.study.cost import Extent, clips, extent_of, guess, quiet_seconds, work
 from pointvideo.study.keys import recipe_dict
 from tests.study.dots import finetune, pretrain
 
-RECORDS = Path(__file__).resolve().parents[2] / "figures" / "laptop" / "records"
+LAPTOP = Path(__file__).resolve().parents[2] / "figures" / "laptop"
+RECORDS = [
+    json.loads(path.read_text())
+    for folder in ("superseded", "records", "simulated/records")
+    for path in sorted((LAPTOP / folder).glob("*.json"))
+]
 HERE, THERE = "a laptop", "a server"
 
 
@@ -54,8 +60,9 @@ def test_tests_count_where_they_are_many():
 
 def test_a_week_is_not_three_minutes():
     """P4Transformer as the paper trains it, from runs of a small one on two cores: about seven days there."""
-    records = [json.loads(path.read_text()) for path in sorted(RECORDS.glob("*.json"))]
-    recipe = next(r["recipe"] for r in records if r["recipe"]["backbone"]["kind"] == "P4TransformerSize")
+    records = [record for record in RECORDS if record["dataset"]["source"] == "recorded"]
+    of_p4 = [r["recipe"] for r in records if (r["recipe"].get("backbone") or {}).get("kind") == "P4TransformerSize"]
+    recipe = next(recipe for recipe in of_p4 if recipe["kind"] == "Finetune")
     network = recipe["backbone"] | {
         "tube": recipe["backbone"]["tube"] | {"radius": 0.7},
         "transformer": recipe["backbone"]["transformer"]
@@ -66,3 +73,51 @@ def test_a_week_is_not_three_minutes():
     paper |= {"label_percent": 100, "evaluate_every": 1, "evaluate_clips": None}
     assert 4 < guess(paper, records) / 86400 < 12
     assert extent_of(paper, records).train == 266
+
+
+def left_out(records: list[dict[str, Any]]) -> list[float]:
+    """Guess over what it took, of each record of a second or more from all the others."""
+    ratios = []
+    for record in records:
+        took = quiet_seconds(record) or record["seconds"]
+        others = [other for other in RECORDS if other is not record]
+        guessed = guess(record["recipe"], others, record["device"], record["dataset"]["fingerprint"])
+        if guessed is not None and took >= 1.0:
+            ratios.append(guessed / took)
+    return ratios
+
+
+def share_near(ratios: list[float]) -> float:
+    return sum(1 / 1.5 <= ratio <= 1.5 for ratio in ratios) / len(ratios)
+
+
+def test_committed_runs_took_what_the_others_say(record_property):
+    """A run on a core of its own; of records without CPU seconds only that they took longer, on a busy machine."""
+    new = left_out([record for record in RECORDS if quiet_seconds(record) is not None])
+    old = left_out([record for record in RECORDS if quiet_seconds(record) is None][::5])
+    for name, ratios in (("CPU seconds", new), ("wall time", old)):
+        if ratios:
+            record_property(f"{name}: median ratio", median(ratios))
+            record_property(f"{name}: within 1.5", share_near(ratios))
+            print(f"{name}: {len(ratios)} runs, median {median(ratios):.2f}, within 1.5: {share_near(ratios):.2f}")
+    assert old and 0.5 < median(old) < 1.1
+    assert len(new) < 5 or (0.8 < median(new) < 1.25 and share_near(new) > 0.8)
+
+
+def test_cpu_seconds_of_one_thread_count_and_wall_time_is_distrusted():
+    device = "a laptop, 2 cores"
+    timed = record(pretrain(), 60.0, device) | {"threads": 1, "cpu_seconds": 10.0}
+    assert quiet_seconds(timed) == 10.0 and quiet_seconds(record(pretrain(), 60.0)) == 60.0
+    assert quiet_seconds(timed | {"threads": 2}) is None and quiet_seconds(timed | {"devices": 2}) is None
+    busy = [record(pretrain(), seconds, device) for seconds in (60.0, 11.0, 50.0)]
+    assert guess(recipe_dict(with_epochs(pretrain(), 6)), busy, device) == pytest.approx(22.0)
+    assert guess(recipe_dict(with_epochs(pretrain(), 6)), [*busy, timed], device) == pytest.approx(20.0)
+
+
+def test_a_world_and_the_recorded_set_of_its_name_are_of_different_sizes():
+    small, large = record(pretrain(), 8.0), record(pretrain(), 800.0)
+    small["dataset"], large["dataset"] = {"fingerprint": "small"}, {"fingerprint": "large"}
+    large["result"] = {"train_videos": 800, "labels": {}}
+    known = [small, large]
+    assert guess(recipe_dict(with_epochs(pretrain(), 6)), known, HERE, "small") == pytest.approx(16.0)
+    assert guess(recipe_dict(with_epochs(pretrain(), 6)), known, HERE, "large") == pytest.approx(1600.0)

@@ -10,6 +10,7 @@ from pointvideo.study import keys
 from pointvideo.study.keys import identity, key_of
 from pointvideo.study.ledger import Ledger
 from pointvideo.study.plan import PlanRow, changes, duration, plan, render
+from pointvideo.study.runner import WEIGHTS
 from tests.study.tiny import Finetune, Pretrain, finished
 
 RECIPES = [Finetune(init=Pretrain()), Finetune(), Finetune(init=Pretrain()), Finetune(seed=1, init=Pretrain())]
@@ -18,6 +19,7 @@ RECIPES = [Finetune(init=Pretrain()), Finetune(), Finetune(init=Pretrain()), Fin
 def do(ledger: Ledger, recipe: Any, seconds: float, data: str = "data") -> None:
     parts = identity(recipe, data)
     ledger.put(finished(recipe, key_of(parts), parts, seconds))
+    (ledger.folder_of(key_of(parts)) / WEIGHTS).write_bytes(b"")
 
 
 def reasons(rows: list[PlanRow]) -> dict[str, str]:
@@ -106,3 +108,22 @@ def test_unknown_lengths_are_said(tmp_path: Path):
 )
 def test_durations(seconds: float | None, text: str):
     assert duration(seconds) == text
+
+
+def test_weights_that_are_gone_are_trained_again_where_a_run_needs_them(tmp_path: Path):
+    ledger = Ledger(tmp_path / "cache")
+    do(ledger, Pretrain(), 300.0)
+    (ledger.folder_of(key_of(identity(Pretrain(), "data"))) / WEIGHTS).unlink()
+    (alone,) = plan([Pretrain()], ledger, "data")
+    assert alone.state == "done"
+    start, then = plan(RECIPES[:1], ledger, "data")
+    assert (start.state, start.again, start.reason) == ("run", True, "done, but its weights are not here")
+    assert then.needs == start.key and then.reason == "never run" and not then.again
+
+
+def test_hours_of_several_jobs(tmp_path: Path):
+    rows = plan([Pretrain(seed=seed) for seed in range(3)], Ledger(tmp_path / "cache"), "data")
+    rows = [replace(row, seconds=1800.0) for row in rows]
+    assert render(rows).endswith("0 done, 3 would run, about 1 h 30 min")
+    assert render(rows, 2).endswith("0 done, 3 would run, about 1 h 30 min, with --jobs 2 about 60 min")
+    assert render(rows[:1], 2).endswith("1 would run, about 30 min")

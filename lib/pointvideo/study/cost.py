@@ -41,35 +41,43 @@ def quiet_seconds(record: Record) -> float | None:
     return record["cpu_seconds"] if alone else None
 
 
-def guess(recipe: dict[str, Any], records: list[Record], device: str | None = None) -> float | None:
+def guess(
+    recipe: dict[str, Any], records: list[Record], device: str | None = None, fingerprint: str | None = None
+) -> float | None:
     """Seconds that a run of the recipe will take, undisturbed, from the nearest runs; None where nothing is alike.
 
     Args:
         recipe: its dictionary, as a record holds it.
         records: finished runs, the oldest first.
         device: what it would run on; runs on it come before others.
+        fingerprint: of its data; a set's name means a recorded set or the world that stands in for it.
     """
     alike = [record for record in records if record["recipe"]["kind"] == recipe["kind"]]
     if not alike:
         return None
-    needed = work(recipe, extent_of(recipe, records))
+    needed = work(recipe, extent_of(recipe, records, fingerprint))
     rates: dict[tuple, list[float]] = {}
+    extents: dict[tuple, Extent] = {}
     for record in alike:
         other = record["recipe"]
-        done = work(other, extent_of(other, records))
+        on = _set(other), _data(record), (other.get("data") or {}).get("frames", 0)
+        if on not in extents:
+            extents[on] = extent_of(other, records, _data(record))
+        done = work(other, extents[on])
         apart, quiet = abs(math.log(needed / done)), quiet_seconds(record)
         wall = quiet is None
         distance = (
             _network(other) != _network(recipe),
             record.get("device") != device,
             _set(other) != _set(recipe),
+            fingerprint is not None and _data(record) != fingerprint,
             math.floor(apart / SPREAD),
             wall,
             0.0 if wall else round(apart, 1),
         )
         rates.setdefault(distance, []).append((record["seconds"] if wall else quiet) / done)
     nearest = min(rates)
-    wall = nearest[4]
+    wall = nearest[5]
     return needed * (quantile(rates[nearest], UNDISTURBED) if wall else median(rates[nearest]))
 
 
@@ -78,13 +86,13 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
-def extent_of(recipe: dict[str, Any], records: Iterable[Record]) -> Extent:
-    """How much there is of the recipe's data set, as far as finished runs on it say."""
-    train, test = 0, 0
-    for record in records:
-        if _set(record["recipe"]) == _set(recipe):
-            train = max(train, record["result"].get("train_videos", 0))
-            test = max(test, len(record["result"].get("labels", ())))
+def extent_of(recipe: dict[str, Any], records: Iterable[Record], fingerprint: str | None = None) -> Extent:
+    """How much there is of the recipe's data set, as far as finished runs on it say; on the data of the fingerprint if
+    there are any."""
+    known = [record for record in records if _set(record["recipe"]) == _set(recipe)]
+    known = [record for record in known if _data(record) == fingerprint] or known
+    train = max((record["result"].get("train_videos", 0) for record in known), default=0)
+    test = max((len(record["result"].get("labels", ())) for record in known), default=0)
     frames = max(FRAMES, (recipe.get("data") or {}).get("frames", 0))
     return Extent(train or VIDEOS, test or train or VIDEOS, frames)
 
@@ -157,3 +165,7 @@ def _network(recipe: dict[str, Any]) -> Any:
 
 def _set(recipe: dict[str, Any]) -> Any:
     return (recipe.get("data") or recipe).get("dataset")
+
+
+def _data(record: Record) -> str | None:
+    return record.get("dataset", {}).get("fingerprint")

@@ -66,7 +66,7 @@ def plan(
                 start = rows.get(parts["init"])
                 earlier = newest_of_recipe(alike.get(_bare(parts["recipe"]), []), link, but=key)
                 if earlier is None:
-                    seconds = guess(recipe_dict(link), records, device)
+                    seconds = guess(recipe_dict(link), records, device, parts["dataset"])
                     why = "never run" if seconds is None else "recipe new"
                     rows[key] = PlanRow(link, key, "run", why, seconds, seconds is not None, parts["init"])
                     continue
@@ -75,7 +75,9 @@ def plan(
                     reasons.append("what it starts from changed")
                 seconds = quiet_seconds(earlier)
                 if guessed := seconds is None:
-                    seconds = min(earlier["seconds"], guess(recipe_dict(link), records, device) or math.inf)
+                    seconds = min(
+                        earlier["seconds"], guess(recipe_dict(link), records, device, parts["dataset"]) or math.inf
+                    )
                 rows[key] = PlanRow(link, key, "run", "; ".join(reasons), seconds, guessed, parts["init"])
     for row in reversed(list(rows.values())):  # what others start from stands before them
         start = rows.get(row.needs) if row.state == "run" else None
