@@ -62,7 +62,7 @@ def ledger(paper, tmp_path) -> Ledger:
 def test_a_claim_is_judged_where_it_first_stands(paper, ledger):
     first, again = (evidence(paper, number, "laptop", ledger) for number in ("4", "again"))
     assert first.findings == again.findings and first.findings[0].contrast.pooled == 4
-    (alone,) = build_table("t", PAIR, again.records).findings
+    (alone,) = build_table("t", PAIR, {name: again.records[name] for name in PAIR}).findings
     assert alone.contrast.pooled == 0 and alone.contrast.seed_variance != first.findings[0].contrast.seed_variance
 
 
