@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PEERS = ("open3d", "fpsample", "tensorboardx")  # not in the environment that the tests run in
+PEERS = ("open3d", "fpsample", "tensorboardx", "ray")  # not in the environment that the tests run in
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 

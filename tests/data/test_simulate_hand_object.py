@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pointvideo.data.layout import DepthCamera
-from pointvideo.data.simulate import hand_object
+from pointvideo.data.simulate import filming, hand_object
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.egocentric import HEAD_CAMERA, HeadNoise
 from pointvideo.data.simulate.grammar import SHORTEST, State, choices, draw_plan, draw_start, follow, targets
@@ -144,6 +144,7 @@ def test_an_interrupted_world_is_continued_to_the_same_bytes(world, tmp_path, mo
             raise KeyboardInterrupt
         return honest(number, **options)
 
+    monkeypatch.setattr(filming, "cores", lambda: 1)  # in this process, where the test can count
     monkeypatch.setattr(hand_object, "record", breaking)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path / "broken", sequences=6, **SMALL)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pointvideo.data.layout import DepthCamera
-from pointvideo.data.simulate import people
+from pointvideo.data.simulate import filming, people
 from pointvideo.data.simulate.body import PARTS
 from pointvideo.data.simulate.building import build
 
@@ -86,6 +86,7 @@ def test_an_interrupted_world_is_continued_to_the_same_bytes(world, tmp_path, mo
         filmed.append((action, subject))
         return honest(action, subject, repeat, **options)
 
+    monkeypatch.setattr(filming, "cores", lambda: 1)  # in this process, where the test can count
     monkeypatch.setattr(people, "record", breaking)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path / "people", **WORLD)
