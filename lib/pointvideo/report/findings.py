@@ -82,6 +82,16 @@ class Finding:
         return self.word.split(" (")[0]
 
     @property
+    def decided(self) -> bool:
+        """Whether the verdict is a direction, or that there is none."""
+        return not self.missing and self.short not in (NOT_LEARNT, "undecided")
+
+    @property
+    def direction(self) -> bool:
+        """Whether it is decided which side is higher."""
+        return self.decided and self.short not in ("equivalent", NO_DIFFERENCE)
+
+    @property
     def difference(self) -> str:
         """Our difference in points with its interval, at the level that leaves 95 % over all looks."""
         if self.contrast is None:

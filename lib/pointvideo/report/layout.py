@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..study.experiments import SCRATCH, Row
 from ..tasks.task import Task
 from .findings import NOT_LEARNT, Finding
-from .lines import counted_lines, metric_lines
-from .render import csv_text, html_note, html_table, markdown_table
+from .lines import answer_line, counted_lines, metric_lines
+from .render import csv_text, html_details, html_note, html_table, markdown_table
 from .reported import ReportedCell
 from .results import Result
 from .statistics import VIDEOS_FOR_A_VERDICT, Interval, mean_and_deviation
@@ -260,11 +260,12 @@ class Table:
         return tuple(dict.fromkeys(key for line in self.rows for result in line.results for key in result.keys))
 
     def to_html(self) -> str:
-        """For a notebook: the rows, then the claims; self-contained."""
+        """For a notebook: the rows, then the claims in a fold below what they come to; self-contained."""
         first = sum(bool(line.row.baseline) for line in self.rows)
         text = html_table(self.title, self.header, self.body, simulated=self.source == "simulated", faint=first)
         if self.findings:
-            text += html_table("Claims", FINDING_HEADER, self.finding_body, simulated=self.source == "simulated")
+            claims = html_table("", FINDING_HEADER, self.finding_body, simulated=self.source == "simulated")
+            text += html_details(f"claims and questions: {answer_line(self.findings)}", claims)
         return text + "".join(map(html_note, self.footnotes))
 
     def _repr_html_(self) -> str:

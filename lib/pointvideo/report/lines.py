@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .findings import NOT_LEARNT
+
 if TYPE_CHECKING:
+    from .findings import Finding
     from .layout import Table
 
 Lines = tuple[tuple[str, ...], list[tuple[object, ...]]]  # header and lines
@@ -85,3 +91,30 @@ def run_line(what: str, table: Table, planned: int) -> str:
 def verdict_lines(what: str, table: Table, planned: int) -> list[str]:
     """:func:`run_line`, then a line a claim or question: its id and its verdict."""
     return [run_line(what, table, planned), *(f"  {finding.claim.id}: {finding.word}" for finding in table.findings)]
+
+
+def answer_line(findings: Sequence[Finding]) -> str:
+    """What the findings come to, in one line: how many are decided, the largest difference, what the rest lack.
+
+    "3 of 25 decided: 2 same direction, 1 equivalent; largest +3.8 [+1.6, +6.1] points (C2P helps ...); 22 undecided,
+    the nearest with about 20 seeds".
+    """
+    ran = [finding for finding in findings if not finding.missing]
+    if not ran:
+        return f"not run yet ({len(findings)} claims and questions)" if findings else "no claim stands here"
+    decided = [finding for finding in ran if finding.decided]
+    counts = Counter(finding.short for finding in decided)
+    said = f": {', '.join(f'{count} {word}' for word, count in counts.most_common())}" if decided else ""
+    parts = [f"{len(decided)} of {len(findings)} decided{said}"]
+    apart = [finding for finding in decided if finding.direction]
+    if apart:
+        largest = max(apart, key=lambda finding: abs(finding.contrast.estimate))
+        parts.append(f"the largest difference is {largest.difference} points ({largest.claim.statement})")
+    if blind := sum(finding.short == NOT_LEARNT for finding in ran):
+        parts.append(f"{blind} {NOT_LEARNT}")
+    if open_ := [finding for finding in ran if finding.short == "undecided"]:
+        seeds = [int(found[1]) for finding in open_ if (found := re.search(r"about (\d+) seeds", finding.word))]
+        parts.append(f"{len(open_)} undecided" + (f", the nearest needs about {min(seeds)} seeds" if seeds else ""))
+    if missing := len(findings) - len(ran):
+        parts.append(f"{missing} not run")
+    return "; ".join(parts)
