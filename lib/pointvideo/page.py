@@ -24,12 +24,13 @@ from .report.deviations import DeviationsTable, deviations_table
 from .report.evidence import Evidence, committed_ledger, evidence, figures_folder, merged, run_experiment, write
 from .report.figures.forest import draw_findings
 from .report.figures.runs import draw_accuracies
+from .report.figures.shares import draw_data_efficiency
 from .report.figures.show import data_stamp, show_figure
 from .report.figures.style import caption, panels, use_style
-from .report.lines import run_line, verdict_lines
+from .report.lines import answer_line, run_line, verdict_lines
 from .report.overview import SOURCES
 from .report.profiles import compare_profiles
-from .report.render import markdown_table
+from .report.render import html_details, markdown_table
 from .report.stamps import Stamp, stamp_from_records
 from .study.experiments import Paper, Row
 from .study.ledger import Ledger, Record, newest_of_recipe
@@ -146,17 +147,50 @@ class Page:
 
         return HTML(self.ours.table.to_html())
 
+    def folded(self) -> HTML:
+        """:attr:`ours` as a table, in a fold below a line that says how many runs there are."""
+        from IPython.display import HTML
+
+        table = self.ours.table
+        return HTML(html_details(run_line("this run", table, self.ours.planned), table.to_html()))
+
     def kept(self) -> HTML:
         """:attr:`learned` as a table, after a line that says how many runs there are."""
         from IPython.display import HTML
 
+        if self.learned.source is None:
+            commands = ", ".join(f"make run-{self.paper.name}-{number}" for number in self.numbers)
+            return HTML(
+                f"<p>Not run yet at profile {self.kept_profile} ({self.learned.planned} runs: {commands} "
+                f"PROFILE={self.kept_profile}).</p>"
+            )
         print(run_line(f"profile {self.kept_profile}", self.learned.table, self.learned.planned))
         return HTML(self.learned.table.to_html())
+
+    def answer(self) -> Markdown:
+        """What the claims of :attr:`learned` come to, in one line."""
+        from IPython.display import Markdown
+
+        found = self.learned
+        data = {"simulated": "SIMULATED data, directions only: ", "recorded": "recorded data: "}.get(
+            found.source or "", ""
+        )
+        return Markdown(f"**{data}{answer_line(found.findings)}.**")
 
     def accuracies(self, metric: str | None = None, of: Evidence | None = None, name: str = "rows") -> DisplayObject:
         """A metric row by row, the task's first one if none is named."""
         of = of or self.shown
         return self.show(draw_accuracies(of.table, metric), name, of)
+
+    def with_all(self, other: Page, *rows: str) -> Evidence:
+        """:attr:`shown` together with rows of another page's, such as those with all labels."""
+        mine, theirs = (self.ours, other.ours) if self.learned.source is None else (self.learned, other.learned)
+        return merged(self.title, [mine, theirs.only(*rows)]) if mine.source == theirs.source else mine
+
+    def picture(self, of: Evidence) -> Figure:
+        """The experiment's own picture of recorded runs; of simulated ones the shares of the labels alone."""
+        own = of.experiment.picture
+        return own(of.table) if callable(own) and of.source == "recorded" else draw_data_efficiency(of.table)
 
     def claims(
         self,

@@ -71,7 +71,7 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
         ),
     }
     if name == "hoi4d_action":
-        assert (whole.sequences, whole.points, small.sequences, small.points) == (480, 512, 24, 256)
+        assert (whole.sequences, whole.points, small.sequences, small.points) == (1000, 512, 24, 256)
         assert whole.noise.farthest == NEAR < HEAD_NOISE.farthest  # the camera reads to arm's length
     else:
         assert (whole, small) == expected[name]

@@ -74,7 +74,7 @@ def _hands_at_work(small: bool) -> World:
     from .simulate.hand_object import HEAD_NOISE, HandObject
 
     noise = replace(HEAD_NOISE, farthest=NEAR)
-    sequences, points = (24, 256) if small else (480, 512)
+    sequences, points = (24, 256) if small else (1000, 512)
     return HandObject(sequences=sequences, points=points, noise=noise)
 
 

@@ -113,7 +113,7 @@ def answer_line(findings: Sequence[Finding]) -> str:
     if blind := sum(finding.short == NOT_LEARNT for finding in ran):
         parts.append(f"{blind} {NOT_LEARNT}")
     if open_ := [finding for finding in ran if finding.short == "undecided"]:
-        seeds = [int(found[1]) for finding in open_ if (found := re.search(r"about (\d+) seeds", finding.word))]
+        seeds = [int(found[1]) for finding in open_ if (found := re.search(r"(\d+) seeds", finding.word))]
         parts.append(f"{len(open_)} undecided" + (f", the nearest needs about {min(seeds)} seeds" if seeds else ""))
     if missing := len(findings) - len(ran):
         parts.append(f"{missing} not run")

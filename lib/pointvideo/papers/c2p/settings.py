@@ -63,3 +63,8 @@ CHOSEN = {
     "strl": GRIDS["strl"][5],
     "videomae": GRIDS["videomae"][4],
 }
+
+
+def chosen_rows() -> dict[str, str]:
+    """Start -> id of its row in "4-choice" that was taken."""
+    return {start: f"choice-{start}-{GRIDS[start].index(setting)}" for start, setting in CHOSEN.items()}

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from ...study.experiments import SCRATCH, Method
+from ...tasks.downstream import labelled_videos
 from ..findings import Finding
 from ..layout import Table
 from ..render import verdict_colour
@@ -19,6 +20,9 @@ from .style import panels
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from ...data.store import Store
+    from ...tasks.downstream import Downstream
 
 
 def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]], None] | None = None) -> Figure:
@@ -170,3 +174,17 @@ def draw_labelled(
     axes.set_xlabel("training videos, sorted by action (thin lines)")
     axes.spines[:].set_visible(False)
     return figure
+
+
+def draw_labelled_shares(store: Store, recipe: Downstream, percents: Sequence[int]) -> Figure:
+    """Which training videos keep their labels at each share, as :func:`draw_labelled` draws it.
+
+    recipe: a fine-tuning, whose seed and training videos count.
+    """
+    videos = np.unique(recipe.data.clips(store, "train").sequence)
+    order = videos[np.argsort(store.labels[videos], kind="stable")]
+    subsets = {
+        percent: np.flatnonzero(np.isin(order, labelled_videos(store, percent, recipe.seed, videos)))
+        for percent in percents
+    }
+    return draw_labelled(subsets, len(order), np.flatnonzero(np.diff(store.labels[order], prepend=-1)))

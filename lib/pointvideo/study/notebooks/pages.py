@@ -16,10 +16,12 @@ PROGRESS_BAR = re.compile(r"\r|\d+%\|")
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of `index.yaml`: the notebook's name without suffix and its title."""
+    """One line of `index.yaml`: the notebook's name without suffix, its title, and the paper and tables whose claims it
+    decides, as ("c2p", "4"), if any."""
 
     name: str
     title: str
+    tables: tuple[str, ...] = ()
 
 
 def read_index(folder: Path | str) -> list[Entry]:
@@ -32,13 +34,14 @@ def read_index(folder: Path | str) -> list[Entry]:
         raise ValueError(f"{path}: missing, expected the list of notebooks")
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(entries, list) or not all(
-        isinstance(entry, dict) and entry.keys() == {"name", "title"} for entry in entries
+        isinstance(entry, dict) and {"name", "title"} <= entry.keys() <= {"name", "title", "tables"}
+        for entry in entries
     ):
-        raise ValueError(f"{path}: expected a list of entries with name and title")
+        raise ValueError(f"{path}: expected a list of entries with name and title, and perhaps tables")
     names = [entry["name"] for entry in entries]
     if len(set(names)) < len(names) or names != sorted(names):
         raise ValueError(f"{path}: expected each name once, in order")
-    return [Entry(**entry) for entry in entries]
+    return [Entry(entry["name"], entry["title"], tuple(map(str, entry.get("tables", ())))) for entry in entries]
 
 
 def choose(pages: list[Entry], wanted: list[str]) -> list[Entry]:
