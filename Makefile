@@ -118,27 +118,34 @@ plan: $(STAMP) ## list what would run at PROFILE, why, and for how long
 	@$(RUN) -m pointvideo plan
 
 table-PAPER-N: ## show a table from the best evidence there is, in seconds: make table-c2p-4
-run-PAPER-N: ## train what a table lacks at PROFILE, then write it: make run-c2p-4
+run-PAPER-N: ## train what a table lacks at PROFILE, or ROWS= and SEEDS= of it, then write it: make run-c2p-4
+power-PAPER: ## say how many seeds and hours would decide each claim: make power-c2p
 paper-PAPER: ## train what any table of a paper lacks: make paper-c2p
 
 # Patterns cannot be phony: they wait for FORCE instead. make would see to a plain prerequisite, $(STAMP), first.
 .PHONY: FORCE
-table-% run-% paper-%: export STEM = $*
+table-% run-% paper-% power-%: export STEM = $*
 override JOBS := $(value JOBS)
 override RAY := $(value RAY)
-export JOBS RAY
+override ROWS := $(value ROWS)
+override SEEDS := $(value SEEDS)
+export JOBS RAY ROWS SEEDS
 split = "$${STEM%%-*}" "$${STEM\#*-}"
 where = $(if $(value RAY),--ray "$$RAY") $(if $(value JOBS),--jobs "$$JOBS")
+some = $(if $(value ROWS),--rows "$$ROWS") $(if $(value SEEDS),--seeds "$$SEEDS")
 environment = $(MAKE) --silent --no-print-directory venv
 
 table-%: FORCE
 	@$(known) table $(split) && $(environment) && $(RUN) -m pointvideo table $(split)
 
 run-%: FORCE
-	@$(known) run $(split) $(where) && $(environment) && $(RUN) -m pointvideo run $(split) $(where)
+	@$(known) run $(split) $(where) $(some) && $(environment) && $(RUN) -m pointvideo run $(split) $(where) $(some)
 
 paper-%: FORCE
 	@$(known) paper "$$STEM" $(where) && $(environment) && $(RUN) -m pointvideo paper "$$STEM" $(where)
+
+power-%: FORCE
+	@$(known) power "$$STEM" && $(environment) && $(RUN) -m pointvideo power "$$STEM"
 
 readme: $(STAMP) ## write the committed results into the README
 	@$(RUN) -m pointvideo readme

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pointvideo
-from pointvideo import cli
+from pointvideo import cli, cli_training
 from pointvideo.data.layout import DepthCamera, Sequence
 from pointvideo.data.writer import StoreWriter
 
@@ -134,7 +134,7 @@ def test_tables_that_lack_a_run_after_a_plan_wait_and_the_command_names_it(monke
     first = evidence.needed(papers.get("c2p"), "4", "quick")[0]
     lost = {recipe_key(first, fingerprint_of): f"{first.title}: killed by signal 9"}
     asked, made = [], []
-    monkeypatch.setattr(cli, "_side_by_side", lambda arguments, recipes: asked.extend(recipes) or lost)
+    monkeypatch.setattr(cli_training, "_side_by_side", lambda arguments, recipes: asked.extend(recipes) or lost)
     table = SimpleNamespace(table=SimpleNamespace(to_markdown=lambda: "a table"))
     monkeypatch.setattr(evidence, "run_experiment", lambda paper, number, *_, **__: made.append(number) or table)
     monkeypatch.setattr(evidence, "write", lambda found: [])
@@ -146,3 +146,37 @@ def test_tables_that_lack_a_run_after_a_plan_wait_and_the_command_names_it(monke
     assert first in asked and "4" not in made and "1" in made and said.out.count("a table") == len(made)
     lost.clear()
     assert cli.main(["run", "c2p", "4", "--profile", "quick", "--ray", "auto"]) == 0 and made[-1] == "4"
+
+
+def test_a_part_of_a_table_is_trained_and_the_table_written(monkeypatch, capsys):
+    from pointvideo import papers
+    from pointvideo.report import evidence
+
+    paper, asked, written = papers.get("c2p"), [], []
+    table = SimpleNamespace(table=SimpleNamespace(to_markdown=lambda: "a table"))
+    monkeypatch.setattr(cli_training, "_side_by_side", lambda arguments, recipes: asked.extend(recipes) or {})
+    monkeypatch.setattr(evidence, "evidence", lambda *what: table)
+    monkeypatch.setattr(evidence, "write", written.append)
+    part = [
+        "run",
+        "c2p",
+        "4",
+        "--profile",
+        "laptop",
+        "--jobs",
+        "2",
+        "--rows",
+        "pptr-scratch-24,msr-linear",
+        "--seeds",
+        "3",
+    ]
+    assert cli.main(part) == 0 and written == [table] and capsys.readouterr().out == "a table\n"
+    rows = {row.id: row.recipes for row in paper.experiment("4").every_row("laptop")}
+    assert asked == [*rows["pptr-scratch-24"][:3], *rows["msr-linear"]]
+    folds = cli_training.part_of(paper, "4-folds", "laptop", "folds-c2p", 2)
+    assert len(folds) == 10 and {recipe.seed for recipe in folds} == {0, 1}
+    assert cli.main([*part[:-4], "--rows", "pptr-scratch-25"]) == 2
+    assert "table 4 of c2p has no row 'pptr-scratch-25', expected one of msr-majority, " in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main([*part[:-1], "0"])
+    assert "got '0', expected a whole number of at least 1" in capsys.readouterr().err

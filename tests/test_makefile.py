@@ -99,6 +99,8 @@ def _variables(target: str) -> dict[str, str]:
         ("plan", "-m pointvideo plan"),
         ("readme", "-m pointvideo readme"),
         ("run-c2p-text JOBS=1", "-m pointvideo run c2p text --jobs 1"),
+        ("run-c2p-4 ROWS=pptr-c2p-24 SEEDS=5", "-m pointvideo run c2p 4 --rows pptr-c2p-24 --seeds 5"),
+        ("power-c2p", "-m pointvideo power c2p"),
         ("paper-c2p RAY=auto", "-m pointvideo paper c2p --ray auto"),
     ],
 )

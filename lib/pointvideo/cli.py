@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, burn, papers
-from .study.machine import checked_jobs, cores
+from . import __version__, burn, cli_data, cli_training, papers
+from .study.machine import cores
 from .study.profiles import PROFILES
 
 EXAMPLES = """examples:
@@ -23,107 +23,6 @@ EXAMPLES = """examples:
   pointvideo which figures/laptop/c2p_table_4.png   where a figure comes from
   pointvideo data prepare msr_action3d --from DIR   a recorded set into a store
 """
-
-
-def add_data_commands(subparsers) -> None:
-    """``pointvideo data prepare``, ``data import``, ``data pack`` and ``data info``."""
-    data = subparsers.add_parser("data", help="data sets: prepare, import, pack, info")
-    verbs = data.add_subparsers(metavar="COMMAND", required=True)
-    prepare = verbs.add_parser(
-        "prepare",
-        help="turn a recorded set in its official format into a store",
-        description="Turn a recorded set in its official format into a store. Interrupted, the same command continues.",
-    )
-    prepare.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
-    prepare.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
-    prepare.add_argument("--partial", action="store_true", help="even if less than half of the release is there")
-    prepare.set_defaults(run=_prepare)
-    own = verbs.add_parser(
-        "import",
-        help="turn a set of your own into a store",
-        description="Turn a set of your own in the plain layout (docs/data.md) into a store, which is then a data set "
-        "like any other, by its name. Interrupted, the same command continues.",
-    )
-    own.add_argument("source", metavar="DIR", help="folder with a folder a sequence")
-    own.add_argument("--name", required=True, help="what the set is to be called")
-    own.add_argument("--unit", required=True, help="of its coordinates: metre, centimetre, millimetre or depth count")
-    own.set_defaults(run=_import)
-    for verb in (prepare, own):
-        verb.add_argument(
-            "--store", metavar="DIR", help="folder of the store (default: stores/recorded/NAME in POINTVIDEO_CACHE)"
-        )
-        verb.add_argument(
-            "--replace", action="store_true", help="replace a store of the set even if it has sequences that are gone"
-        )
-        verb.add_argument("--quiet", action="store_true", help="no progress bar")
-    packing = verbs.add_parser(
-        "pack",
-        help="put a recorded set into one small file, to carry it",
-        description="Put the official files of a recorded set into one small file without loss, which `data prepare` "
-        "reads in their place.",
-    )
-    packing.add_argument("name", metavar="SET", help="the recorded set, e.g. msr_action3d")
-    packing.add_argument("--from", dest="source", metavar="DIR", required=True, help="folder with the official files")
-    packing.add_argument(
-        "--to", metavar="FILE", required=True, help="the file, e.g. carried/msr_action3d/msr_action3d.npz"
-    )
-    packing.add_argument("--quiet", action="store_true", help="no progress bar")
-    packing.set_defaults(run=_pack)
-    info = verbs.add_parser("info", help="what a data set holds", description="What a data set holds.")
-    info.add_argument("name", metavar="NAME", help="a data set's name, or the folder of a store")
-    info.add_argument("--verify", action="store_true", help="read all of it and compare it with its digests")
-    info.set_defaults(run=_info)
-
-
-def _prepare(arguments: argparse.Namespace) -> int:
-    from .data.prepare import prepare, summary
-
-    store = prepare(
-        arguments.name,
-        arguments.source,
-        path=arguments.store,
-        partial=arguments.partial,
-        replace=arguments.replace,
-        verify=True,
-        progress=not arguments.quiet,
-    )
-    print(summary(store))
-    return 0
-
-
-def _import(arguments: argparse.Namespace) -> int:
-    from .data.plain import import_folder
-    from .data.prepare import summary
-
-    store = import_folder(
-        arguments.source,
-        arguments.name,
-        arguments.unit,
-        path=arguments.store,
-        replace=arguments.replace,
-        progress=not arguments.quiet,
-    )
-    print(summary(store))
-    return 0
-
-
-def _pack(arguments: argparse.Namespace) -> int:
-    from .data import catalogue
-    from .data.layout import StoreError
-
-    reader = catalogue.recorded(arguments.name).reader()
-    if not hasattr(reader, "pack_folder"):
-        raise StoreError(f"{arguments.name}: has no packed form, expected a set that has one, such as msr_action3d")
-    videos, size = reader.pack_folder(Path(arguments.source), Path(arguments.to), not arguments.quiet)
-    print(f"{arguments.name}: {videos} videos, {size / 1e6:.1f} MB -> {arguments.to}")
-    return 0
-
-
-def _info(arguments: argparse.Namespace) -> int:
-    from .data.info import describe
-
-    print("\n".join(describe(arguments.name, arguments.verify)))
-    return 0
 
 
 def add_paper_commands(subparsers) -> None:
@@ -145,17 +44,9 @@ def add_paper_commands(subparsers) -> None:
         if command is not whole:
             command.add_argument("number", metavar="NUMBER", help="the table's number, see `pointvideo papers`")
     table.set_defaults(run=_table)
-    run.set_defaults(run=_run)
-    whole.set_defaults(run=_paper)
-    for command in (run, whole):
-        command.add_argument(
-            "--log", choices=("csv", "tensorboard"), help="write curves below logs in the cache as well"
-        )
-        where = command.add_mutually_exclusive_group()
-        where.add_argument(
-            "--jobs", type=_jobs, default=1, metavar="N", help="runs side by side, one a core (default: 1)"
-        )
-        where.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster: its address, auto or local")
+    for command, action in ((run, cli_training.run), (whole, cli_training.paper)):
+        cli_training.add_options(command, part=command is run)
+        command.set_defaults(run=action)
     for command in (plan, power, table, run, whole):
         command.add_argument(
             "--profile",
@@ -180,14 +71,6 @@ def _paper_name(name: str) -> str:
 
 def _profile_name(name: str) -> str:
     return _one_of("profile", name, PROFILES)
-
-
-def _jobs(text: str) -> int:
-    try:
-        return checked_jobs(int(text))
-    except ValueError as error:
-        said = str(error) if text.isdecimal() else f"jobs: got {text!r}, expected a whole number"
-        raise argparse.ArgumentTypeError(said) from None
 
 
 def _one_of(what: str, name: str, known) -> str:
@@ -269,52 +152,6 @@ def _table(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    return _train(arguments, [arguments.number])
-
-
-def _paper(arguments: argparse.Namespace) -> int:
-    return _train(arguments, list(papers.get(arguments.paper).experiments))
-
-
-def _train(arguments: argparse.Namespace, numbers: list[str]) -> int:
-    from .report.evidence import needed, run_experiment, write
-    from .study.keys import recipe_key
-    from .study.runner import fingerprint_of
-
-    paper, profile = papers.get(arguments.paper), arguments.profile
-    recipes = {number: needed(paper, number, profile) for number in numbers}
-    missing = {}
-    if arguments.jobs > 1 or arguments.ray:
-        missing = _side_by_side(arguments, [recipe for several in recipes.values() for recipe in several])
-    for number in numbers:
-        if missing and not missing.keys().isdisjoint(recipe_key(recipe, fingerprint_of) for recipe in recipes[number]):
-            continue  # its table waits until it is whole
-        found = run_experiment(paper, number, profile, progress=sys.stderr.isatty(), log=arguments.log)
-        write(found)
-        print(found.table.to_markdown())
-    if missing:
-        many = f"{len(missing)} runs are missing" if len(missing) > 1 else "a run is missing"
-        raise ValueError(f"{many}, the same command continues: {'; '.join(missing.values())}")
-    return 0
-
-
-def _side_by_side(arguments: argparse.Namespace, recipes: list) -> dict[str, str]:
-    """Do the runs in several processes or on a cluster; those that are still missing, by key."""
-    from functools import partial
-
-    from .study.runner import default_ledger
-    from .study.schedule import run_all
-
-    if arguments.ray:
-        from .study.cluster import RayPool as Pool
-    else:
-        from .study.workers import LocalPool as Pool
-    with Pool(arguments.ray or arguments.jobs) as pool:
-        say = partial(print, file=sys.stderr, flush=True)
-        return run_all(recipes, default_ledger(), pool, log=arguments.log, say=say)
-
-
 def _readme(arguments: argparse.Namespace) -> int:
     from .report.readme import write_readme
     from .study.runner import project_root
@@ -351,7 +188,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"PointVideo {__version__}")
     parser.add_argument("--check", action="store_true", help="judge the arguments only")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    add_data_commands(subparsers)
+    cli_data.add_data_commands(subparsers)
     add_paper_commands(subparsers)
     return parser
 

@@ -3,6 +3,7 @@ functions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -81,14 +82,17 @@ def strongest_of_labels(table: Table, name: str) -> tuple[float, Method] | None:
 def draw_curves(pairs: Mapping[str, Sequence[TableRow]], name: str | None = None, label: str | None = None) -> Figure:
     """Learning curves: training loss above, a metric on the test set below; one column a pair.
 
-    pairs: column's title -> rows; mean over seeds with a band of one standard deviation. A row without a run says so.
+    pairs: column's title -> rows; mean over seeds with a band of one standard deviation. A row without a run says so, a
+    column without one is left out.
     name: of the metric; without one the task's first. label: of the lower axis, where it has to be another.
     """
     if not pairs:
         raise ValueError("learning curves need at least one pair of rows, found none")
+    pairs = {title: lines for title, lines in pairs.items() if any(line.results for line in lines)} or pairs
     figure, axes = panels(len(pairs), 2, ratio=0.55, sharex="col", sharey="row", squeeze=False)
     task = next(line.row.task for lines in pairs.values() for line in lines)
     shown = task.main if name is None else name
+    reached: list[float] = []
     for column, (title, lines) in enumerate(pairs.items()):
         above, below = axes[:, column]
         for line in lines:
@@ -101,10 +105,14 @@ def draw_curves(pairs: Mapping[str, Sequence[TableRow]], name: str | None = None
             curve_with_band(above, epochs, losses, method, text)
             epochs, shares = curve_of([result.curve for result in line.results], shown)
             curve_with_band(below, epochs, 100 * shares, method)
+            reached += [100 * shares.min(), 100 * shares.max()]
         above.set_title(title)
         above.legend()
-        below.set(xlabel="epoch", xlim=(0, None), ylim=(0, 100))
+        below.set(xlabel="epoch", xlim=(0, None))
         below.xaxis.get_major_locator().set_params(integer=True)
+    if reached:  # whole tens around what there is
+        low = min(90, 10 * math.floor(min(reached) / 10))
+        axes[1, 0].set_ylim(low, max(low + 10, 10 * math.ceil(max(reached) / 10)))
     axes[0, 0].set(ylabel="training loss", ylim=(0, 1.05 * axes[0, 0].get_ylim()[1]))
     axes[1, 0].set_ylabel(label or (task.curve if shown == task.main else f"{task.title(shown)} on the test set, %"))
     return figure
