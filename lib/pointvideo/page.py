@@ -107,6 +107,11 @@ class Page:
         """:attr:`learned` where there are such runs, else :attr:`ours`."""
         return self.ours if self.learned.source is None else self.learned
 
+    @property
+    def ran(self) -> bool:
+        """Whether any row of the paper's is among :attr:`learned`, not baselines alone."""
+        return any(line.results for line in self.learned.table.rows if not line.row.baseline)
+
     def _gather(self, profile: str, ledger: Ledger | None = None) -> Evidence:
         return self._together([evidence(self.paper, number, profile, ledger) for number in self.numbers])
 

@@ -84,3 +84,10 @@ def test_printed_pictures_hold_the_printed_numbers():
     figures.draw_printed_shares(axes[1])
     drawn = {line.get_label(): line.get_ydata().tolist() for line in axes[1].lines}
     assert drawn["after C2P"] == [53.4, 69.9, 75.4, 79.0] and drawn["from scratch"][0] == 44.0
+
+
+def test_shares_beside_the_printed_ones_leave_out_what_is_not_printed():
+    """Training from scratch at C2P's cost has no printed curve."""
+    _, axes = pyplot.subplots()
+    figures.draw_printed_shares(axes, [*figures.SHOWN, METHODS["longer"]])
+    assert [line.get_label() for line in axes.lines] == [method.label for method in figures.SHOWN]

@@ -62,8 +62,9 @@ def draw_printed_accuracies(axes: Axes) -> None:
 
 
 def draw_printed_shares(axes: Axes, methods: Sequence[Method] = SHOWN) -> None:
-    """C2P's Table 6, as its Figure 5 draws it: frame-wise accuracy over the share of the labels, on HOI4D."""
-    for method in methods:
+    """C2P's Table 6, as its Figure 5 draws it: frame-wise accuracy over the share of the labels, on HOI4D, of those
+    methods that it has."""
+    for method in (method for method in methods if method in SHOWN):
         column = "Scratch" if method == STARTS["scratch"] else method.short
         values = [_cell("Table 6", f"{percent}%", column).value for percent in PERCENTS]
         axes.plot(PERCENTS, values, ":", color=method.colour, marker=method.marker, label=method.label)
