@@ -99,8 +99,8 @@ class Page:
 
     @cached_property
     def learned(self) -> Evidence:
-        """The newest runs of the profile that the project keeps; nothing runs."""
-        return self._gather(self.kept_profile)
+        """The newest runs of the profile that the project keeps; nothing runs, unless it is the page's own."""
+        return self.ours if self.profile == self.kept_profile else self._gather(self.kept_profile)
 
     @property
     def shown(self) -> Evidence:
@@ -133,8 +133,6 @@ class Page:
 
     def sizes(self) -> Markdown:
         """The sizes of this run, of the results below, and of the authors, side by side."""
-        from IPython.display import Markdown
-
         headings = {
             f"this run: {self.profile}": self.profile,
             f"results below: {self.kept_profile}": self.kept_profile,
@@ -144,7 +142,7 @@ class Page:
         header, lines = compare_profiles(
             {heading: {row.id: row.recipes for row in rows} for heading, rows in columns.items()}
         )
-        return Markdown(markdown_table(header, lines))
+        return self._said(markdown_table(header, lines))
 
     def run(self) -> HTML:
         """:attr:`ours` as a table."""
@@ -174,13 +172,17 @@ class Page:
 
     def answer(self) -> Markdown:
         """What the claims of :attr:`learned` come to, in one line."""
-        from IPython.display import Markdown
-
         found = self.learned
         data = {"simulated": "SIMULATED data, directions only: ", "recorded": "recorded data: "}.get(
             found.source or "", ""
         )
-        return Markdown(f"**{data}{answer_line(found.findings)}.**")
+        return self._said(f"**{data}{answer_line(found.findings)}.**")
+
+    @staticmethod
+    def _said(text: str) -> Markdown:
+        from IPython.display import Markdown
+
+        return Markdown(text)
 
     def accuracies(self, metric: str | None = None, of: Evidence | None = None, name: str = "rows") -> DisplayObject:
         """A metric row by row, the task's first one if none is named."""
@@ -209,12 +211,14 @@ class Page:
         """Our differences with their intervals beside the paper's, a line a claim.
 
         Args:
-            of: the runs; without, :attr:`shown`.
+            of: the runs; without, :attr:`learned`, or a line where there are none.
             drop: words left out of the claims' statements.
             only: claims with this in their id.
             name, kept: as for :meth:`show`.
         """
-        of = of or self.shown
+        if of is None and not self.ran:
+            return self._said("No verdicts yet: the runs that would carry them are still to be made.")
+        of = of or self.learned
         found = [finding for finding in of.findings if only in finding.claim.id]
         names = [finding.claim.statement for finding in found]
         for words in drop:

@@ -33,8 +33,16 @@ def test_decided_undecided_not_learnt_and_not_run_are_counted():
     [
         ([], "no claim stands here"),
         ([Finding(CLAIM, None, None, missing=("b",))] * 2, "not run yet (2 claims and questions)"),
-        ([finding(9.0, 0.1, seeds=4)], "0 of 1 decided; 1 undecided, the nearest needs about 5 seeds"),
-        ([finding(1.5, 1.0, video_error=0.99)], "0 of 1 decided; 1 undecided"),
+        (
+            [finding(9.0, 0.1, seeds=4)],
+            f"0 of 1 decided; the largest difference so far is {finding(9.0, 0.1, seeds=4).difference} points "
+            f"({CLAIM.statement}); 1 undecided, the nearest needs about 5 seeds",
+        ),
+        (
+            [finding(1.5, 1.0, video_error=0.99)],
+            f"0 of 1 decided; the largest difference so far is {finding(1.5, 1.0, video_error=0.99).difference} points "
+            f"({CLAIM.statement}); 1 undecided",
+        ),
         ([finding(0.1, 0.2)], "1 of 1 decided: 1 equivalent"),
     ],
 )

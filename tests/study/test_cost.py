@@ -92,7 +92,8 @@ def share_near(ratios: list[float]) -> float:
 
 
 def test_committed_runs_took_what_the_others_say(record_property):
-    """A run on a core of its own; of records without CPU seconds only that they took longer, on a busy machine."""
+    """CPU seconds of one thread, which on a busy machine spread by a factor of 1.6 or so around what they are on a quiet
+    one; of records without them only that they took longer."""
     new = left_out([record for record in RECORDS if quiet_seconds(record) is not None])
     old = left_out([record for record in RECORDS if quiet_seconds(record) is None][::5])
     for name, ratios in (("CPU seconds", new), ("wall time", old)):
@@ -101,7 +102,7 @@ def test_committed_runs_took_what_the_others_say(record_property):
             record_property(f"{name}: within 1.5", share_near(ratios))
             print(f"{name}: {len(ratios)} runs, median {median(ratios):.2f}, within 1.5: {share_near(ratios):.2f}")
     assert old and 0.5 < median(old) < 1.1
-    assert len(new) < 5 or (0.8 < median(new) < 1.25 and share_near(new) > 0.8)
+    assert len(new) < 5 or (0.8 < median(new) < 1.25 and share_near(new) > 0.7)
 
 
 def test_cpu_seconds_of_one_thread_count_and_wall_time_is_distrusted():

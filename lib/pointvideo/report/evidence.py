@@ -226,7 +226,7 @@ def merged(title: str, several: Sequence[Evidence]) -> Evidence:
 def _wanted(paper: Paper, experiment: Experiment, profile: str) -> tuple[list[Row], tuple[Claim, ...]]:
     """The table's rows, then those of other tables that its claims need; and its claims."""
     claims, every = claims_of(paper, experiment, profile), paper.rows(profile)
-    own = {row.id: row for row in experiment.every_row(profile)}
+    own = {row.id: row for row in _rows(paper, experiment, profile)}
     borrowed = {name: every[name] for claim in claims for name in claim.rows if name not in own}
     return [*own.values(), *borrowed.values()], claims
 
@@ -243,7 +243,14 @@ def _made(
     if len(sources) > 1:
         raise TypeError(f"{experiment.title}: recorded and simulated runs, expected one or the other")
     source = next(iter(sources), None)
-    return Evidence(paper, experiment, profile, experiment.every_row(profile), records, source, claims, ledger)
+    return Evidence(paper, experiment, profile, _rows(paper, experiment, profile), records, source, claims, ledger)
+
+
+def _rows(paper: Paper, experiment: Experiment, profile: str) -> tuple[Row, ...]:
+    """The experiment's rows; those of one of the paper's are made once."""
+    if paper.experiments.get(experiment.number) is experiment:
+        return paper.tables(profile)[experiment.number]
+    return experiment.every_row(profile)
 
 
 def figures_folder(profile: str, source: Source | None = "recorded") -> Path:

@@ -106,10 +106,12 @@ def answer_line(findings: Sequence[Finding]) -> str:
     counts = Counter(finding.short for finding in decided)
     said = f": {', '.join(f'{count} {word}' for word, count in counts.most_common())}" if decided else ""
     parts = [f"{len(decided)} of {len(findings)} decided{said}"]
-    apart = [finding for finding in decided if finding.direction]
+    apart, so_far = [finding for finding in decided if finding.direction], ""
+    if not decided:
+        apart, so_far = [finding for finding in ran if finding.contrast], " so far"
     if apart:
         largest = max(apart, key=lambda finding: abs(finding.contrast.estimate))
-        parts.append(f"the largest difference is {largest.difference} points ({largest.claim.statement})")
+        parts.append(f"the largest difference{so_far} is {largest.difference} points ({largest.claim.statement})")
     if blind := sum(finding.short == NOT_LEARNT for finding in ran):
         parts.append(f"{blind} {NOT_LEARNT}")
     if open_ := [finding for finding in ran if finding.short == "undecided"]:

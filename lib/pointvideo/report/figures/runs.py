@@ -89,7 +89,9 @@ def draw_curves(pairs: Mapping[str, Sequence[TableRow]], name: str | None = None
     if not pairs:
         raise ValueError("learning curves need at least one pair of rows, found none")
     pairs = {title: lines for title, lines in pairs.items() if any(line.results for line in lines)} or pairs
-    figure, axes = panels(len(pairs), 2, ratio=0.55, sharex="col", sharey="row", squeeze=False)
+    figure, axes = panels(
+        len(pairs), 2, ratio=0.55 if len(pairs) > 1 else 0.3, sharex="col", sharey="row", squeeze=False
+    )
     task = next(line.row.task for lines in pairs.values() for line in lines)
     shown = task.main if name is None else name
     reached: list[float] = []
