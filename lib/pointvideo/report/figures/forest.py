@@ -44,7 +44,7 @@ def draw_findings(findings: Sequence[Finding], *, names: Sequence[str] | None = 
         if finding.source == "recorded" and not finding.claim.transfer and not finding.claim.question:
             crosses += axes.plot(finding.claim.reported, line, "x", color=PALETTE["reported"])
     if crosses:
-        axes.legend(crosses[:1], ["printed in the paper"], loc="upper left", bbox_to_anchor=(0, -1.3 / len(findings)))
+        axes.legend(crosses[:1], ["printed in the paper"], loc="upper left", bbox_to_anchor=(0, -0.8 / len(findings)))
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(findings) - 0.4, -0.6)
     axes.set_xlabel("difference, points")
