@@ -92,7 +92,7 @@ def share_near(ratios: list[float]) -> float:
 
 
 def test_committed_runs_took_what_the_others_say(record_property):
-    """CPU seconds of one thread, which on a busy machine spread by a factor of 1.6 or so around what they are on a quiet
+    """CPU seconds of one thread, which a busy machine spreads by a factor of 1.6 or so around what they are on a quiet
     one; of records without them only that they took longer."""
     new = left_out([record for record in RECORDS if quiet_seconds(record) is not None])
     old = left_out([record for record in RECORDS if quiet_seconds(record) is None][::5])
