@@ -142,7 +142,7 @@ run-%: FORCE
 	@$(known) run $(split) $(where) $(some) && $(environment) && $(RUN) -m pointvideo run $(split) $(where) $(some)
 
 paper-%: FORCE
-	@$(known) paper "$$STEM" $(where) && $(environment) && $(RUN) -m pointvideo paper "$$STEM" $(where)
+	@$(known) paper "$$STEM" $(where) $(some) && $(environment) && $(RUN) -m pointvideo paper "$$STEM" $(where)
 
 power-%: FORCE
 	@$(known) power "$$STEM" && $(environment) && $(RUN) -m pointvideo power "$$STEM"

@@ -84,6 +84,13 @@ def test_a_mistake_is_said_before_anything_is_installed(clone: Clone, target: st
     ]
 
 
+def test_rows_and_seeds_are_of_one_table(clone: Clone):
+    """A whole paper does not take them, and says so rather than train everything."""
+    for name, value in (("ROWS", "pptr-c2p-24"), ("SEEDS", "5")):
+        refused = clone.make("paper-c2p", **{name: value})
+        assert refused.returncode != 0 and f"unrecognized arguments: --{name.lower()} {value}" in refused.stderr
+
+
 def _variables(target: str) -> dict[str, str]:
     _, given, jobs = target.partition(" JOBS=")
     return {"JOBS": jobs} if given else {}

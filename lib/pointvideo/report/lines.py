@@ -96,8 +96,8 @@ def verdict_lines(what: str, table: Table, planned: int) -> list[str]:
 def answer_line(findings: Sequence[Finding]) -> str:
     """What the findings come to, in one line: how many are decided, the largest difference, what the rest lack.
 
-    "3 of 25 decided: 2 same direction, 1 equivalent; largest +3.8 [+1.6, +6.1] points (C2P helps ...); 22 undecided,
-    the nearest with about 20 seeds".
+    "3 of 25 decided: 2 same direction, 1 equivalent; the largest difference is +3.8 [+1.6, +6.1] points (C2P helps);
+    22 undecided, the nearest needs about 20 seeds". Where none is decided, the largest difference so far.
     """
     ran = [finding for finding in findings if not finding.missing]
     if not ran:
