@@ -25,7 +25,7 @@ from .report.evidence import Evidence, committed_ledger, evidence, figures_folde
 from .report.figures.forest import draw_findings
 from .report.figures.runs import draw_accuracies
 from .report.figures.shares import draw_data_efficiency
-from .report.figures.show import data_stamp, show_figure
+from .report.figures.show import data_stamp, show_figure, show_plain
 from .report.figures.style import caption, panels, use_style
 from .report.lines import answer_line, run_line, verdict_lines
 from .report.overview import SOURCES
@@ -124,12 +124,12 @@ class Page:
         print(f"{rows} rows, {runs} fine-tunings, profile {self.profile} · for example: {self.recipes[-1].title}")
         print(f"data: {self.store.source} {self.store.name}, {len(self.store.sequences)} {sequences}")
 
-    def printed(self, draw: Callable[[Axes], None], said: str, *, width: float = 7.0, ratio: float = 0.45) -> Figure:
+    def printed(self, draw: Callable[[Axes], None], said: str, *, ratio: float = 0.4) -> DisplayObject:
         """The paper's own numbers as ``draw`` draws them, with what is said below."""
-        figure, axes = panels(1, width=width, ratio=ratio)
+        figure, axes = panels(1, ratio=ratio)
         draw(axes)
         caption(figure, said)
-        return figure
+        return show_plain(figure)
 
     def sizes(self) -> Markdown:
         """The sizes of this run, of the results below, and of the authors, side by side."""
@@ -231,7 +231,6 @@ class Page:
         name: str,
         of: Evidence | Stamp | Iterable[Mapping[str, Any]] | None = None,
         *,
-        dots_per_inch: int = 90,
         kept: bool = False,
         **about: Any,
     ) -> DisplayObject:
@@ -241,7 +240,6 @@ class Page:
             figure: the picture; it is closed.
             name: of its file, behind the paper's name.
             of: the runs that it shows, or a stamp; without either it shows the data as it is.
-            dots_per_inch: of the file.
             kept: put it beside the kept results, to be committed.
             about: parameters for the stamp of data.
         """
@@ -253,7 +251,7 @@ class Page:
             stamp = of if isinstance(of, Stamp) else stamp_from_records(of, parameters={"profile": self.profile})
         folder = figures_folder(self.kept_profile, stamp.source) if kept else self.folder
         path = folder / f"{self.paper.name}_{name}.png"
-        return show_figure(figure, path, stamp, dots_per_inch=dots_per_inch)
+        return show_figure(figure, path, stamp)
 
     def checked(self) -> None:
         """Print how many runs there are and the word on each claim: the same whenever the page runs."""

@@ -44,7 +44,7 @@ def test_a_row_of_folds_is_the_row_of_all_videos():
     records = {name: in_folds(name, right) for name, right in counts.items()}
     table = build_table(C2P, "t", rows, records, current_keys={PAIR[0]: ["another"]})
     assert table.findings == whole.findings and [line.results[0].last.videos for line in table.rows] == [100, 100]
-    assert table.rows[0].counts == "350/500 [60.4, 78.1]; 100 of 105 videos long enough"
+    assert table.rows[0].counts == "70 of 100 [60.4, 78.1]; 100 of 105 videos long enough"
     assert len(table.keys) == 50 and table.rows[0].note == "code has moved on since c0ffee1"
     assert table.body[0][3] == "–" and "not run" not in table.body[0]  # folds differ in their best epoch
     assert table.to_csv().count("pptr-c2p-24-3/0+pptr-c2p-24-3/1") == 1

@@ -26,7 +26,7 @@ def figure():
     matplotlib.use("Agg")
     import matplotlib.pyplot as pyplot
 
-    figure, axes = pyplot.subplots(figsize=(2, 1))
+    figure, axes = pyplot.subplots(figsize=(6, 1))
     axes.plot([0, 1])
     yield figure
     pyplot.close(figure)
@@ -74,13 +74,15 @@ def test_a_figure_keeps_its_stamp(figure, stamp, tmp_path):
     assert read_stamp(path) == stamp  # out of the picture alone
 
 
-def test_a_simulated_figure_gets_one_watermark(figure, stamp, tmp_path):
+def test_a_simulated_figure_gets_one_strip_a_panel(figure, stamp, tmp_path):
     import dataclasses
 
+    figure.add_subplot(133).plot([1, 0])
     for _ in range(2):
         save_figure(figure, tmp_path / "one.png", dataclasses.replace(stamp, source="simulated", dataset="people"))
-    texts = [text.get_text() for text in figure.texts]
-    assert texts.count("SIMULATED") == 1 and len(texts) == 2
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["SIMULATED"]] * 2
+    assert [text.get_text().split(" · ")[0] for text in figure.texts] == ["SIMULATED people"]
+    assert read_stamp(tmp_path / "one.png").source == "simulated"
 
 
 def test_tables_keep_their_stamp(tmp_path):

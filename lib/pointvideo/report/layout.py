@@ -79,16 +79,17 @@ class TableRow:
 
     @property
     def counts(self) -> str:
-        """k/n of the last epoch summed over seeds, with Wilson's interval in per cent.
+        """Videos right of those scored after the last epoch, mean over seeds, with Wilson's interval in per cent.
 
-        The seeds score the same videos, so the interval is that of one run's n videos: adding seeds does not narrow it.
+        The seeds score the same videos, so count and interval are those of one run: adding seeds does not narrow it.
         """
         if not self.results:
             return "not run"
         correct = sum(result.last.correct for result in self.results)
         videos, runs = self.results[0].last.videos, len(self.results)
         left_out, unit = self.results[0].last.available - videos, self.row.task.unit
-        return f"{correct}/{videos * runs} {self.interval(self.main)}" + (
+        mean = f"{correct / runs:.1f}".removesuffix(".0")
+        return f"{mean} of {videos} {self.interval(self.main)}" + (
             f"; {videos} of {videos + left_out} {unit} long enough" if left_out else ""
         )
 
@@ -169,7 +170,7 @@ class Table:
                 first,
                 "ours, last epoch, %",
                 "ours, best epoch on the test set, %",
-                "k/n over the seeds [95 %]",
+                "videos right, mean over the seeds [95 %]",
                 "seeds",
                 "verdict",
                 "note",

@@ -30,7 +30,8 @@ def verdict_colour(word: str) -> str:
 def html_table(
     title: str, header: Sequence[str], body: Iterable[Sequence[str]], *, simulated: bool = False, faint: int = 0
 ) -> str:
-    """A self-contained HTML table; cells are escaped, verdicts coloured, a simulated table marked in its caption.
+    """A self-contained HTML table that scrolls where it is wider than the page; cells are escaped, verdicts coloured, a
+    simulated table marked in its caption.
 
     faint: so many lines at the top are grey, with a rule below them: baselines.
     """
@@ -45,8 +46,8 @@ def html_table(
     style = "text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top"
     caption = f'<caption style="{style}">{html.escape(title)}{mark}</caption>'
     return (
-        f'<table style="border-collapse:collapse;font-size:90%;background:#fff">{caption}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table>"
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:90%;background:#fff">'
+        f"{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 

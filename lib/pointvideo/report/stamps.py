@@ -47,9 +47,10 @@ class Stamp:
         if self.source not in ("recorded", "simulated"):
             raise ValueError(f"a stamp's source is {self.source!r}, expected recorded or simulated")
 
-    def caption(self) -> str:
-        """One line for below a figure."""
-        parts = [f"{self.source.upper() if self.source == 'simulated' else self.source} {self.dataset}"]
+    def caption(self, *, data: bool = True) -> str:
+        """One line for below a figure. data: with the data that it is from."""
+        source = self.source.upper() if self.source == "simulated" else self.source
+        parts = [f"{source} {self.dataset}"] if data else []
         if self.keys:
             first, count = self.keys[0][:8], len(self.keys)
             parts.append(f"1 run {first}" if count == 1 else f"{count} runs {first} …")
@@ -150,31 +151,23 @@ def _write(path: Path, stamp: Stamp, write: Callable[[Path], None]) -> Path:
     return path
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str], stamp: Stamp, *, dots_per_inch: int = 150) -> Path:
-    """Write a figure with its stamp as caption, PNG metadata and sidecar; a simulated one gets its watermark. Atomic.
+def save_figure(figure: Figure, path: str | os.PathLike[str], stamp: Stamp) -> Path:
+    """Write a figure with its stamp as caption, PNG metadata and sidecar; a simulated one gets its strips. Atomic.
 
-    ``ValueError`` for a file type other than .png.
+    ``ValueError`` for a file type other than .png, or for text too small to be read.
     """
-    from .figures.style import caption, watermark
+    from .figures.png import figure_png
+    from .figures.style import caption, mark_simulated, shows_data
 
     path = Path(path)
     if path.suffix != ".png":
         raise ValueError(f"a stamped figure is a .png file, found {path.name!r}")
     if stamp.source == "simulated":
-        watermark(figure)
-    caption(figure, stamp.caption())
-    return _write(
-        path,
-        stamp,
-        lambda temporary: figure.savefig(
-            temporary,
-            format="png",
-            dpi=dots_per_inch,
-            bbox_inches="tight",
-            facecolor="white",
-            metadata={_FIELD: stamp.to_json(), "Description": stamp.caption(), "Software": None},
-        ),
-    )
+        mark_simulated(figure)
+    said = stamp.caption() if shows_data(figure) else stamp.caption(data=False)
+    caption(figure, said)
+    picture = figure_png(figure, {_FIELD: stamp.to_json(), "Description": said})
+    return _write(path, stamp, lambda temporary: temporary.write_bytes(picture))
 
 
 def save_table(table: Table, path: str | os.PathLike[str], stamp: Stamp) -> Path:

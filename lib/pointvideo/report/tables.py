@@ -173,4 +173,5 @@ def _interval(name: str, results: Sequence[Result]) -> Interval | None:
     if results[0].task.whole:
         videos = results[0].last.videos
         return wilson_interval(sum(result.last.correct for result in results) / len(results), videos)
-    return contrast_of({"row": 1.0}, {"row": results}, name, about=results[0].key).interval
+    found = contrast_of({"row": 1.0}, {"row": results}, name, about=results[0].key).interval
+    return Interval(max(found.low, 0.0), min(found.high, 1.0))  # Student's goes on beyond what a share can be

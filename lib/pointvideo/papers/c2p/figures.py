@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...report.figures.shares import draw_data_efficiency, share_axis
-from ...report.figures.style import PAGE, colour, panels
+from ...report.figures.style import PAGE, SMALL, colour, explains, fit, panels
 from ...report.reported import ReportedCell, cells, printed, reported
 from ...report.statistics import wilson_interval
 from .. import get
@@ -105,7 +105,7 @@ def draw_printed_miou(axes: Axes) -> None:
     for line, (row, (method, hollow)) in enumerate(ROWS.items()):
         value = _cell("Table 2", row, frames=3).value
         axes.plot(value, line, method.marker, color=method.colour, markersize=7, **_face(hollow))
-        axes.annotate(f"{value:.1f}", (value, line), (8, 0), textcoords="offset points", fontsize=7.5, va="center")
+        axes.annotate(f"{value:.1f}", (value, line), (8, 0), textcoords="offset points", fontsize=SMALL, va="center")
     axes.set_yticks(range(len(ROWS)), ROWS)
     axes.set(xlabel="mIoU, %", ylim=(len(ROWS) - 0.4, -0.6), title="printed: C2P, Table 2, HOI4D")
     axes.grid(axis="x", color="#e6e6e6")
@@ -125,8 +125,9 @@ def draw_printed_classes(axes: Axes) -> None:
             values, lines + shift, method.marker, color=method.colour, label=label, clip_on=False, **_face(hollow)
         )
     axes.set_yticks(lines, classes)
-    axes.hlines(lines[:-1] + 0.5, 0, 100, color="#eeeeee", linewidth=0.8)
-    axes.set(xlim=(-1, 101), ylim=(len(classes) - 0.5, -0.5), xlabel="intersection over union, %")
+    fit(axes, [line.get_xdata() for line in axes.lines], along="x")
+    axes.hlines(lines[:-1] + 0.5, *axes.get_xlim(), color="#eeeeee", linewidth=0.8)
+    axes.set(ylim=(len(classes) - 0.5, -0.5), xlabel="intersection over union, %")
     axes.set_title("printed: C2P, Table 3, Synthia 4D")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
@@ -153,7 +154,7 @@ def draw_printed_ablations(rows: Sequence[Row], base: str) -> Figure:
         axes.plot([cell.value, line.value], [place, place], color="#cccccc", linewidth=1, zorder=0)
         axes.plot(cell.value, place, row.method.marker, color=row.method.colour, markersize=6)
         text = f"{cell.printed} ({cell.value - line.value:+.2f})"
-        axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), fontsize=7, va="center")
+        axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), fontsize=SMALL, va="center")
     axes.set_yticks(range(len(found)), [row.title for row, _ in found.values()])
     axes.set_ylim(len(found) - 0.4, -0.6)
     axes.set_xlabel(f"printed, %; line: {first.title}, {line.printed}")
@@ -192,7 +193,7 @@ def draw_windows(losses: Mapping[str, C2PLoss]) -> Figure:
     from matplotlib.patches import Patch, Rectangle
 
     reach = 1 + max(loss.reach for loss in losses.values())
-    figure, axes = panels(1, width=0.8 * PAGE, ratio=(1.0 + 0.34 * len(losses)) / (0.8 * PAGE))
+    figure, axes = panels(1, ratio=(1.0 + 0.34 * len(losses)) / PAGE)
     for line, loss in enumerate(losses.values()):
         names = list(dict.fromkeys(loss.predictor_of(offset) for offset in loss.offsets))
         for offset in range(-reach, reach + 1):
@@ -213,6 +214,7 @@ def draw_windows(losses: Mapping[str, C2PLoss]) -> Figure:
     axes.set(xlim=(-reach - 0.6, reach + 0.6), ylim=(len(losses) - 0.5, -0.5), xlabel="frame of the teacher")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+    explains(axes)
     legend = [
         Patch(facecolor=colour("teacher"), label="same frame, no predictor"),
         Patch(facecolor=PREDICTORS[0], label="predicted (a colour a predictor)"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..claims import contrast_of
 from ..layout import Table, TableRow
 from ..statistics import Contrast
-from .style import NOT_RUN, PAGE, PALETTE, REPORTED, panels, seeds_words
+from .style import NOT_RUN, PAGE, PALETTE, REPORTED, SMALL, panels, seeds_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,12 +36,12 @@ def draw_ablations(table: Table, base: str, name: str | None = None) -> Figure:
     found = differences(table, base, name)
     name = table.metrics[0] if name is None else name
     lines = {line.row.id: line for line in table.rows}
-    figure, axes = panels(1, width=PAGE, ratio=(0.95 + 0.32 * len(found)) / PAGE)
+    figure, axes = panels(1, width=PAGE, ratio=(0.85 + 0.26 * len(found)) / PAGE)
     axes.axvline(0, color=table[base].row.method.colour, linewidth=1.4)
     crosses: list[Any] = []
     for place, (row_id, contrast) in enumerate(found.items()):
         method = lines[row_id].row.method
-        beside = {"xycoords": ("axes fraction", "data"), "fontsize": 7, "va": "center"}
+        beside = {"xycoords": ("axes fraction", "data"), "fontsize": SMALL, "va": "center"}
         if contrast is None:
             axes.annotate("not run", (1.01, place), color=NOT_RUN, **beside)
             continue
@@ -53,9 +53,11 @@ def draw_ablations(table: Table, base: str, name: str | None = None) -> Figure:
         if table.source == "recorded" and (printed := _printed(lines[row_id], lines[base], name)) is not None:
             crosses += axes.plot(printed, place, REPORTED, color=PALETTE["reported"])
     if crosses:
-        axes.legend(crosses[:1], ["printed in the paper"], loc="upper left", bbox_to_anchor=(0, -0.8 / len(found)))
+        figure.legend(crosses[:1], ["printed in the paper"], loc="outside upper right")
     axes.set_yticks(range(len(found)), [lines[row_id].row.title for row_id in found])
     axes.set_ylim(len(found) - 0.4, -0.6)
+    axes.grid(axis="x", color="#eeeeee")
+    axes.set_axisbelow(True)
     axes.set_xlabel(f"{table.task.title(name)}: difference to {lines[base].row.title!r}, points")
     return figure
 

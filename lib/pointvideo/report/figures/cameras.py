@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .clouds import bounds, draw_cloud, project
-from .style import PALETTE
+from .style import PALETTE, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def draw_camera_path(
     place = flat(np.zeros(3))
     axes.scatter(*place, marker="^", s=46, color=PALETTE["reported"], zorder=3)
     axes.annotate(
-        "sensor", place.ravel(), xytext=(-8, -11), textcoords="offset points", ha="right", fontsize=7, zorder=5
+        "sensor", place.ravel(), xytext=(-8, -11), textcoords="offset points", ha="right", fontsize=SMALL, zorder=5
     )
     return ScalarMappable(Normalize(1, frames), _part(TIME_MAP))
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from ...tasks.scoring.semantic_segmentation import FAMILY, Points, place_of_class, same_class
 from ..layout import Table, TableRow
-from .style import PAGE, PALETTE, REPORTED, panels, seeds_words
+from .style import PAGE, PALETTE, REPORTED, fit, panels, seeds_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +33,7 @@ def draw_class_ious(table: Table, *, printed: bool = False, only: Sequence[str] 
     figure, axes = panels(1, width=PAGE, ratio=(1.0 + 0.26 * len(classes)) / PAGE)
     spread = np.linspace(-0.24, 0.24, len(run)) if len(run) > 1 else [0.0]
     seen: set[Method] = set()
+    shown: list[float] = []
     for line, shift in zip(run, spread, strict=True):
         method = line.row.method
         face = {"markerfacecolor": "white"} if method in seen else {}
@@ -40,6 +41,7 @@ def draw_class_ious(table: Table, *, printed: bool = False, only: Sequence[str] 
         for place, values in enumerate(_shares(line, every, classes)):
             if values:
                 height = place + shift
+                shown += values
                 if len(values) > 1:
                     axes.plot(values, [height] * len(values), "|", color=method.colour, markersize=5, alpha=0.6)
                 axes.plot(np.mean(values), height, method.marker, color=method.colour, markersize=4.5, **face)
@@ -49,15 +51,17 @@ def draw_class_ious(table: Table, *, printed: bool = False, only: Sequence[str] 
                 cell = _printed(line, of_class)
                 if cell is not None:
                     axes.plot(cell, place + shift, REPORTED, color=method.colour, markersize=4)
+                    shown.append(cell)
     if printed and table.source == "recorded":
         axes.plot([], [], REPORTED, color=PALETTE["reported"], markersize=4, label="printed, colour of its row")
     axes.set_yticks(range(len(classes)), classes)
     axes.set_ylim(len(classes) - 0.4, -0.6)
-    axes.hlines(np.arange(len(classes) - 1) + 0.5, 0, 100, color="#eeeeee", linewidth=0.8, zorder=0)
-    axes.set(xlabel="intersection over union on the test set, last epoch, %", xlim=(-1, 101))
+    fit(axes, [shown], along="x")
+    axes.hlines(np.arange(len(classes) - 1) + 0.5, *axes.get_xlim(), color="#eeeeee", linewidth=0.8, zorder=0)
+    axes.set_xlabel("intersection over union on the test set, last epoch, %")
     axes.grid(axis="x", color="#eeeeee")
     axes.set_axisbelow(True)
-    figure.legend(loc="outside upper right", ncols=min(4, len(run) + 1))
+    figure.legend(loc="outside upper right", ncols=min(3, len(run) + 1))
     return figure
 
 

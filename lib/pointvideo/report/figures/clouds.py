@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Integer
 
-from .style import DEPTH_MAP, PAGE, PART_COLOURS, panels
+from .style import DEPTH_MAP, PAGE, PART_COLOURS, name_row, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,16 +137,7 @@ def draw_clip(
                 title=titles[column] if line == 0 and titles else "",
             )
         if names:
-            axes[line, 0].text(
-                -0.02,
-                0.5,
-                names[line],
-                transform=axes[line, 0].transAxes,
-                rotation=90,
-                ha="right",
-                va="center",
-                fontsize=8,
-            )
+            name_row(axes[line, 0], names[line])
     return figure
 
 

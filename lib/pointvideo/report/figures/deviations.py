@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..deviations import KINDS, DeviationsTable
-from .style import PAGE, panels
+from .style import PAGE, explains, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +31,7 @@ def draw_kinds(table: DeviationsTable) -> Figure:
     axes.set(xlim=(0, max(map(len, groups.values()))), ylim=(len(groups) - 0.4, -0.6), xticks=[])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+    explains(axes)
     dot = axes.plot([], [], "o", color="white", markeredgecolor="#888888", markersize=5, label="has a switch")
     patches = [Patch(facecolor=shade, label=kind) for kind, shade in SHADES.items()]
     figure.legend(handles=[*patches, *dot], loc="outside lower center", ncols=5, columnspacing=1.2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from .style import SMALL, explains
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -21,7 +23,7 @@ def draw_diagram(
     boxes: Mapping[str, tuple[float | int, float | int, str, str]],
     arrows: Iterable[tuple[str, str, str, str]],
     *,
-    size: float | int = 8,
+    size: float | int = SMALL,
 ) -> None:
     """Boxes with text, joined by arrows from edge to edge.
 
@@ -64,3 +66,4 @@ def draw_diagram(
     across, up = zip(*((x, y) for x, y, *_ in boxes.values()), strict=True)
     axes.set(xlim=(min(across) - 0.55, max(across) + 0.6), ylim=(min(up) - 0.4, max(up) + 0.4))
     axes.set_axis_off()
+    explains(axes)

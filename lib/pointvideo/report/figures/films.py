@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Integer
 from ...tasks.segmental import segments
 from .clouds import bounds, draw_cloud
 from .ribbons import ACTION_COLOURS
-from .style import PAGE, panels
+from .style import PAGE, SMALL, name_row, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,9 +107,7 @@ def draw_label_film(
             axes[2, column].set_title(f"{100 * kept[column].mean():.0f} % kept", loc="center")
     _tighten(axes)
     for line, name in enumerate(rows):
-        axes[line, 0].text(
-            -0.02, 0.5, name, transform=axes[line, 0].transAxes, rotation=90, ha="right", va="center", fontsize=8
-        )
+        name_row(axes[line, 0], name)
     _name_labels(figure, names, present[:legend], shades)
     return figure
 
@@ -166,13 +164,13 @@ def draw_action_film(
     box = bounds(*clouds)
     for cell, cloud, shade, part in zip(cells, clouds, shades, longest, strict=True):
         draw_cloud(axes[cell], cloud, colour=shade, box=box, turn=0, tilt=0, size=size)
-        axes[cell].set_title(names[part.label], loc="center", fontsize=8)
+        axes[cell].set_title(names[part.label], loc="center", fontsize=SMALL)
     ribbon = axes["ribbon"]
     for part in parts:
         shade, width = ACTION_COLOURS[part.label % len(ACTION_COLOURS)], part.stop - part.start
         ribbon.barh(0, width, left=part.start, height=1, color=shade, edgecolor="white", alpha=0.75)
-        if width >= len(actions) * (0.01 + 0.01 * len(names[part.label])):
-            ribbon.text(part.start + width / 2, 0, names[part.label], ha="center", va="center", fontsize=6)
+        if width >= len(actions) * (0.008 + 0.0105 * len(names[part.label])):
+            ribbon.text(part.start + width / 2, 0, names[part.label], ha="center", va="center", fontsize=SMALL)
     ribbon.plot(moments, [0.75] * len(moments), "v", color="#222222", markersize=4, clip_on=False)
     ribbon.set(xlim=(0, len(actions)), ylim=(-0.5, 0.95), xlabel="frame; marks: the pictures above", yticks=[])
     ribbon.spines[:].set_visible(False)
@@ -184,7 +182,7 @@ def _strip_over_ribbon(cells: Sequence[str]):
 
     height = 0.8 * PAGE / len(cells)
     figure = pyplot.figure(figsize=(PAGE, height + 1.1), layout="constrained")
-    return figure, figure.subplot_mosaic([list(cells), ["ribbon"] * len(cells)], height_ratios=[height, 0.3])
+    return figure, figure.subplot_mosaic([list(cells), ["ribbon"] * len(cells)], height_ratios=[height, 0.32])
 
 
 def through_sensor(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3"]:

@@ -4,18 +4,23 @@ there."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from ..findings import Finding
 from ..render import verdict_colour
-from .style import PAGE, PALETTE, panels
+from .style import PAGE, PALETTE, REPORTED, SMALL, panels
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+LINES = 30  # of one panel at most
 
 
 def draw_findings(findings: Sequence[Finding], *, names: Sequence[str] | None = None) -> Figure:
-    """A forest plot of claims and questions, top down. One that has not been run keeps its line.
+    """A forest plot of claims and questions, top down, at most :data:`LINES` a panel. One that has not been run keeps
+    its line.
 
     names: short names of the claims; their ids without. A cross marks the paper's difference, only beside recorded
     results and only where the paper made the claim on the same set. ``TypeError`` for a mixture of recorded and
@@ -28,13 +33,27 @@ def draw_findings(findings: Sequence[Finding], *, names: Sequence[str] | None = 
     names = [finding.claim.id for finding in findings] if names is None else names
     if len(names) != len(findings):
         raise ValueError(f"{len(names)} names for {len(findings)} findings")
-    figure, axes = panels(1, width=PAGE, ratio=(0.7 + 0.32 * len(findings)) / PAGE)
+    count = -(-len(findings) // LINES)
+    ends = [round(len(findings) * part / count) for part in range(count + 1)]
+    heights = [0.5 + 0.175 * sum(1.1 + name.count("\n") for name in names[a:b]) for a, b in pairwise(ends)]
+    figure, grid = panels(1, count, squeeze=False, sharex=True, gridspec_kw={"height_ratios": heights})
+    figure.set_size_inches(PAGE, sum(heights) + 0.35)
+    crosses: list[Any] = []
+    for axes, (first, last) in zip(grid[:, 0], pairwise(ends), strict=True):
+        crosses += _draw_panel(axes, findings[first:last], names[first:last])
+    if crosses:
+        figure.legend(crosses[:1], ["printed in the paper"], loc="outside upper right")
+    return figure
+
+
+def _draw_panel(axes: Axes, findings: Sequence[Finding], names: Sequence[str]) -> list[Any]:
+    """One panel, its axis also on top; the crosses of printed differences."""
     axes.axvline(0, color="#999999", linewidth=1)
-    crosses = []
+    crosses: list[Any] = []
     for line, finding in enumerate(findings):
         shade = verdict_colour(finding.word)
         axes.annotate(
-            finding.word, (1.01, line), xycoords=("axes fraction", "data"), fontsize=7, color=shade, va="center"
+            finding.word, (1.01, line), xycoords=("axes fraction", "data"), fontsize=SMALL, color=shade, va="center"
         )
         if finding.contrast is None:
             continue
@@ -42,10 +61,12 @@ def draw_findings(findings: Sequence[Finding], *, names: Sequence[str] | None = 
         axes.plot([low, high], [line, line], color=shade, linewidth=2, solid_capstyle="butt")
         axes.plot(100 * finding.contrast.estimate, line, "o", color=shade)
         if finding.source == "recorded" and not finding.claim.transfer and not finding.claim.question:
-            crosses += axes.plot(finding.claim.reported, line, "x", color=PALETTE["reported"])
-    if crosses:
-        axes.legend(crosses[:1], ["printed in the paper"], loc="upper left", bbox_to_anchor=(0, -0.8 / len(findings)))
+            crosses += axes.plot(finding.claim.reported, line, REPORTED, color=PALETTE["reported"])
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(findings) - 0.4, -0.6)
+    axes.tick_params(axis="x", top=True, labeltop=True, labelbottom=True)
+    axes.spines["top"].set_visible(True)
+    axes.grid(axis="x", color="#eeeeee")
+    axes.set_axisbelow(True)
     axes.set_xlabel("difference, points")
-    return figure
+    return crosses

@@ -64,6 +64,8 @@ def class_shares_of(store: Store, split: str) -> Float[np.ndarray, " classes"]:
 def draw_class_statistics(store: Store) -> Figure:
     """The share of points of every class that occurs, in training and test, on a logarithmic axis: the rare ones are
     what a mean over classes is about."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     names = store.names("semantic")
     shares = {split: class_shares_of(store, split) for split in SPLITS}
     order = [place for place in np.argsort(-shares["train"], kind="stable") if max(s[place] for s in shares.values())]
@@ -72,6 +74,9 @@ def draw_class_statistics(store: Store) -> Figure:
         values = np.where(shares[split] > 0, 100 * shares[split], np.nan)[order]
         axes.plot(np.arange(len(order)), values, mark, color=shade, label=split, markersize=4)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set(ylabel="share of the points, %", xlim=(-0.6, len(order) - 0.4))
     shown = [names[place] for place in order]
     axes.set_xticks(range(len(order)), shown, rotation=60, ha="right", rotation_mode="anchor")

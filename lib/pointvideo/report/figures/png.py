@@ -1,8 +1,60 @@
-"""PNG files of figures, small: a palette of 256 colours instead of three bytes a pixel."""
+"""Figures as PNG: one width, twice as many dots as are shown, a palette of 256 colours instead of three bytes a dot."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .style import PAGE, SAVED, small_texts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MARGIN = 0.05  # inches above and below
+
+
+def figure_png(figure: Figure, text: Mapping[str, str] | None = None) -> bytes:
+    """A figure as it is kept: :data:`PAGE` wide, as high as what it holds. text: for the file.
+
+    ``ValueError`` for text too small to be read.
+    """
+    from matplotlib.transforms import Bbox
+
+    if small := small_texts(figure):
+        raise ValueError(f"{len(small)} texts are too small to be read, such as {small[0]}")
+    stream = io.BytesIO()
+    with _at_rest(figure):
+        box = figure.get_tightbbox(figure.canvas.get_renderer())
+        whole = Bbox([[min(0, box.x0), box.y0 - MARGIN], [max(PAGE, box.x1), box.y1 + MARGIN]])
+        figure.savefig(
+            stream,
+            format="png",
+            dpi=SAVED,
+            bbox_inches=whole,
+            facecolor="white",
+            metadata={"Software": None, **(text or {})},
+        )
+    return small_png(stream.getvalue())
+
+
+@contextmanager
+def _at_rest(figure: Figure):
+    """Lay the figure out once, and hold everything where it is while it is cut to what it holds: legends beside the
+    panels would move with the cut."""
+    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    beside = [legend for legend in figure.legends if legend.get_bbox_to_anchor() is figure.bbox]
+    for legend in beside:
+        legend.set_bbox_to_anchor((0, 0, 1, 1), figure.transFigure)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
+        for legend in beside:
+            legend.set_bbox_to_anchor(None)
 
 
 def small_png(picture: bytes) -> bytes:
@@ -17,9 +69,8 @@ def small_png(picture: bytes) -> bytes:
         whole = Image.new("RGB", opened.size, "white")
         whole.paste(opened, mask=opened.getchannel("A") if opened.mode == "RGBA" else None)
     few = whole.getcolors(256)
-    palette = whole.quantize(
-        256 if few is None else max(len(few), 2), Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-    )
+    colours = 256 if few is None else max(len(few), 2)
+    palette = whole.quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     stream = io.BytesIO()
     palette.save(stream, format="png", optimize=True, pnginfo=text)
     return stream.getvalue()

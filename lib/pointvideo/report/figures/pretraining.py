@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .runs import curve_of
-from .style import NOT_RUN, curve_with_band, panels
+from .style import NOT_RUN, SMALL, curve_with_band, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,27 +25,40 @@ def draw_pretraining(runs: Mapping[Method, Records], *, levels: Mapping[Method, 
     directions (0: all alike).
 
     runs: method -> its records, one a seed; the line is the mean over seeds, the band one standard deviation. A method
-    without records says so. levels: method -> the loss at which nothing has been learnt, as a dotted line.
+    without records says so. levels: method -> the loss at which nothing has been learnt, such as that
+    of a network that tells no frame from another, as a dotted line.
     """
     if not runs:
         raise ValueError("pre-training curves need at least one method, found none")
-    figure, axes = panels(len(runs) + len(PROBES), ratio=1.0)
+    count = len(runs) + len(PROBES)
+    rows = 1 if count <= 4 else 2
+    columns = -(-count // rows)
+    figure, grid = panels(columns, rows, ratio=0.9 if rows == 1 else 0.72, squeeze=False)
+    axes = grid.ravel()
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    legend: dict[str, Any] = {}
     for axis, (method, records) in zip(axes, runs.items(), strict=False):
         axis.set_title(f"loss, {method.label.removeprefix('after ')}")
         if not records:
-            axis.annotate("not run", (0.5, 0.5), xycoords="axes fraction", ha="center", color=NOT_RUN, fontsize=8)
+            axis.annotate("not run", (0.5, 0.5), xycoords="axes fraction", ha="center", color=NOT_RUN, fontsize=SMALL)
         else:
             _line(axis, records, "loss", method)
         if levels and method in levels:
-            axis.axhline(levels[method], color="black", linestyle=":", linewidth=1)
-    for axis, (probe, title) in zip(axes[len(runs) :], PROBES.items(), strict=True):
+            legend["loss of a network that tells no frame from another"] = axis.axhline(
+                levels[method], color="black", linestyle=":", linewidth=1
+            )
+    for axis, (probe, title) in zip(axes[len(runs) : count], PROBES.items(), strict=True):
         for method, records in runs.items():
             if records:
                 _line(axis, records, probe, method, method.label.removeprefix("after "))
         axis.set_title(title)
         axis.set_ylim(0, None)
-    axes[len(runs)].legend()
-    for axis in axes:
+    handles, labels = axes[len(runs)].get_legend_handles_labels()
+    legend = dict(zip(labels, handles, strict=True)) | legend
+    if legend:
+        figure.legend(legend.values(), legend, loc="outside upper right", ncols=5)
+    for axis in axes[:count]:
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
     return figure

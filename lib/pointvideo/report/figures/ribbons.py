@@ -13,7 +13,7 @@ from ...tasks.scoring.action_segmentation import Frames
 from ...tasks.segmental import Segment, segments
 from ..layout import TableRow
 from ..results import Result
-from .style import PAGE, PART_COLOURS, panels
+from .style import PAGE, PART_COLOURS, SMALL, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def draw_ribbons(lines: Sequence[TableRow], sequences: Sequence[str], *, legend:
     every = [labels for by_run in frames.values() for pair in by_run.values() for labels in pair]
     shown = _by_frames(np.concatenate(every))
     shades = {action: ACTION_COLOURS[place % len(ACTION_COLOURS)] for place, action in enumerate(shown)}
-    height = 0.45 + 0.2 * (1 + len(runs))
+    height = 0.45 + 0.22 * (1 + len(runs))
     figure, axes = panels(
         1, len(sequences), width=PAGE, ratio=height / PAGE, sharex=True, squeeze=False,
         gridspec_kw={"hspace": 0.05},
@@ -81,13 +81,13 @@ def draw_ribbons(lines: Sequence[TableRow], sequences: Sequence[str], *, legend:
         truth = next(iter(by_run.values()))[1]
         stack = {TRUTH: truth, **{name: guess for name, (guess, _) in by_run.items()}}
         _draw_stack(panel, stack, shades, first.classes)
-        panel.set_title(sequence, fontsize=7.5)
+        panel.set_title(sequence, fontsize=SMALL)
     axes[-1, 0].set_xlabel("frame")
     from matplotlib.patches import Patch
 
     named = [Patch(color=shades[action], label=_name(action, first.classes)) for action in shown[:legend]]
     title = f"the {len(named)} of {len(shown)} actions that have most frames" if len(named) < len(shown) else None
-    figure.legend(handles=named, loc="outside upper center", ncols=5, title=title, title_fontsize=7)
+    figure.legend(handles=named, loc="outside upper center", ncols=5, title=title, title_fontsize=SMALL)
     return figure
 
 
@@ -106,7 +106,7 @@ def _draw_stack(
             )
             _write(axes, part, line, len(values), shades[part.label], _name(part.label, classes))
         share = "" if name == TRUTH else f"{100 * np.mean(values == truth):.0f} %"
-        axes.annotate(share, (1.005, line), xycoords=("axes fraction", "data"), fontsize=6.5, va="center")
+        axes.annotate(share, (1.005, line), xycoords=("axes fraction", "data"), fontsize=SMALL, va="center")
         labels.append(name)
     axes.set_yticks(range(len(stack)), labels)
     axes.tick_params(axis="y", length=0)
@@ -117,12 +117,12 @@ def _draw_stack(
 def _write(axes: Axes, part: Segment, line: int, frames: int, shade: str, name: str) -> None:
     from matplotlib.colors import to_rgb
 
-    if (part.stop - part.start) / frames < 0.0095 * len(name) + 0.01:
+    if (part.stop - part.start) / frames < 0.0125 * len(name) + 0.008:
         return
     red, green, blue = to_rgb(shade)
     dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.55
     axes.text(
-        (part.start + part.stop) / 2, line, name, ha="center", va="center", fontsize=5.5,
+        (part.start + part.stop) / 2, line, name, ha="center", va="center", fontsize=SMALL,
         color="white" if dark else "black",
     )  # fmt: skip
 

@@ -3,7 +3,6 @@ functions."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from jaxtyping import Float, Integer
 
 from ..layout import Table, TableRow
 from ..results import Recorded, Result
-from .style import NOT_RUN, PAGE, PALETTE, REPORTED, curve_with_band, panels, seeds_words
+from .style import NOT_RUN, PAGE, PALETTE, REPORTED, SMALL, curve_with_band, fit, panels, seeds_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,52 +20,60 @@ if TYPE_CHECKING:
 
 
 def draw_accuracies(table: Table, name: str | None = None) -> Figure:
-    """A metric of every row of a table, top down: a small dash a seed, the mean with its 95 % interval.
+    """A metric of every row of a table, top down: a small dash a seed, the mean with its 95 % interval and its number.
 
     name: of the metric; without one the task's first. A cross is the number that the paper prints, only beside
-    recorded runs. A row without a run says so. The strongest baseline of labels alone is a thin grey line, a row that
+    recorded runs. A row without a run says so. The strongest baseline of labels alone is a dashed line, a row that
     has not learnt is hollow.
     """
     rows = [entry for entry in table.rows if entry.row.baseline != "labels"] or list(table.rows)
     if not rows:
         raise ValueError(f"table {table.title!r} has no rows to draw")
     name = table.metrics[0] if name is None else name
-    figure, axes = panels(1, width=PAGE, ratio=(0.9 + 0.24 * len(rows)) / PAGE)
-    drawn: dict[str, Any] = {}
-    if bar := strongest_of_labels(table, name):
-        drawn[f"labels alone: {bar[1].label}"] = axes.axvline(
-            100 * bar[0], color=bar[1].colour, linewidth=0.9, zorder=0
-        )
+    figure, axes = panels(1, ratio=(0.75 + 0.22 * len(rows)) / PAGE)
+    seen: list[Any] = []
+    kinds: dict[str, dict[str, Any]] = {}  # what the legend explains -> how its mark looks
     for line, entry in enumerate(rows):
-        method = entry.row.method
-        if values := entry.values(name):
-            interval = entry.intervals[name]
-            axes.plot([100 * interval.low, 100 * interval.high], [line, line], color=method.colour, linewidth=2)
+        method, values = entry.row.method, entry.values(name)
+        beside = {"xycoords": ("axes fraction", "data"), "fontsize": SMALL, "va": "center"}
+        if values:
+            interval, mean = entry.intervals[name], 100 * np.mean(values)
+            low, high = np.clip([100 * interval.low, 100 * interval.high], 0, 100)
+            axes.plot([low, high], [line, line], color=method.colour, linewidth=2, solid_capstyle="butt")
+            kinds["mean over seeds, 95 % interval"] = {"marker": "o", "linestyle": "-"}
             if len(values) > 1:
                 axes.plot(100 * np.array(values), [line] * len(values), "|", color=method.colour, markersize=9)
-            (drawn[method.label],) = axes.plot(
-                100 * np.mean(values), line, method.marker, color=method.colour, markersize=6
-            )
+                kinds["one seed"] = {"marker": "|", "linestyle": "", "markersize": 9}
+            axes.plot(mean, line, method.marker, color=method.colour, markersize=6)
             if name in entry.not_learnt:
-                axes.plot(100 * np.mean(values), line, method.marker, color="white", markersize=3)
+                axes.plot(mean, line, method.marker, color="white", markersize=3)
+                kinds["has not learnt"] = {"marker": "o", "linestyle": "", "markerfacecolor": "white"}
+            seen += [low, high, *(100 * np.array(values))]
+            axes.annotate(f"{mean:.1f}, {seeds_words(len(values))}", (1.01, line), color="#333333", **beside)
         else:
-            axes.annotate(
-                entry.value(name), (0.01, line), xycoords=("axes fraction", "data"), fontsize=7, color=NOT_RUN,
-                va="center",
-            )  # fmt: skip
+            axes.annotate(entry.value(name), (1.01, line), color=NOT_RUN, **beside)
         cell = entry.printed.get(name)
         if cell is not None and entry.results and all(isinstance(result, Recorded) for result in entry.results):
-            (drawn["printed in the paper"],) = axes.plot(
-                cell.value, line, REPORTED, color=PALETTE["reported"], markersize=6
-            )
+            axes.plot(cell.value, line, REPORTED, color=PALETTE["reported"], markersize=6)
+            kinds["printed in the paper"] = {"marker": REPORTED, "linestyle": "", "color": PALETTE["reported"]}
+            seen.append(cell.value)
+    lines = fit(axes, [seen], along="x", levels=labels_alone(table, name))
+    handles = [axes.plot([], [], **({"color": "#555555", "markersize": 5} | look))[0] for look in kinds.values()]
     axes.set_yticks(range(len(rows)), [entry.title for entry in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(f"{table.task.title(name)} on the test set, last epoch, %")
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)
-    if drawn:
-        figure.legend(drawn.values(), drawn, loc="outside upper right", ncols=min(5, len(drawn)))
+    if handles or lines:
+        figure.legend([*handles, *lines.values()], [*kinds, *lines], loc="outside upper right", ncols=5)
     return figure
+
+
+def labels_alone(table: Table, name: str) -> dict[str, tuple[float, str]]:
+    """The level that labels alone reach, as :func:`~pointvideo.report.figures.style.fit` takes it: what it is called,
+    per cent and colour; empty without a run of such a baseline."""
+    found = strongest_of_labels(table, name)
+    return {f"labels alone, {found[1].label}": (100 * found[0], found[1].colour)} if found else {}
 
 
 def strongest_of_labels(table: Table, name: str) -> tuple[float, Method] | None:
@@ -79,22 +86,30 @@ def strongest_of_labels(table: Table, name: str) -> tuple[float, Method] | None:
     return max(found, key=lambda one: one[0], default=None)
 
 
-def draw_curves(pairs: Mapping[str, Sequence[TableRow]], name: str | None = None, label: str | None = None) -> Figure:
+def draw_curves(
+    pairs: Mapping[str, Sequence[TableRow]],
+    name: str | None = None,
+    label: str | None = None,
+    *,
+    table: Table | None = None,
+) -> Figure:
     """Learning curves: training loss above, a metric on the test set below; one column a pair.
 
     pairs: column's title -> rows; mean over seeds with a band of one standard deviation. A row without a run says so, a
     column without one is left out.
-    name: of the metric; without one the task's first. label: of the lower axis, where it has to be another.
+    name: of the metric; without one the task's first. label: of the lower axis, where it has to be another. table: the
+    rows' own, whose strongest baseline of labels alone is marked.
     """
     if not pairs:
         raise ValueError("learning curves need at least one pair of rows, found none")
     pairs = {title: lines for title, lines in pairs.items() if any(line.results for line in lines)} or pairs
     figure, axes = panels(
-        len(pairs), 2, ratio=0.55 if len(pairs) > 1 else 0.3, sharex="col", sharey="row", squeeze=False
+        len(pairs), 2, ratio=0.55 if len(pairs) > 1 else 0.28, sharex="col", sharey="row", squeeze=False
     )
     task = next(line.row.task for lines in pairs.values() for line in lines)
     shown = task.main if name is None else name
-    reached: list[float] = []
+    losses: list[Any] = []
+    reached: list[Any] = []
     for column, (title, lines) in enumerate(pairs.items()):
         above, below = axes[:, column]
         for line in lines:
@@ -102,20 +117,25 @@ def draw_curves(pairs: Mapping[str, Sequence[TableRow]], name: str | None = None
             if not line.results:
                 above.plot([], [], color=method.colour, label=f"{method.label}: not run")
                 continue
-            epochs, losses = curve_of([result.curve for result in line.results], "loss")
-            text = f"{method.label}, {seeds_words(len(line.results))}"
-            curve_with_band(above, epochs, losses, method, text)
-            epochs, shares = curve_of([result.curve for result in line.results], shown)
-            curve_with_band(below, epochs, 100 * shares, method)
-            reached += [100 * shares.min(), 100 * shares.max()]
+            curves = [result.curve for result in line.results]
+            epochs, values = curve_of(curves, "loss")
+            curve_with_band(above, epochs, values, method, f"{method.label}, {seeds_words(len(line.results))}")
+            losses += [values.mean(axis=0)]
+            epochs, shares = curve_of(curves, shown)
+            curve_with_band(below, epochs, 100 * shares, method, ends=(0, 100))
+            reached += [100 * shares]
         above.set_title(title)
         above.legend()
         below.set(xlabel="epoch", xlim=(0, None))
         below.xaxis.get_major_locator().set_params(integer=True)
-    if reached:  # whole tens around what there is
-        low = min(90, 10 * math.floor(min(reached) / 10))
-        axes[1, 0].set_ylim(low, max(low + 10, 10 * math.ceil(max(reached) / 10)))
-    axes[0, 0].set(ylabel="training loss", ylim=(0, 1.05 * axes[0, 0].get_ylim()[1]))
+    lowest = min((float(values.min()) for values in losses), default=0.0)
+    fit(axes[0, 0], losses, least=0.05, ends=(0 if lowest >= 0 else lowest, np.inf))
+    levels = {} if table is None else labels_alone(table, shown)
+    for below in axes[1]:
+        marks = fit(below, reached, levels=levels)
+        if marks:
+            below.legend(marks.values(), marks)
+    axes[0, 0].set_ylabel("training loss")
     axes[1, 0].set_ylabel(label or (task.curve if shown == task.main else f"{task.title(shown)} on the test set, %"))
     return figure
 
@@ -154,7 +174,8 @@ def draw_classes(lines: Sequence[TableRow], classes: Sequence[str], *, shown: st
         raise ValueError(f"no run of {shown!r} to draw the confusion of")
     frames = not first.row.task.whole
     unit = "frames" if frames else "videos"
-    figure, axes = panels(2, ratio=1.05, width_ratios=[1.15, 0.85], sharey=True)
+    ratio = (1.7 + 0.17 * len(classes)) / (PAGE / 2)
+    figure, axes = panels(2, ratio=ratio, width_ratios=[1.65, 0.75], sharey=True)
     matrix = confusion(first.results[0], len(classes))
     if frames:
         matrix = np.rint(100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)).astype(int)
@@ -162,7 +183,7 @@ def draw_classes(lines: Sequence[TableRow], classes: Sequence[str], *, shown: st
     for line, column in np.argwhere(matrix):
         dark = matrix[line, column] > 0.6 * matrix.max()
         axes[0].text(
-            column, line, matrix[line, column], ha="center", va="center", fontsize=5.5,
+            column, line, matrix[line, column], ha="center", va="center", fontsize=SMALL,
             color="white" if dark else "black",
         )  # fmt: skip
     axes[0].set_yticks(range(len(classes)), classes)
@@ -181,7 +202,8 @@ def draw_classes(lines: Sequence[TableRow], classes: Sequence[str], *, shown: st
         method, seeds = line.row.method, seeds_words(len(line.results))
         text = f"{method.label}, {seeds}"
         axes[1].plot(values, places, method.marker, color=method.colour, label=text, clip_on=False)
-    axes[1].set(title="accuracy of each action", xlabel=f"{unit} right, %", xlim=(0, 100))
+    axes[1].set(title="accuracy of each action", xlabel=f"{unit} right, %")
+    fit(axes[1], [ends], along="x", least=20)
     axes[1].grid(axis="both", color="#eeeeee")
-    axes[1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=min(2, len(shares)))
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=4)
     return figure

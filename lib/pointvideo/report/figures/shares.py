@@ -14,8 +14,8 @@ from ...tasks.downstream import labelled_videos
 from ..findings import Finding
 from ..layout import Table
 from ..render import verdict_colour
-from .runs import strongest_of_labels
-from .style import panels
+from .runs import labels_alone
+from .style import SMALL, fit, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +38,8 @@ def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]
     for line in (line for line in table.rows if not line.row.baseline):
         accuracies.setdefault(line.row.method, {})[line.row.label_percent] = line.values(table.metrics[0])
     draw_shares(axes[0], accuracies, label=table.task.curve)
-    if bar := strongest_of_labels(table, table.metrics[0]):
-        axes[0].axhline(
-            100 * bar[0], color=bar[1].colour, linewidth=0.9, zorder=0, label=f"labels alone: {bar[1].label}"
-        )
+    reached = [[100 * value for value in seeds] for curve in accuracies.values() for seeds in curve.values()]
+    levels = fit(axes[0], reached, levels=labels_alone(table, table.metrics[0]))
     axes[0].set_title(f"ours: {table.source} {dataset}")
     better, over = _gains(table)
     draw_gains(axes[1], over.pop(SCRATCH, {}))
@@ -52,7 +50,7 @@ def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]
         printed(axes[2], list(accuracies))
     entries = [axis.get_legend_handles_labels() for axis in axes[:2]]
     handles, labels = entries[0][0] + entries[1][0], entries[0][1] + entries[1][1]
-    figure.legend(handles, labels, loc="outside upper right", ncols=min(4, len(labels)))
+    figure.legend([*handles, *levels.values()], [*labels, *levels], loc="outside upper right", ncols=4)
     return figure
 
 
@@ -107,7 +105,8 @@ def draw_shares(
         values = [100 * np.asarray(curve[percent], dtype=float) for percent in run]
         mean = np.array([seeds.mean() for seeds in values])
         deviation = np.array([seeds.std(ddof=1) if len(seeds) > 1 else 0.0 for seeds in values])
-        axes.fill_between(run, mean - deviation, mean + deviation, color=method.colour, alpha=0.18, linewidth=0)
+        low, high = np.clip(mean - deviation, 0, 100), np.clip(mean + deviation, 0, 100)
+        axes.fill_between(run, low, high, color=method.colour, alpha=0.18, linewidth=0)
         axes.plot(run, mean, color=method.colour, marker=method.marker, label=method.label)
         for percent, seeds in zip(run, values, strict=True):
             if len(seeds) > 1:
@@ -141,7 +140,7 @@ def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: Method = SC
         close = any(percent / 1.5 < other < percent for other in findings)  # the number goes below, beside a neighbour
         at = {"xy": (percent, low), "xytext": (0, -9)} if close else {"xy": (percent, high), "xytext": (0, 3)}
         text = f"{100 * finding.contrast.estimate:+.1f}"
-        axes.annotate(text, **at, textcoords="offset points", fontsize=7, ha="center")
+        axes.annotate(text, **at, textcoords="offset points", fontsize=SMALL, ha="center")
     name = "gain" if plain else f"gain over {over.label.removeprefix('after ')}"
     for word in dict.fromkeys(finding.short for finding in findings.values()):
         axes.plot([], [], marker, color=verdict_colour(word), label=f"{name}: {word}", **face)

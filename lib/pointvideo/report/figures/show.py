@@ -1,4 +1,5 @@
-"""Pictures of the data itself, without a run behind them: their stamp, and committed ones of recorded data.
+"""How a notebook shows a figure: all at one width; the stamp of pictures of the data itself, and committed ones of
+recorded data.
 
 A page that draws recorded data shows the committed picture where that data is absent, and says so.
 """
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..stamps import Stamp, current_commit, read_stamp, save_figure
+from .png import figure_png
+from .style import PAGE, SHOWN
 
 if TYPE_CHECKING:
     from IPython.display import DisplayObject
@@ -27,16 +30,29 @@ def data_stamp(store: Store, **parameters: Any) -> Stamp:
     return Stamp(store.source, store.name, current_commit(), versions={"numpy": np.__version__}, parameters=about)
 
 
-def show_figure(
-    figure: Figure, path: str | os.PathLike[str], stamp: Stamp, *, dots_per_inch: int = 110
-) -> DisplayObject:
+def show_figure(figure: Figure, path: str | os.PathLike[str], stamp: Stamp) -> DisplayObject:
     """Save a figure with its stamp, close it, and give back the saved picture for a notebook to show."""
-    from IPython.display import Image
     from matplotlib import pyplot
 
-    save_figure(figure, path, stamp, dots_per_inch=dots_per_inch)
+    save_figure(figure, path, stamp)
     pyplot.close(figure)
-    return Image(filename=os.fspath(path))
+    return _picture(filename=os.fspath(path))
+
+
+def show_plain(figure: Figure) -> DisplayObject:
+    """Close a figure that shows neither runs nor data, such as what a paper prints, and give it back to be shown."""
+    from matplotlib import pyplot
+
+    picture = figure_png(figure)
+    pyplot.close(figure)
+    return _picture(data=picture)
+
+
+def _picture(**png: Any) -> DisplayObject:
+    """A PNG at the width of all."""
+    from IPython.display import Image
+
+    return Image(**png, format="png", width=round(PAGE * SHOWN))
 
 
 def recorded_picture(
@@ -44,8 +60,6 @@ def recorded_picture(
     store: Store,
     draw: Callable[[Store], Figure],
     folder: str | os.PathLike[str],
-    *,
-    dots_per_inch: int = 110,
     **parameters: Any,
 ) -> list[DisplayObject]:
     """A picture of recorded data, and a line that says whether it was drawn now.
@@ -56,11 +70,11 @@ def recorded_picture(
 
     ``ValueError`` if the committed picture's stamp does not belong to it or says that it shows simulated data.
     """
-    from IPython.display import Image, Markdown
+    from IPython.display import Markdown
 
     path = Path(folder) / f"{name}.png"
     if store.source == "recorded":
-        picture = show_figure(draw(store), path, data_stamp(store, **parameters), dots_per_inch=dots_per_inch)
+        picture = show_figure(draw(store), path, data_stamp(store, **parameters))
         return [picture, Markdown("*Drawn just now from the recorded data.*")]
     if not path.is_file():
         return [
@@ -73,4 +87,4 @@ def recorded_picture(
     if stamp.source != "recorded":
         raise ValueError(f"{path}: its stamp says {stamp.source} data, expected recorded")
     said = "`POINTVIDEO_DATA` names no recorded set here, so this is the picture kept in the repository"
-    return [Image(filename=os.fspath(path)), Markdown(f"*{said}: {stamp.caption()}.*")]
+    return [_picture(filename=os.fspath(path)), Markdown(f"*{said}: {stamp.caption()}.*")]

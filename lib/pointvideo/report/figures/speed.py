@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .style import PAGE, panels
+from .style import PAGE, SMALL, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ def draw_ratios(rows: Sequence[Mapping[str, Any]]) -> Figure:
             places[line] = at
             labels.append((at, line[1], False))
         at += 0.55
-    figure, axes = panels(1, ratio=(0.185 * at + 0.9) / PAGE)
+    figure, axes = panels(1, ratio=(0.19 * at + 1.2) / PAGE)
     axes.axvline(1, color="#aaaaaa", linewidth=1.2, zorder=0)
     for place in places.values():
         axes.axhline(place, color="#eeeeee", linewidth=0.7, zorder=0)
@@ -109,7 +109,7 @@ def draw_growth(rows: Sequence[Mapping[str, Any]], operator: str) -> Figure:
     grid[0, 0].set_ylabel(f"{_time(rows)}, ms")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
     about = f"{operator} · {_device(rows)}\n{mine[0]['fixed']}, one of them growing"
-    figure.suptitle(about, x=0.99, ha="right", fontsize=7.5, color="#666666")
+    figure.suptitle(about, x=0.99, ha="right", fontsize=SMALL, color="#666666")
     return figure
 
 

@@ -1,5 +1,5 @@
-"""One look for all figures: a palette that colour-blind readers can tell apart, sizes, captions, the SIMULATED
-watermark.
+"""One look for all figures: a width, a palette that colour-blind readers can tell apart, sizes of text, the SIMULATED
+strip, axes that fit what they show.
 
 Colours follow Okabe and Ito (2008). A method brings its own and keeps it in every figure. matplotlib loads only inside
 the functions.
@@ -7,7 +7,7 @@ the functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ PART_COLOURS = (
 )
 DEPTH_MAP = "viridis"
 SIMILARITY_MAP = "RdBu_r"
-COLUMN, PAGE = 4.2, 8.4  # inches: one column and the full width of a notebook page
+PAGE = 8.0  # inches: the width of every figure
+SHOWN, SAVED = 100, 200  # dots per inch on a page and in the file
+SMALL = 8  # typographic points of the smallest text, as shown
+SIMULATED, EXPLAINS = "simulated", "explains"  # gids: the strip, and a panel that explains and shows no data
 GOLDEN = 0.62
 
 
@@ -58,19 +61,20 @@ def use_style() -> None:
     seaborn.set_theme(context="notebook", style="ticks", palette=list(PART_COLOURS), font="DejaVu Sans")
     matplotlib.rcParams.update(
         {
-            "figure.figsize": (COLUMN, COLUMN * GOLDEN),
-            "figure.dpi": 100,
-            "savefig.dpi": 150,
+            "figure.figsize": (PAGE, PAGE * GOLDEN),
+            "figure.dpi": SHOWN,
+            "savefig.dpi": SAVED,
             "figure.facecolor": "white",
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.titlesize": 9,
+            "axes.titlesize": 9.5,
             "axes.titleweight": "normal",
             "axes.titlelocation": "left",
-            "axes.labelsize": 8,
-            "xtick.labelsize": 7,
-            "ytick.labelsize": 7,
-            "legend.fontsize": 7.5,
+            "axes.labelsize": 8.5,
+            "xtick.labelsize": SMALL,
+            "ytick.labelsize": SMALL,
+            "legend.fontsize": SMALL,
+            "legend.title_fontsize": SMALL,
             "xtick.major.size": 3,
             "ytick.major.size": 3,
             "xtick.major.width": 0.8,
@@ -96,52 +100,161 @@ def panels(
     )
 
 
+def name_row(axes: Axes, name: str) -> None:
+    """Write what a row of panels shows beside its first panel, whose axes are hidden."""
+    axes.text(-0.02, 0.5, name, transform=axes.transAxes, rotation=90, ha="right", va="center", fontsize=SMALL)
+
+
 def caption(figure: Figure, text: str) -> None:
     """One small grey line below the figure; a second call replaces the first."""
     import textwrap
 
     for old in [artist for artist in figure.texts if artist.get_gid() == "caption"]:
         old.remove()
-    characters = max(40, int(figure.get_size_inches()[0] * 17))
     figure.text(
         0.0,
-        -0.01,
-        "\n".join(textwrap.wrap(text, characters)),
+        -0.06 / figure.get_figheight(),
+        "\n".join(textwrap.wrap(text, int(PAGE * 14.5))),
         ha="left",
         va="top",
-        fontsize=6.5,
+        fontsize=SMALL,
         color="#666666",
         gid="caption",
     )
 
 
-def watermark(figure: Figure) -> None:
-    """SIMULATED across the figure, so that it cannot be taken for a result on recorded data."""
-    if any(artist.get_gid() == "watermark" for artist in figure.texts):
+def explains(*panels: Axes) -> None:
+    """Mark panels that explain and show no data: they are never called simulated."""
+    for axes in panels:
+        axes.set_gid(EXPLAINS)
+
+
+def shows_data(figure: Figure) -> bool:
+    """Whether any panel does more than explain."""
+    return bool(_data_panels(figure))
+
+
+def _data_panels(figure: Figure) -> list[Axes]:
+    drawn = [axes for axes in figure.axes if axes.get_label() != "<colorbar>" and (axes.has_data() or axes.texts)]
+    return [axes for axes in drawn if axes.get_gid() != EXPLAINS]
+
+
+def mark_simulated(figure: Figure) -> None:
+    """A strip that says SIMULATED above each panel, so that it cannot be taken for a result on recorded data.
+
+    Clouds and narrow panels share one strip above the figure; panels that explain have none.
+    """
+    if figure.findobj(lambda artist: artist.get_gid() == SIMULATED):
         return
-    width, height = figure.get_size_inches()
-    figure.text(
-        0.5,
-        0.5,
-        "SIMULATED",
-        ha="center",
-        va="center",
-        rotation=20,
-        fontsize=min(60, 8.5 * min(width, 2.5 * height)),
-        color=PALETTE["simulated"],
-        alpha=0.28,
-        weight="bold",
-        zorder=1000,
-        gid="watermark",
+    figure.draw_without_rendering()
+    panels, renderer, point = _data_panels(figure), figure.canvas.get_renderer(), 72 / figure.dpi
+    if not panels:
+        return
+    if all(axes.axison and axes.bbox.width * point >= 70 for axes in panels):
+        for axes in panels:
+            _strip(axes, axes.transAxes, (axes.get_tightbbox(renderer).y1 - axes.bbox.y1) * point)
+    else:
+        top = figure.get_tightbbox(renderer).y1 - figure.get_size_inches()[1]
+        _strip(figure, figure.transFigure, 72 * max(top, 0.0))
+
+
+def _strip(place: Any, where: Any, above: float) -> None:
+    """Draw it so many points above the top of ``where``, as wide as that."""
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = place.get_figure()
+    middle = where + ScaledTranslation(0, (above + 9) / 72, figure.dpi_scale_trans)
+    line = Line2D(
+        (0, 1), (1, 1), color=PALETTE["simulated"], linewidth=11, solid_capstyle="butt", transform=middle, gid=SIMULATED
     )
+    line.set_clip_on(False)
+    place.add_artist(line)
+    look = {"fontsize": SMALL, "weight": "bold", "color": "black", "ha": "center", "va": "center_baseline"}
+    place.text(0.5, 1, "SIMULATED", transform=middle, zorder=3, gid=SIMULATED, **look)
+
+
+def small_texts(figure: Figure) -> list[str]:
+    """Texts below :data:`SMALL` points, each with its size."""
+    from matplotlib.text import Text
+
+    seen = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    return [f"{text.get_text()!r}: {text.get_fontsize():g} pt" for text in seen if text.get_fontsize() < SMALL]
+
+
+def fit(
+    axes: Axes,
+    values: Any,
+    *,
+    along: str = "y",
+    levels: Mapping[str, tuple[float, str]] | None = None,
+    least: float | int = 2.0,
+    ends: tuple[float | int, float | int] = (0, 100),
+) -> dict[str, Any]:
+    """Limits around what an axis shows, and lines at levels to compare it with, such as chance.
+
+    Args:
+        axes: the panel.
+        values: all that has to be seen.
+        along: "x" or "y".
+        levels: name -> value and colour. One that is so far away that the rest would shrink to less than half is
+            written at the edge instead.
+        least: the shortest axis, so that noise does not look large.
+        ends: of the quantity itself, per cent as they stand; the axis does not go on beyond them.
+
+    Returns:
+        Name and line of each level that has one, for a legend.
+    """
+    import numpy
+
+    flat = numpy.concatenate([numpy.asarray(value, dtype=float).ravel() for value in values] or [numpy.empty(0)])
+    flat = flat[numpy.isfinite(flat)]
+    low, high = (float(flat.min()), float(flat.max())) if len(flat) else ends
+    span = max(high - low, least)
+    near, far = {}, []
+    for name, (value, shade) in (levels or {}).items():
+        if low - span <= value <= high + span:
+            near[name] = (value, shade)
+        else:
+            far.append((name, value))
+    low, high = min([low, *(value for value, _ in near.values())]), max([high, *(value for value, _ in near.values())])
+    middle, half = (low + high) / 2, max(high - low, least) / 2
+    low, high = (middle - 1.12 * half, middle + 1.12 * half)
+    edge = 0.03 * (high - low)
+    low, high = max(low, ends[0] - edge), min(high, ends[1] + edge)
+    getattr(axes, f"set_{along}lim")(low, high)
+    line = axes.axhline if along == "y" else axes.axvline
+    lines = {
+        name: line(value, color=shade, linewidth=1, linestyle=(0, (4, 2)), zorder=0.5)
+        for name, (value, shade) in near.items()
+    }
+    for place, (name, value) in enumerate(far):
+        below = value < low
+        arrow = {"y": "↑↓", "x": "→←"}[along][below]
+        text = f"{arrow} {name}: {value:.1f}" if below else f"{name}: {value:.1f} {arrow}"
+        at = {"y": ((0.01, 0.02 if below else 0.98), (0, (1 if below else -1) * 11 * place)),
+              "x": ((0.0 if below else 1.0, 0.0), (3 if below else -3, 3 + 11 * place))}[along]  # fmt: skip
+        axes.annotate(
+            text, at[0], at[1], xycoords="axes fraction", textcoords="offset points", fontsize=SMALL, color="#555555",
+            ha="left" if below or along == "y" else "right", va="bottom" if below or along == "x" else "top",
+        )  # fmt: skip
+    return lines
 
 
 def curve_with_band(
-    axes: Axes, x: Sequence[float | int], values: Any, method: Method, label: str | None = None, *, small: bool = False
+    axes: Axes,
+    x: Sequence[float | int],
+    values: Any,
+    method: Method,
+    label: str | None = None,
+    *,
+    small: bool = False,
+    ends: tuple[float | int, float | int] | None = None,
 ) -> None:
     """Mean over seeds with a band of one standard deviation, in the method's colour, its marker on short curves.
 
-    values: (seeds, points on the curve). One seed gives a line without a band. small: for a small panel.
+    values: (seeds, points on the curve). One seed gives a line without a band. small: for a small panel. ends: of
+    the quantity; the band does not go on beyond them.
     """
     import numpy
 
@@ -153,7 +266,10 @@ def curve_with_band(
     axes.plot(x, mean, color=method.colour, marker=mark, label=method.label if label is None else label, **size)
     if len(table) > 1:
         deviation = table.std(axis=0, ddof=1)
-        axes.fill_between(x, mean - deviation, mean + deviation, color=method.colour, alpha=0.18, linewidth=0)
+        low, high = mean - deviation, mean + deviation
+        if ends is not None:
+            low, high = numpy.clip(low, *ends), numpy.clip(high, *ends)
+        axes.fill_between(x, low, high, color=method.colour, alpha=0.18, linewidth=0)
 
 
 def seeds_words(count: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from .clouds import bounds, draw_cloud, draw_depth
-from .style import PAGE, PART_COLOURS, panels
+from .style import PAGE, PART_COLOURS, SMALL, name_row, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,9 +80,7 @@ def draw_sensor_and_space(
         draw_depth(axes[0, column], image, title=title, limits=(returns.min(), returns.max()))
         draw_cloud(axes[1, column], cloud, box=box, turn=turn, tilt=tilt, size=8.0 / count if size is None else size)
     for line, name in enumerate(names):
-        axes[line, 0].text(
-            -0.03, 0.5, name, transform=axes[line, 0].transAxes, rotation=90, ha="right", va="center", fontsize=8
-        )
+        name_row(axes[line, 0], name)
     return figure
 
 
@@ -150,7 +148,7 @@ def draw_contact_sheet(
     figure, axes = panels(columns, -(-(len(motions) + 1) // columns), ratio=1.3, squeeze=False)
     for panel, (title, frames) in zip(axes.flat, motions.items(), strict=False):
         draw_motion(panel, frames, still=still, turn=turn, tilt=tilt, size=size)
-        panel.set_title("\n".join(textwrap.wrap(title, 16)), loc="center", fontsize=8)
+        panel.set_title("\n".join(textwrap.wrap(title, 16)), loc="center", fontsize=SMALL)
     for panel in axes.flat[len(motions) :]:
         panel.set_axis_off()
     bar = figure.colorbar(ScalarMappable(cmap=time_map()), cax=axes.flat[-1].inset_axes((0.35, 0.15, 0.1, 0.65)))

@@ -29,7 +29,7 @@
     bar.innerHTML =
       '<button type="button" style="width:4.6em">play</button>' +
       `<input type="range" min="1" max="${frames}" value="1" aria-label="frame" style="flex:1">` +
-      '<output style="width:6.5em"></output>';
+      '<output style="white-space:nowrap"></output>';
     const [button, slider, said] = bar.children;
     if (frames === 1) bar.style.display = "none";
     still.replaceWith(canvas, bar);

@@ -30,7 +30,7 @@ Cloud = Float[np.ndarray, "_ 3"]
 Colours = str | Integer[np.ndarray, " _"] | Float[np.ndarray, "_ 3"]
 
 LIMIT = 150_000  # bytes of the whole
-POINTS = 24_000  # of all frames together: what keeps the whole below LIMIT
+POINTS = 36_000  # of all frames together at most; fewer where they do not fit into LIMIT
 STEPS = 255  # along the longest side of the box
 
 
@@ -50,8 +50,8 @@ def clip_viewer(
     """A clip that plays, with a slider for its frames; dragging turns it, a double click turns it back.
 
     Args:
-        frames: clouds (points, 3), x right, y down, z away. Where they have more than :data:`POINTS` together, each
-            shows as many of its points, drawn at random.
+        frames: clouds (points, 3), x right, y down, z away. Each shows as many of its points, drawn at random,
+            as fit into :data:`LIMIT` together.
         colours: one entry a frame as in :func:`pointvideo.report.figures.clouds.draw_cloud`: a colour name, a label a
             point, or RGB in 0 to 1; without, depth.
         stamp: where the clip is from, such as ``data_stamp(store)``; it stands below, SIMULATED above.
@@ -72,16 +72,27 @@ def clip_viewer(
         raise ValueError(f"a clip is frames of (points, 3) with points, found {[frame.shape for frame in frames]}")
     if not all(np.isfinite(frame).all() for frame in frames):
         raise ValueError("a clip to turn has finite points only, found some that are not")
-    shades = _rgb(frames, colours)
-    room, rng = POINTS // len(frames), np.random.default_rng(seed)
-    kept = [np.sort(rng.permutation(len(frame))[:room]) for frame in frames]
-    frames = [frame[chosen] for frame, chosen in zip(frames, kept, strict=True)]
-    shades = [shade[chosen] for shade, chosen in zip(shades, kept, strict=True)]
+    shades, room, text = _rgb(frames, colours), POINTS // len(frames), ""
+    while not text or len(text) > LIMIT:
+        order = [np.random.default_rng([seed, place]).permutation(len(frame)) for place, frame in enumerate(frames)]
+        kept = [np.sort(places[:room]) for places in order]
+        text = _page(
+            [frame[chosen] for frame, chosen in zip(frames, kept, strict=True)],
+            [shade[chosen] for shade, chosen in zip(shades, kept, strict=True)],
+            _heading(title, legend or {}, stamp),
+            {"title": title or "a clip", "caption": stamp.caption()},
+            {"turn": turn, "tilt": tilt, "size": size, "rate": rate},
+        )
+        room = int(0.9 * room)
+    return HTML(text)
 
+
+def _page(frames, shades, heading: str, words: Mapping[str, str], look: Mapping[str, float]) -> str:
+    """The whole as HTML."""
     low, high = box = bounds(*frames)
     step = max(float((high - low).max()), 1e-9) / STEPS
     places, table = _palette(shades)
-    across, up = extent(box, turn, tilt)
+    across, up = extent(box, look["turn"], look["tilt"])
     ratio = float(np.clip(up / across, 0.4, 0.8))
     data = {
         "counts": [len(frame) for frame in frames],
@@ -90,26 +101,19 @@ def clip_viewer(
         "across": round(across / step, 2),
         "up": round(up / step, 2),
         "ratio": round(ratio, 3),
-        "turn": turn,
-        "tilt": tilt,
-        "size": size,
-        "rate": rate,
+        **look,
     }
     points = pack([np.rint((frame - low) / step).astype(np.uint8) for frame in frames], places)
     middle = len(frames) // 2
-    still = _still(frames[middle], table[places[middle]] / 255, box, turn, tilt, ratio, size)
-    words = f"{title or 'a clip'}, frame {middle + 1} of {len(frames)}; open this page in Jupyter to turn it"
-    text = (
+    still = _still(frames[middle], table[places[middle]] / 255, box, ratio, look)
+    said = f"{words['title']}, frame {middle + 1} of {len(frames)}; in Jupyter and on the web it can be turned"
+    return (
         f'<figure data-clip="{html.escape(json.dumps(data, separators=(",", ":")))}" data-points="{points}" '
         'style="margin:0;max-width:640px;border:1px solid #ddd;background:#fff;color:#222;font-family:sans-serif">'
-        f"{_heading(title, legend or {}, stamp)}"
-        f'<img src="data:image/png;base64,{still}" alt="{html.escape(words)}" style="width:100%;display:block">'
-        f'<figcaption style="font-size:12px;color:#666;padding:2px 8px 6px">{html.escape(stamp.caption())}'
+        f'{heading}<img src="data:image/png;base64,{still}" alt="{html.escape(said)}" style="width:100%;display:block">'
+        f'<figcaption style="font-size:12px;color:#666;padding:2px 8px 6px">{html.escape(words["caption"])}'
         f"</figcaption></figure>\n<script>{files(__package__).joinpath('viewer.js').read_text('utf-8')}</script>"
     )
-    if len(text) > LIMIT:
-        raise ValueError(f"a clip to turn takes at most {LIMIT:,} bytes, found {len(text):,}")
-    return HTML(text)
 
 
 def pack(frames: Sequence[UInt8[np.ndarray, "_ 3"]], places: Sequence[UInt8[np.ndarray, " _"]]) -> str:
@@ -155,29 +159,28 @@ def _rgb(frames: Sequence[Cloud], colours: Sequence[Colours] | None) -> list[Flo
 
 
 def _palette(shades: Sequence[Float[np.ndarray, "_ 3"]]) -> tuple[list[UInt8[np.ndarray, " _"]], Any]:
-    """Places of colours in a table of at most 256, and the table (colours, 3) in bytes; where there are more colours
-    they lose their lower bits together."""
+    """Places of colours in a table of at most 256, and the table (colours, 3) in bytes."""
     every = np.rint(255 * np.clip(np.concatenate(shades), 0, 1)).astype(np.uint8)
-    for lost in range(8):
-        coarse = (every >> lost << lost) | (1 << lost >> 1)
-        table, places = np.unique(coarse, axis=0, return_inverse=True)
-        if len(table) <= 256:
-            break
+    table, places = np.unique(every, axis=0, return_inverse=True)
+    if len(table) > 256:
+        from PIL import Image
+
+        few = Image.fromarray(every[None]).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        table, places = np.array(few.getpalette(), np.uint8).reshape(-1, 3), np.asarray(few)
     split = np.cumsum([len(shade) for shade in shades])[:-1]
     return np.split(places.reshape(-1).astype(np.uint8), split), table
 
 
-def _still(points, shades, box, turn, tilt, ratio, size) -> str:
+def _still(points, shades, box, ratio: float, look: Mapping[str, float]) -> str:
     """The picture that stands where scripts do not run, as base64."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        figure = Figure(figsize=(6.4, 6.4 * ratio), dpi=100)
-        axes = figure.add_axes((0, 0, 1, 1))
-        draw_cloud(axes, points, colour=shades, box=box, turn=turn, tilt=tilt, size=(0.72 * size) ** 2)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=100)
+    figure = Figure(figsize=(6.4, 6.4 * ratio))
+    axes = figure.add_axes((0, 0, 1, 1))
+    view = {"turn": look["turn"], "tilt": look["tilt"], "size": (0.72 * look["size"]) ** 2}
+    draw_cloud(axes, points, colour=shades, box=box, **view)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=100)
     return base64.b64encode(small_png(stream.getvalue())).decode("ascii")
 
 
