@@ -36,7 +36,7 @@ def draw_pretraining(runs: Mapping[Method, Records], *, levels: Mapping[Method, 
     figure, grid = panels(columns, rows, ratio=0.9 if rows == 1 else 0.72, squeeze=False)
     axes = grid.ravel()
     for axis in axes[count:]:
-        axis.set_axis_off()
+        axis.remove()
     legend: dict[str, Any] = {}
     for axis, (method, records) in zip(axes, runs.items(), strict=False):
         axis.set_title(f"loss, {method.label.removeprefix('after ')}")

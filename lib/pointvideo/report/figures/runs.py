@@ -30,6 +30,8 @@ def draw_accuracies(table: Table, name: str | None = None) -> Figure:
     if not rows:
         raise ValueError(f"table {table.title!r} has no rows to draw")
     name = table.metrics[0] if name is None else name
+    from matplotlib.lines import Line2D
+
     figure, axes = panels(1, ratio=(0.75 + 0.22 * len(rows)) / PAGE)
     seen: list[Any] = []
     kinds: dict[str, dict[str, Any]] = {}  # what the legend explains -> how its mark looks
@@ -58,7 +60,7 @@ def draw_accuracies(table: Table, name: str | None = None) -> Figure:
             kinds["printed in the paper"] = {"marker": REPORTED, "linestyle": "", "color": PALETTE["reported"]}
             seen.append(cell.value)
     lines = fit(axes, [seen], along="x", levels=labels_alone(table, name))
-    handles = [axes.plot([], [], **({"color": "#555555", "markersize": 5} | look))[0] for look in kinds.values()]
+    handles = [Line2D([], [], **({"color": "#555555", "markersize": 5} | look)) for look in kinds.values()]
     axes.set_yticks(range(len(rows)), [entry.title for entry in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(f"{table.task.title(name)} on the test set, last epoch, %")
