@@ -39,12 +39,12 @@ def test_points_come_back_within_half_a_step():
     frames = clip()
     data, found, _ = read(clip_viewer(frames, stamp=STAMP).data)
     every = np.concatenate(frames)
-    low, step = every.min(axis=0), np.ptp(every, axis=0).max() / STEPS
+    low, step = every.min(axis=0), np.ptp(every, axis=0) / STEPS
     assert data["counts"] == [50, 51, 52]
-    np.testing.assert_allclose(data["centre"], np.ptp(every, axis=0) / 2 / step, atol=1e-3)
+    np.testing.assert_allclose(data["steps"], step / np.ptp(every, axis=0).max(), atol=1e-7)
     for points, frame in zip(found, frames, strict=True):
         near = np.linalg.norm((low + step * points)[:, None] - frame, axis=2)
-        assert near.min(axis=1).max() <= np.sqrt(3) / 2 * step and len(set(near.argmin(axis=1))) == len(frame)
+        assert near.min(axis=1).max() <= np.linalg.norm(step) / 2 and len(set(near.argmin(axis=1))) == len(frame)
 
 
 @pytest.mark.parametrize("kind", ["labels", "rgb", "name"])
@@ -58,7 +58,7 @@ def test_every_point_keeps_its_colour(kind: str):
         "rgb": [("#ff0000", "#00ff00", "#0000ff")[label] for label in labels],
         "name": ["#0072b2"] * 50,
     }[kind]
-    low, step = frames[0].min(axis=0), np.ptp(frames[0], axis=0).max() / STEPS
+    low, step = frames[0].min(axis=0), np.ptp(frames[0], axis=0) / STEPS
     nearest = np.linalg.norm((low + step * points)[:, None] - frames[0], axis=2).argmin(axis=1)
     assert [data["palette"][place] for place in places] == [wanted[place] for place in nearest]
 
@@ -68,7 +68,7 @@ def test_many_colours_are_kept_nearly():
     rgb = np.random.default_rng(0).uniform(size=(3000, 3))
     data, (points,), (places,) = read(clip_viewer(frames, [rgb], stamp=STAMP).data)
     assert len(data["palette"]) <= 256
-    low, step = frames[0].min(axis=0), np.ptp(frames[0], axis=0).max() / STEPS
+    low, step = frames[0].min(axis=0), np.ptp(frames[0], axis=0) / STEPS
     palette = np.array([[int(shade[i : i + 2], 16) for i in (1, 3, 5)] for shade in data["palette"]]) / 255
     nearest = np.linalg.norm((low + step * points)[:, None] - frames[0], axis=2).argmin(axis=1)
     assert np.median(np.abs(palette[places] - rgb[nearest]).max(axis=1)) <= 0.1

@@ -14,7 +14,8 @@
     const total = bytes.length / 4;
     const planes = [0, 1, 2, 3].map((plane) => bytes.subarray(plane * total, (plane + 1) * total));
     for (const plane of planes) for (let i = 1; i < total; i++) plane[i] += plane[i - 1]; // modulo 256
-    const [x, y, z, shade] = planes;
+    const [x, y, z] = [0, 1, 2].map((axis) => Float32Array.from(planes[axis], (q) => (q - 127.5) * clip.steps[axis]));
+    const shade = planes[3];
     const first = [0];
     for (const count of clip.counts) first.push(first[first.length - 1] + count);
     const frames = clip.counts.length;
@@ -29,9 +30,9 @@
     bar.innerHTML =
       '<button type="button" style="width:4.6em">play</button>' +
       `<input type="range" min="1" max="${frames}" value="1" aria-label="frame" style="flex:1">` +
-      '<output style="white-space:nowrap"></output>';
+      '<output style="white-space:nowrap"></output><span style="color:#666">drag to turn</span>';
     const [button, slider, said] = bar.children;
-    if (frames === 1) bar.style.display = "none";
+    if (frames === 1) for (const part of [button, slider, said]) part.style.display = "none";
     still.replaceWith(canvas, bar);
 
     let turn = clip.turn, tilt = clip.tilt, frame = 0, timer = null, asked = false, looked = true;
@@ -48,17 +49,15 @@
       brush.scale(ratio, ratio);
       const t = (turn * Math.PI) / 180, e = (tilt * Math.PI) / 180;
       const [ct, st, ce, se] = [Math.cos(t), Math.sin(t), Math.cos(e), Math.sin(e)];
-      const [cx, cy, cz] = clip.centre;
       const unit = Math.min(width / 2 / clip.across, height / 2 / clip.up), dot = (clip.size * width) / 640;
       const begin = first[frame], count = clip.counts[frame];
       for (let i = 0; i < count; i++) {
-        const ahead = ct * (z[begin + i] - cz) - st * (x[begin + i] - cx);
-        keys[i] = Math.round(64 * (512 - ce * ahead - se * (y[begin + i] - cy))) * 65536 + i; // far ones first
+        const ahead = ct * z[begin + i] - st * x[begin + i];
+        keys[i] = Math.round(16384 * (2 - ce * ahead - se * y[begin + i])) * 65536 + i; // far ones first
       }
       for (const key of keys.subarray(0, count).sort()) {
         const i = begin + (key % 65536);
-        const [dx, dy, dz] = [x[i] - cx, y[i] - cy, z[i] - cz];
-        const right = ct * dx + st * dz, high = se * (ct * dz - st * dx) - ce * dy;
+        const right = ct * x[i] + st * z[i], high = se * (ct * z[i] - st * x[i]) - ce * y[i];
         brush.fillStyle = clip.palette[shade[i]];
         brush.fillRect(width / 2 + unit * right - dot / 2, height / 2 - unit * high - dot / 2, dot, dot);
       }

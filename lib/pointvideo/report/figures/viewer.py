@@ -31,7 +31,7 @@ Colours = str | Integer[np.ndarray, " _"] | Float[np.ndarray, "_ 3"]
 
 LIMIT = 150_000  # bytes of the whole
 POINTS = 36_000  # of all frames together at most; fewer where they do not fit into LIMIT
-STEPS = 255  # along the longest side of the box
+STEPS = 255  # along each side of the box
 
 
 def clip_viewer(
@@ -90,16 +90,17 @@ def clip_viewer(
 def _page(frames, shades, heading: str, words: Mapping[str, str], look: Mapping[str, float]) -> str:
     """The whole as HTML."""
     low, high = box = bounds(*frames)
-    step = max(float((high - low).max()), 1e-9) / STEPS
+    longest = max(float((high - low).max()), 1e-9)
+    step = np.maximum((high - low) / STEPS, 1e-9 * longest)
     places, table = _palette(shades)
     across, up = extent(box, look["turn"], look["tilt"])
     ratio = float(np.clip(up / across, 0.4, 0.8))
     data = {
         "counts": [len(frame) for frame in frames],
         "palette": [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in table.tolist()],
-        "centre": np.round((high - low) / 2 / step, 3).tolist(),
-        "across": round(across / step, 2),
-        "up": round(up / step, 2),
+        "steps": np.round(step / longest, 7).tolist(),
+        "across": round(across / longest, 4),
+        "up": round(up / longest, 4),
         "ratio": round(ratio, 3),
         **look,
     }
@@ -195,6 +196,5 @@ def _heading(title: str, legend: Mapping[str, str], stamp: Stamp) -> str:
         f'<span><span style="color:{to_hex(shade)}">&#9632;</span> {html.escape(name)}</span>'
         for name, shade in legend.items()
     ]
-    parts.append('<span style="color:#666">drag to turn</span>')
     style = "display:flex;flex-wrap:wrap;gap:4px 14px;padding:6px 8px 2px;font-size:13px"
     return f'<div style="{style}">{"".join(parts)}</div>'
