@@ -38,7 +38,7 @@ def test_a_recorded_table():
     first, second = table.body
     assert first[:3] == ("PPTr, from scratch, 24 frames", "92.33 (265/287)", "70.00 ± 0.71")
     assert first[3] == "72.00 ± 0.71"  # the best epoch stands in its own column
-    assert first[4].startswith("350/500 [60.4, 78.1]") and first[4].endswith("; 100 of 103 videos long enough")
+    assert first[4].startswith("70 of 100 [60.4, 78.1]") and first[4].endswith("; 100 of 103 videos long enough")
     assert first[5:] == ("0, 1, 2, 3, 4", "", "")
     assert second[6] == "larger than printed"
     assert table.finding_body[0][:2] == (
