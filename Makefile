@@ -189,8 +189,8 @@ gpu-evidence: ## all that a GPU can show, within BUDGET seconds: tests, benchmar
 gpu-wheels: ## collect in WHEELS the few packages that a bare GPU machine may lack, to be carried there
 	@PYTHONPATH=lib "$(PYTHON)" -m pointvideo.gpu_evidence.carried "$$WHEELS"
 
-lint: $(STAMP) ## ruff over the code and the notebooks
-	@$(RUN) -m ruff check lib tests benchmarks notebooks
+lint: $(STAMP) ## ruff over code, notebooks and documents
+	@$(RUN) -m ruff check lib tests benchmarks notebooks docs
 
 burn: ## delete what was made: stores, runs, pages, figures in the cache; with VENV_TOO=1 the environments as well
 	@"$(PYTHON)" lib/pointvideo/burn.py $(if $(VENV_TOO),--venv "$(VENV)" --venv "$(BENCH_VENV)")

@@ -181,7 +181,7 @@ def test_the_citation_names_the_five_papers_and_the_licence():
     assert citation["version"] == PROJECT["version"]
     references = citation["references"]
     assert [paper["year"] for paper in references] == [2023, 2023, 2024, 2026, 2024]
-    assert all(paper["title"] and paper["authors"] for paper in references)
+    assert all(paper["title"] and paper["authors"] and paper["abbreviation"] for paper in references)
     licence = (ROOT / "LICENSE").read_text()
     assert licence.startswith("MIT License") and "2026 PointVideo authors" in licence
 

@@ -5,6 +5,7 @@ needs no network: no fonts or scripts from elsewhere; formulas are MathML, which
 """
 
 import json
+import re
 import sys
 from html import escape
 from pathlib import Path
@@ -41,6 +42,7 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
 
+IN_PAGE = re.compile(r"\]\(#[^)]+\)")
 CONTENTS = {  # heading -> documents, in order
     "Pages": [f"notebooks/{page.name}" for page in read_index(ROOT / "notebooks")],
     "Results": [f"docs/results/{path.stem}" for path in sorted((ROOT / "docs" / "results").glob("*.md"))],
@@ -69,6 +71,8 @@ def prepare(app, name: str, source: list[str]) -> None:
     notebook = json.loads(source[0])
     notebook["cells"] = [cell for cell in notebook["cells"] if NAVIGATION not in cell["metadata"].get("tags", [])]
     for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":  # Jupyter keeps a heading's capitals in its anchor, the site does not
+            cell["source"] = IN_PAGE.sub(lambda link: link[0].lower(), "".join(cell["source"]))
         if cell["metadata"].get("jupyter", {}).get("source_hidden"):
             cell["metadata"].setdefault("tags", []).append("hide-input")
     source[0] = json.dumps(notebook)

@@ -15,7 +15,10 @@ from . import __version__, burn, cli_data, cli_training, papers
 from .study.machine import cores
 from .study.profiles import PROFILES
 
-RECORDS = "they lie in figures/*/records there; run this in that folder to see them"
+RECORDS = (
+    "The project's own records lie in figures/*/records of its repository, not in the installed package: "
+    "run this in a clone to see them"
+)
 EXAMPLES = """examples:
   pointvideo papers                            the papers and their tables
   pointvideo table c2p 4 --profile laptop      a table, from the best evidence there is; nothing runs
@@ -151,7 +154,7 @@ def _table(arguments: argparse.Namespace) -> int:
     lacks = f"; train the rest: {command}" if found.missing else ""
     print(f"Profile {profile}: {found.planned - len(found.missing)} of {found.planned} runs{lacks}")
     if not (project_root() / "figures").is_dir():
-        print(f"The project's own records are not part of the installed package, only of its clone: {RECORDS}")
+        print(RECORDS)
     return 0
 
 

@@ -88,8 +88,8 @@ def _papers(root: Path, papers: Sequence[Paper], found: Mapping[str, Sequence[Ev
 
 
 def _called(reference: Mapping[str, Any]) -> str:
-    venue = reference.get("conference", {}).get("name") or f"preprint, {reference['year']}"
-    return f"{reference['title']} ({venue})"
+    venue = reference.get("conference", {}).get("name") or f"preprint {reference['year']}"
+    return f"**{reference['abbreviation']}** ({venue})"
 
 
 def _pages(folder: Path) -> dict[str, dict[str, str]]:

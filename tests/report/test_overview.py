@@ -42,7 +42,7 @@ def not_run(name: str = "Table 3"):
 def test_each_table_has_a_line_with_data_runs_and_verdicts():
     tables = [recorded(), simulated(), not_run()]
     lines = overview(tables, [10, 12, 9])
-    assert lines[0] == ("Table 4", "recorded msr_action3d", "10 of 10", "1 larger than printed")
+    assert lines[0] == ("Table 4", "recorded MSR-Action3D", "10 of 10", "1 larger than printed")
     assert lines[1][:3] == ("Table 1", "SIMULATED hand_object", "10 of 12")
     assert lines[1][3].endswith(f"{len(tables[1].findings)} same direction")
     assert lines[2] == ("Table 3", "not run", "0 of 9", f"{len(tables[2].findings)} not run")
@@ -54,7 +54,7 @@ def test_each_table_has_a_line_with_data_runs_and_verdicts():
 
 def test_a_table_without_claims_says_so():
     table = build_table("alone", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("pptr-c2p-24", [80])})
-    assert overview([table], [1])[0][3] == "none" and data_of(table) == "recorded msr_action3d"
+    assert overview([table], [1])[0][3] == "none" and data_of(table) == "recorded MSR-Action3D"
 
 
 def test_findings_are_apart_by_source_and_each_claim_stands_once():

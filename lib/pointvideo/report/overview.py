@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..data.catalogue import SETS
+from ..data.layout import set_of
 from .findings import Finding
 from .layout import Table
 from .render import html_table
@@ -37,11 +38,11 @@ def overview_html(title: str, tables: Sequence[Table], planned: Sequence[int]) -
 
 
 def data_of(table: Table) -> str:
-    """Which data a table is on, such as "recorded msr_action3d" or "SIMULATED hand_object"; "not run" without a run."""
+    """Which data a table is on, such as "recorded MSR-Action3D" or "SIMULATED hand_object"; "not run" without a run."""
     sets = dict.fromkeys(result.dataset for line in table.rows for result in line.results)
     if not sets:
         return "not run"
-    return f"{'SIMULATED' if table.source == 'simulated' else table.source} {', '.join(sets)}"
+    return f"{'SIMULATED' if table.source == 'simulated' else table.source} {', '.join(map(_titled, sets))}"
 
 
 def _words(findings: Iterable[Finding]) -> str:
@@ -59,7 +60,7 @@ def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], li
         runs = done.setdefault(data_of(table), [0, 0])
         runs[0] += len(table.keys)
         runs[1] += count
-    data = [f"{_titled(name)}: {runs} of {count} runs" for name, (runs, count) in done.items() if name != "not run"]
+    data = [f"{name}: {runs} of {count} runs" for name, (runs, count) in done.items() if name != "not run"]
     if "not run" in done:
         idle = zip(paper.experiments.values(), tables, strict=True)
         sets = dict.fromkeys(experiment.dataset for experiment, table in idle if not table.keys)
@@ -74,11 +75,9 @@ def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], li
     )
 
 
-def _titled(text: str) -> str:
-    """Data sets by the names that papers give them."""
-    for entry in SETS:
-        text = text.replace(entry.name, entry.title)
-    return text
+def _titled(name: str) -> str:
+    """A data set by the name that papers give it; a world by its own."""
+    return next((entry.title for entry in SETS if entry.name == set_of(name)), name)
 
 
 def headlines(tables: Iterable[Table], most: int = 4) -> list[Finding]:
