@@ -70,8 +70,8 @@ install = "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(None if
 known = PYTHONPATH=lib "$(PYTHON)" -m pointvideo --check
 timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - start )) s wall time"; exit $$status
 
-.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval plan papers readme which bench lint burn \
-	gpu-evidence gpu-wheels
+.PHONY: help venv reproduce test test-fast test-gpu notebooks navigation nbval kernel lab docs plan papers readme which \
+	bench lint burn gpu-evidence gpu-wheels
 
 help: ## show this list
 	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [JOBS=runs side by side] [POINTVIDEO_DATA=folder with recorded sets]"
@@ -111,6 +111,21 @@ navigation: $(STAMP) ## write the navigation bar into every notebook
 nbval: $(STAMP) ## execute the committed notebooks again and compare their checked cells
 	@$(RUN) -m pytest -m notebooks
 
+# The kernel's settings are those above, whatever Jupyter it is started from; its name is that of this environment alone.
+SETTINGS := OMP_WAIT_POLICY OMP_NUM_THREADS THP_MEM_ALLOC_ENABLE HF_HUB_OFFLINE POINTVIDEO_CACHE \
+	$(if $(value POINTVIDEO_DATA),POINTVIDEO_DATA) $(if $(value POINTVIDEO_GOLDENS),POINTVIDEO_GOLDENS)
+kernel: $(STAMP) ## install the Jupyter kernel PointVideo into .venv, with the settings of this Makefile
+	@$(RUN) -m ipykernel install --sys-prefix --name pointvideo --display-name PointVideo \
+		$(foreach name,$(SETTINGS),--env $(name) "$$$(name)")
+
+lab: kernel ## open page 00 in JupyterLab with the kernel PointVideo; further options in LAB=
+	@$(RUN) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+		--KernelSpecManager.allowed_kernelspecs=pointvideo --KernelSpecManager.ensure_native_kernel=False $(LAB)
+
+docs: $(STAMP) ## make the site of pages and documents in build/site; nothing is executed
+	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -c docs/site . "$$POINTVIDEO_CACHE/site"
+	@echo "open $$POINTVIDEO_CACHE/site/index.html"
+
 papers: ## list the papers and their tables
 	@PYTHONPATH=lib "$(PYTHON)" -m pointvideo papers
 
@@ -147,7 +162,7 @@ paper-%: FORCE
 power-%: FORCE
 	@$(known) power "$$STEM" && $(environment) && $(RUN) -m pointvideo power "$$STEM"
 
-readme: $(STAMP) ## write the committed results into the README
+readme: $(STAMP) ## write the committed results into README.md, docs/results and docs/speed.md
 	@$(RUN) -m pointvideo readme
 
 which: ## read a figure's stamp: make which FIG=figures/...
@@ -174,8 +189,8 @@ gpu-evidence: ## all that a GPU can show, within BUDGET seconds: tests, benchmar
 gpu-wheels: ## collect in WHEELS the few packages that a bare GPU machine may lack, to be carried there
 	@PYTHONPATH=lib "$(PYTHON)" -m pointvideo.gpu_evidence.carried "$$WHEELS"
 
-lint: $(STAMP) ## ruff over the code and the notebooks
-	@$(RUN) -m ruff check lib tests benchmarks notebooks
+lint: $(STAMP) ## ruff over code, notebooks and documents
+	@$(RUN) -m ruff check lib tests benchmarks notebooks docs
 
 burn: ## delete what was made: stores, runs, pages, figures in the cache; with VENV_TOO=1 the environments as well
 	@"$(PYTHON)" lib/pointvideo/burn.py $(if $(VENV_TOO),--venv "$(VENV)" --venv "$(BENCH_VENV)")

@@ -180,3 +180,17 @@ def test_a_part_of_a_table_is_trained_and_the_table_written(monkeypatch, capsys)
     with pytest.raises(SystemExit):
         cli.main([*part[:-1], "0"])
     assert "got '0', expected a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_outside_a_clone_a_table_says_where_the_records_are(monkeypatch, tmp_path, capsys):
+    """A wheel has no records: "not run" alone would be wrong."""
+    from pointvideo.study import runner
+
+    monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(runner, "project_root", lambda: tmp_path)
+    assert cli.main(["table", "c2p", "units", "--profile", "laptop"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "figures/*/records of its repository" in last and last.endswith("run this in a clone to see them")
+    (tmp_path / "figures").mkdir()
+    assert cli.main(["table", "c2p", "units", "--profile", "laptop"]) == 0
+    assert "clone" not in capsys.readouterr().out

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-PEERS = ("open3d", "fpsample", "tensorboardx", "ray")  # not in the environment that the tests run in
+PEERS = ("fpsample", "tensorboardx", "ray")  # not in the environment that the tests run in
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -95,6 +95,49 @@ def test_importing_the_project_loads_no_library():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_default_environment_has_open3d_jupyterlab_and_the_site():
+    """What the Makefile installs, through every extra that `dev` names; Open3D only where it has a wheel."""
+    extras = {name: [Requirement(text) for text in texts] for name, texts in PROJECT["optional-dependencies"].items()}
+    found, pending = {}, ["dev"]
+    while pending:
+        for requirement in extras[pending.pop()]:
+            if requirement.name == PROJECT["name"]:
+                pending += requirement.extras
+            found.setdefault(requirement.name, requirement.marker)
+    assert {"jupyterlab", "sphinx", "myst-nb", "open3d-cpu", "open3d"} <= found.keys()
+    linux = {"sys_platform": "linux", "platform_machine": "aarch64"}
+    assert not found["open3d-cpu"].evaluate(linux) and not found["open3d"].evaluate(linux)
+    assert found["open3d-cpu"].evaluate(linux | {"platform_machine": "x86_64"})
+
+
+def test_what_a_reader_of_the_package_index_sees():
+    """Metadata that is known there: types, versions of Python that are allowed, addresses of the papers."""
+    package = ROOT / "lib" / "pointvideo"
+    assert "Typing :: Typed" in PROJECT["classifiers"] and (package / "py.typed").is_file()
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["pointvideo"]
+    data = {path for pattern in patterns for path in package.glob(pattern)}
+    others = {
+        path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".nbi", ".nbc")
+    }
+    assert package / "py.typed" in data and others <= data
+    pythons = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", name)]
+    allowed = Requirement("python" + PROJECT["requires-python"]).specifier
+    assert pythons and all(allowed.contains(f"{version}.0") for version in pythons)
+    cited = (ROOT / "CITATION.cff").read_text()
+    assert PROJECT["urls"] and all(
+        url.removeprefix("https://arxiv.org/abs/") in cited for url in PROJECT["urls"].values()
+    )
+
+
+def test_github_runs_what_ci_runs():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert runs[-2:] == ["make lint", "make test"]
+    (python,) = [step["with"]["python-version"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    assert Requirement("python" + PROJECT["requires-python"]).specifier.contains(python + ".0")
+
+
 def test_conda_uses_the_same_files():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert environment["name"] == PROJECT["name"]
@@ -138,7 +181,7 @@ def test_the_citation_names_the_five_papers_and_the_licence():
     assert citation["version"] == PROJECT["version"]
     references = citation["references"]
     assert [paper["year"] for paper in references] == [2023, 2023, 2024, 2026, 2024]
-    assert all(paper["title"] and paper["authors"] for paper in references)
+    assert all(paper["title"] and paper["authors"] and paper["abbreviation"] for paper in references)
     licence = (ROOT / "LICENSE").read_text()
     assert licence.startswith("MIT License") and "2026 PointVideo authors" in licence
 

@@ -128,6 +128,24 @@ def test_a_profile_goes_on_only_where_it_was_given(clone: Clone):
     assert clone.log.read_text().splitlines()[-1] == "PROFILE=laptop"
 
 
+def test_the_kernel_has_the_settings_of_the_makefile(clone: Clone):
+    made = clone.make("lab", "LAB=--no-browser", POINTVIDEO_DATA="my sets", OMP_NUM_THREADS="2")
+    assert made.returncode == 0
+    installed, opened = clone.asked()[-2:]
+    assert installed.startswith("-m ipykernel install --sys-prefix --name pointvideo --display-name PointVideo ")
+    cache, data = clone.folder / "build", clone.folder / "my sets"
+    for setting in (
+        "OMP_WAIT_POLICY PASSIVE",
+        "OMP_NUM_THREADS 2",
+        f"POINTVIDEO_CACHE {cache}",
+        f"POINTVIDEO_DATA {data}",
+    ):
+        assert f"--env {setting}" in installed
+    assert "allowed_kernelspecs=pointvideo" in opened and opened.endswith(" --no-browser")
+    assert "/lab/tree/notebooks/00_start_here.ipynb" in opened
+    assert clone.make("kernel").returncode == 0 and "POINTVIDEO_DATA" not in clone.asked()[-1]
+
+
 def test_papers_are_listed_without_an_environment(clone: Clone):
     listed = clone.make("papers")
     assert listed.returncode == 0 and listed.stdout.startswith("c2p")

@@ -15,6 +15,10 @@ from . import __version__, burn, cli_data, cli_training, papers
 from .study.machine import cores
 from .study.profiles import PROFILES
 
+RECORDS = (
+    "The project's own records lie in figures/*/records of its repository, not in the installed package: "
+    "run this in a clone to see them"
+)
 EXAMPLES = """examples:
   pointvideo papers                            the papers and their tables
   pointvideo table c2p 4 --profile laptop      a table, from the best evidence there is; nothing runs
@@ -55,7 +59,7 @@ def add_paper_commands(subparsers) -> None:
             help=f"{', '.join(PROFILES)} (default: PROFILE in the environment, "
             + ("else the largest that has been run)" if command is table else "else quick)"),
         )
-    readme = subparsers.add_parser("readme", help="write the committed results into the README")
+    readme = subparsers.add_parser("readme", help="write what is committed into the README and docs/")
     readme.set_defaults(run=_readme)
     which = subparsers.add_parser("which", help="where a figure or table comes from: its stamp")
     which.add_argument("file", type=_file, metavar="FILE")
@@ -137,7 +141,7 @@ def _power(arguments: argparse.Namespace) -> int:
 
 def _table(arguments: argparse.Namespace) -> int:
     from .report.evidence import evidence
-    from .study.runner import default_ledger
+    from .study.runner import default_ledger, project_root
 
     paper, ledger = papers.get(arguments.paper), default_ledger()
     profiles = [arguments.profile] if arguments.profile else reversed(PROFILES)
@@ -149,16 +153,25 @@ def _table(arguments: argparse.Namespace) -> int:
     command = f"pointvideo run {paper.name} {arguments.number} --profile {profile}"
     lacks = f"; train the rest: {command}" if found.missing else ""
     print(f"Profile {profile}: {found.planned - len(found.missing)} of {found.planned} runs{lacks}")
+    if not (project_root() / "figures").is_dir():
+        print(RECORDS)
     return 0
 
 
 def _readme(arguments: argparse.Namespace) -> int:
-    from .report.readme import write_readme
+    from . import cover
+    from .documents import committed, write_documents
     from .study.runner import project_root
 
-    path = project_root() / "README.md"
-    changed = write_readme(path, [papers.get(name) for name in papers.names()])
-    print(f"{path.name}: {'written' if changed else 'up to date'}")
+    root, several = project_root(), [papers.get(name) for name in papers.names()]
+    changed = write_documents(root, several)
+    found = [one for paper in several for one in committed(paper)]
+    if cover.behind(root, found):
+        if cover.at_hand():
+            changed.append(cover.write_cover(root, found))
+        else:
+            print(f"{cover.FILE}: shows other runs than the records; it is drawn where POINTVIDEO_DATA has the clips")
+    print("\n".join(f"{path.relative_to(root)}: written" for path in changed) or "README and docs: up to date")
     return 0
 
 

@@ -2,7 +2,17 @@
 
 import pytest
 
-from pointvideo.report.overview import claims_not_run, data_of, findings_by_source, overview, overview_html
+from pointvideo import papers
+from pointvideo.report.overview import (
+    claims_not_run,
+    data_of,
+    findings_by_source,
+    headline,
+    headlines,
+    overview,
+    overview_html,
+    paper_line,
+)
 
 from .made_up import build_table, made_up_row, made_up_segmentation
 
@@ -32,7 +42,7 @@ def not_run(name: str = "Table 3"):
 def test_each_table_has_a_line_with_data_runs_and_verdicts():
     tables = [recorded(), simulated(), not_run()]
     lines = overview(tables, [10, 12, 9])
-    assert lines[0] == ("Table 4", "recorded msr_action3d", "10 of 10", "1 larger than printed")
+    assert lines[0] == ("Table 4", "recorded MSR-Action3D", "10 of 10", "1 larger than printed")
     assert lines[1][:3] == ("Table 1", "SIMULATED hand_object", "10 of 12")
     assert lines[1][3].endswith(f"{len(tables[1].findings)} same direction")
     assert lines[2] == ("Table 3", "not run", "0 of 9", f"{len(tables[2].findings)} not run")
@@ -44,7 +54,7 @@ def test_each_table_has_a_line_with_data_runs_and_verdicts():
 
 def test_a_table_without_claims_says_so():
     table = build_table("alone", ["pptr-c2p-24"], {"pptr-c2p-24": made_up_row("pptr-c2p-24", [80])})
-    assert overview([table], [1])[0][3] == "none" and data_of(table) == "recorded msr_action3d"
+    assert overview([table], [1])[0][3] == "none" and data_of(table) == "recorded MSR-Action3D"
 
 
 def test_findings_are_apart_by_source_and_each_claim_stands_once():
@@ -57,3 +67,28 @@ def test_findings_are_apart_by_source_and_each_claim_stands_once():
 def test_claims_without_evidence_are_named_once():
     missing = claims_not_run([not_run(), recorded(), not_run("again")])
     assert "c2p-synthia-miou" in missing and "c2p-pptr-24" not in missing and len(set(missing)) == len(missing)
+
+
+def test_a_paper_is_one_line_with_each_claim_once():
+    paper = papers.get("c2p")
+    tables = [recorded(), recorded("again"), *[not_run(f"Table {n}") for n in range(len(paper.experiments) - 2)]]
+    first, here, data, words = paper_line(paper, tables, [10, 12, *[3] * (len(tables) - 2)], "docs/results/c2p.md")
+    assert first == "**C2P** (CVPR 2023)" and here == f"[{len(tables)} tables](docs/results/c2p.md)"
+    assert data.startswith("recorded MSR-Action3D: 20 of 22 runs; not run yet: ") and "Synthia 4D" in data
+    assert words == f"1 larger than printed; {len(not_run().findings)} not run"
+
+
+def test_headlines_are_recorded_and_decided_ones_come_first():
+    rows = {
+        "pptr-scratch-24": [70, 71, 69, 70, 70],
+        "pptr-c2p-24": [85, 86, 84, 85, 85],
+        "pptr-strl-24": [84, 87, 83, 86, 85],
+    }
+    table = build_table("Table 4", list(rows), {row: made_up_row(row, right) for row, right in rows.items()})
+    found = headlines([simulated(), table, not_run()])
+    assert found and all(finding.source == "recorded" and finding.contrast for finding in found)
+    decided = [finding.decided for finding in found]
+    assert decided == sorted(decided, reverse=True) and True in decided and False in decided
+    assert len(headlines([table], most=1)) == 1
+    said = headline(found[0])
+    assert said.startswith(found[0].text) and f"**{found[0].difference} points** at 5 seeds; {found[0].word}" in said

@@ -8,6 +8,7 @@ from pointvideo.report.speed import (
     GROWTH_COLUMNS,
     RATIOS,
     SpeedTable,
+    best_ratios,
     read_rows,
     speed_section,
     speed_stamp,
@@ -67,6 +68,25 @@ def test_table_has_a_line_for_each_input_and_says_what_missed(tmp_path):
     assert lines[4] == "| splat | 1 × 1 | indices differ by 1.0e+00 |  |  |  |  |  |"
     assert "a machine, torch 2.13, commit 0123456" in lines[-1]
     assert "<table" in SpeedTable(tuple(ROWS)).to_html()
+
+
+def test_the_best_ratios_stand_beside_the_nearest_other_library(tmp_path):
+    """An operator stands once, at its best input, and the contender that is named is the one that comes nearest."""
+    more = [
+        row_of(shape="9 × 9", ratio_cpu=30.0),
+        row_of(shape="9 × 9", contender="slow", ratio_cpu=25.0),
+        row_of(shape="9 × 9", contender="fast", ratio_cpu=2.0),
+        row_of(operator="chamfer", ratio_cpu=1234.5),
+        row_of(operator="splat", ratio_cpu=3.0),
+        row_of(operator="fuse", contender="authors' form", ratio_cpu=99.0),
+    ]
+    write(tmp_path, [*ROWS, *more])
+    lines = best_ratios(tmp_path, most=2).splitlines()
+    assert lines[0] == "| operator | input | ours, ms | against plain torch | against the nearest other |"
+    assert lines[2:] == ["| chamfer | 3 × 9 | 0.5 | 1234× |  |", "| ball_query | 9 × 9 | 0.5 | 30× | 2× (fast) |"]
+    write(tmp_path, ROWS[1:2])
+    with pytest.raises(ValueError, match="no ratio to plain torch"):
+        best_ratios(tmp_path)
 
 
 def test_the_sentence_below_names_every_commit_and_what_was_measured_beside_other_processes(tmp_path):

@@ -336,8 +336,9 @@ def test_the_gate_compares_the_folder_with_the_index(folder: Path, capsys: pytes
 
 def test_navigation_is_written_once_and_follows_the_index(folder: Path):
     assert navigate(folder) == ["00_start", "10_method"] and navigate(folder) == []
-    assert read(folder / "00_start.ipynb").cells[0].source == "[Method](10_method.ipynb) →"
-    assert read(folder / "10_method.ipynb").cells[0].source == "← [Start](00_start.ipynb) | [Contents](00_start.ipynb)"
+    assert read(folder / "00_start.ipynb").cells[0].source.startswith("[Method](10_method.ipynb) →\n\n")
+    bar, how = read(folder / "10_method.ipynb").cells[0].source.split("\n\n")
+    assert bar == "← [Start](00_start.ipynb) | [Contents](00_start.ipynb)" and "`make lab`" in how
     (folder / "index.yaml").write_text("- {name: 00_start, title: Begin}\n- {name: 10_method, title: Method}\n")
     assert navigate(folder) == ["10_method"]
     assert len(read(folder / "10_method.ipynb").cells) == 3

@@ -12,11 +12,12 @@ from pointvideo import papers
 from pointvideo.data.layout import cache_dir
 from pointvideo.page import Page
 from pointvideo.report import evidence as module
-from pointvideo.report import readme
 from pointvideo.report.deviations import deviations_table
 from pointvideo.report.evidence import evidence, run_experiment, write
 from pointvideo.report.figures.runs import draw_accuracies
 from pointvideo.report.lines import run_line
+from pointvideo.report.overview import paper_line
+from pointvideo.report.paper_results import results_page, short_commit, with_starts
 from pointvideo.report.stamps import read_stamp
 from pointvideo.study import runner
 from pointvideo.study.plan import plan
@@ -33,7 +34,7 @@ def toy(tmp_path_factory):
         patch.setenv("POINTVIDEO_PAPERS", str(HOME))
         patch.setenv("POINTVIDEO_CACHE", str(place / "cache"))
         patch.delenv("POINTVIDEO_DATA", raising=False)
-        for one in (module, readme, runner):
+        for one in (module, runner):
             patch.setattr(one, "project_root", lambda: place / "project")
         make_store(cache_dir() / "stores" / "recorded" / "toy_dots", name="toy_dots", source="recorded")
         yield papers.get("toy")
@@ -64,17 +65,34 @@ def test_its_table_has_its_numbers_and_its_claim(toy, found):
     assert len(deviations_table(toy)) == 1
 
 
-def test_it_is_written_and_stands_in_the_readme(toy, found):
+def test_it_is_written_and_stands_in_the_documents(toy, found):
     write(found)
     folder = module.figures_folder("laptop")
     for suffix in ("png", "csv", "md", "html"):
         assert read_stamp(folder / f"toy_table_1.{suffix}").keys == found.stamp.keys
     assert len(list((folder / "records").glob("*.json"))) == 9
-    text = readme.results_section([toy])
-    assert "| Toy, Table 1: four directions | recorded toy_dots | 6 of 6 |" in text
-    assert found.table.to_markdown() in text
     again = evidence(toy, "1", "laptop", module.committed_ledger())
     assert again.table.to_markdown() == found.table.to_markdown() and not again.missing
+    word = found.findings[0].word
+    line = paper_line(toy, [again.table], [again.planned], "docs/results/toy.md")
+    assert line == (
+        "**Toy** (nowhere 2031)",
+        "[1 table](docs/results/toy.md)",
+        "recorded toy_dots: 6 of 6 runs",
+        f"1 {found.findings[0].short}",
+    )
+    page = results_page(toy, [again], {"1": "[Toy, the page](toy.ipynb)."})
+    assert "| [Toy, Table 1: four directions](#toy-table-1-four-directions) | recorded toy_dots | 6 of 6 |" in page
+    assert (
+        "**recorded toy_dots, 6 of 6 runs. " in page
+        and "[Toy, the page](toy.ipynb). `make run-toy-1 PROFILE=laptop`" in page
+    )
+    assert page.count(word) == 1 and page.count(found.findings[0].text) == 1
+    commit = short_commit(found.every_record[0]["commit"])
+    command = "`make run-toy-1 PROFILE=laptop ROWS=toy-agree SEEDS=3`"
+    (run,) = [line for line in page.splitlines() if command in line]
+    assert run.startswith(f"| one layer, Agree | {command} | 0, 1, 2 | ") and run.endswith(f" s | {commit} |")
+    assert len(with_starts(again.records["toy-agree"], again)) == 6  # with the three pre-trainings
 
 
 def test_its_page(found, capsys):

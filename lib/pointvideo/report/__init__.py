@@ -8,9 +8,9 @@ The modules, none of which is imported here (plotting and pandas load only where
 ``statistics``  Wilson interval, mean and deviation over seeds, paired bootstrap, verdict
 ``claims``      a paper's claims as signed contrasts between rows of its tables, and questions that it leaves open
 ``tables``      reported beside ours; ``layout`` their columns, ``render`` HTML and Markdown, ``lines`` CSV and what
-                pages check, ``profiles`` what recipes differ in, ``overview`` all claims at once
+                pages check, ``profiles`` what recipes differ in, ``overview`` all claims at once,
+                ``paper_results`` all tables of a paper as a page
 ``evidence``    an experiment's runs as one value: rows, records, table, findings, stamp; run, read, written
-``readme``      the README's sections
 ``stamps``      where a figure or a table comes from
 ``speed``       the benchmarks' rows as a table
 ``figures``     every picture

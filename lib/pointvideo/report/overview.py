@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from ..data.catalogue import SETS
+from ..data.layout import set_of
 from .findings import Finding
 from .layout import Table
 from .render import html_table
 
+if TYPE_CHECKING:
+    from ..study.experiments import Paper
+
 HEADER = ("table", "data", "runs", "claims and questions")
+PAPER_HEADER = ("paper", "here", "on which data", "claims and questions")
 SOURCES = ("recorded", "simulated")
 
 
@@ -31,16 +38,58 @@ def overview_html(title: str, tables: Sequence[Table], planned: Sequence[int]) -
 
 
 def data_of(table: Table) -> str:
-    """Which data a table is on, such as "recorded msr_action3d" or "SIMULATED hand_object"; "not run" without a run."""
+    """Which data a table is on, such as "recorded MSR-Action3D" or "SIMULATED hand_object"; "not run" without a run."""
     sets = dict.fromkeys(result.dataset for line in table.rows for result in line.results)
     if not sets:
         return "not run"
-    return f"{'SIMULATED' if table.source == 'simulated' else table.source} {', '.join(sets)}"
+    return f"{'SIMULATED' if table.source == 'simulated' else table.source} {', '.join(map(_titled, sets))}"
 
 
 def _words(findings: Iterable[Finding]) -> str:
     counts = Counter(finding.short for finding in findings)
     return "; ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
+
+
+def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], link: str) -> tuple[str, str, str, str]:
+    """A paper in one line: how many tables, runs on each data set of those planned, each claim's verdict counted once.
+
+    link: to all its results.
+    """
+    done: dict[str, list[int]] = {}
+    for table, count in zip(tables, planned, strict=True):
+        runs = done.setdefault(data_of(table), [0, 0])
+        runs[0] += len(table.keys)
+        runs[1] += count
+    data = [f"{name}: {runs} of {count} runs" for name, (runs, count) in done.items() if name != "not run"]
+    if "not run" in done:
+        idle = zip(paper.experiments.values(), tables, strict=True)
+        sets = dict.fromkeys(experiment.dataset for experiment, table in idle if not table.keys)
+        data.append(f"not run yet: {done['not run'][1]} runs ({', '.join(map(_titled, sets))})")
+    every = {finding.claim.id: finding for table in reversed(tables) for finding in table.findings}
+    words = _words(every.values())
+    return (
+        f"**{paper.short}** ({paper.venue})",
+        f"[{len(tables)} table{'s' * (len(tables) > 1)}]({link})",
+        "; ".join(data),
+        words,
+    )
+
+
+def _titled(name: str) -> str:
+    """A data set by the name that papers give it; a world by its own."""
+    return next((entry.title for entry in SETS if entry.name == set_of(name)), name)
+
+
+def headlines(tables: Iterable[Table], most: int = 4) -> list[Finding]:
+    """The findings on recorded data that say most: decided ones first, then by their paired seeds."""
+    found = [finding for finding in findings_by_source(tables)["recorded"] if finding.contrast is not None]
+    return sorted(found, key=lambda finding: (not finding.decided, -finding.contrast.seeds))[:most]
+
+
+def headline(finding: Finding) -> str:
+    """A finding in one line: claim, difference, seeds, verdict."""
+    seeds = finding.contrast.seeds
+    return f"{finding.text}: **{finding.difference} points** at {seeds} seeds; {finding.word}"
 
 
 def findings_by_source(tables: Iterable[Table]) -> dict[str, list[Finding]]:

@@ -73,6 +73,11 @@ def html_details(summary: str, inner: str) -> str:
     return f'<details><summary style="cursor:pointer">{html.escape(summary)}</summary>{inner}</details>'
 
 
+def markdown_details(summary: str, inner: str) -> str:
+    """Markdown that is folded until a reader opens it, on GitHub as in the site."""
+    return f"<details><summary>{html.escape(summary)}</summary>\n\n{inner.strip()}\n\n</details>"
+
+
 def markdown_table(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     """A pipe table; bars and line breaks inside cells are escaped."""
 

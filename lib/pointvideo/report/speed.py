@@ -1,4 +1,4 @@
-"""Measured speed, as the benchmarks write it: columns, stamp, and the table of ratios for the README.
+"""Measured speed, as the benchmarks write it: columns, stamp, and the tables of ratios in the documents.
 
 Ratios compare the best CPU times of paired calls (theirs by ours); on a CUDA device, times on the device.
 """
@@ -92,7 +92,7 @@ class SpeedTable:
 
     @property
     def body(self) -> list[tuple[str, ...]]:
-        """One line for each operator and input, as the README shows it."""
+        """One line for each operator and input, as the documents show it."""
         found: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows:
             found.setdefault((row["operator"], row["shape"]), []).append(row)
@@ -143,7 +143,7 @@ def ratio(row: Row | None) -> str:
         return ""
     if row["ratio_cpu"] is None:
         return row["gate"]
-    text = f"{row['ratio_cpu']:.3g}×" if row["ratio_cpu"] < 1000 else f"{row['ratio_cpu']:.0f}×"
+    text = _times(row["ratio_cpu"])
     if row["target"] is None:
         return text
     return f"{text} (≥ {row['target']:g})" if row["ratio_cpu"] >= row["target"] else f"{text} (below {row['target']:g})"
@@ -204,12 +204,46 @@ def write_rows(rows: Iterable[Row], columns: Sequence[str], path: Path, stamp: S
     return save_table(SpeedTable(tuple(rows), tuple(columns)), path, stamp)
 
 
-def speed_section(folder: str | os.PathLike[str]) -> str:
-    """The README's table from the committed results below ``folder`` (one folder a device), as Markdown.
+def committed_rows(folder: str | os.PathLike[str]) -> dict[str, list[dict[str, Any]]]:
+    """Device -> rows of the committed results below ``folder`` (one folder a device).
 
     ValueError if there are none or they cannot be read.
     """
     paths = sorted(Path(folder).glob(f"*/{RATIOS}"))
     if not paths:
         raise ValueError(f"{folder}: found no */{RATIOS}, expected the benchmarks' results (make bench)")
-    return "\n".join(SpeedTable(tuple(read_rows(path))).to_markdown() for path in paths)
+    return {path.parent.name: read_rows(path) for path in paths}
+
+
+def speed_section(folder: str | os.PathLike[str]) -> str:
+    """The whole tables of ``docs/speed.md``, as Markdown; ValueError as :func:`committed_rows`."""
+    return "\n".join(SpeedTable(tuple(rows)).to_markdown() for rows in committed_rows(folder).values())
+
+
+def best_ratios(folder: str | os.PathLike[str], most: int = 3) -> str:
+    """The operators with the largest ratios on the CPU, each at the input where it has it, as a Markdown table.
+
+    What counts is the ratio to plain torch; beside it stands the other library that comes nearest to ours, on the same
+    input. ValueError as :func:`committed_rows`, or without a ratio to plain torch.
+    """
+    rows = [row for row in committed_rows(folder).get("cpu", ()) if row["ratio_cpu"] is not None]
+    best: dict[str, Row] = {}
+    for row in rows:
+        known = best.get(row["operator"])
+        if row["contender"] == OWN_COLUMNS[0] and (known is None or known["ratio_cpu"] < row["ratio_cpu"]):
+            best[row["operator"]] = row
+    if not best:
+        raise ValueError(f"{folder}: found no ratio to {OWN_COLUMNS[0]} on the CPU, expected some (make bench)")
+    chosen = sorted(best.values(), key=lambda row: -row["ratio_cpu"])[:most]
+    lines = []
+    for row in chosen:
+        same = [one for one in rows if (one["operator"], one["shape"]) == (row["operator"], row["shape"])]
+        others = [one for one in same if one["contender"] != OWN_COLUMNS[0]]
+        nearest = min(others, key=lambda one: one["ratio_cpu"], default=None)
+        said = "" if nearest is None else f"{_times(nearest['ratio_cpu'])} ({nearest['contender']})"
+        lines.append((row["operator"], row["shape"], f"{row['ours_cpu_ms']:.3g}", _times(row["ratio_cpu"]), said))
+    return markdown_table(("operator", "input", "ours, ms", "against plain torch", "against the nearest other"), lines)
+
+
+def _times(value: float) -> str:
+    return f"{value:.3g}×" if value < 1000 else f"{value:.0f}×"

@@ -11,6 +11,10 @@ from nbformat import NotebookNode
 from pointvideo.files import write_text
 
 NAVIGATION = "navigation"
+HOW_TO_RUN = (
+    "*To run this page: `make lab`. If `import pointvideo` fails, the kernel is another Python's: choose the kernel "
+    "PointVideo, which `make kernel` installs.*"
+)
 PROGRESS_BAR = re.compile(r"\r|\d+%\|")
 
 
@@ -102,7 +106,8 @@ def _volatile(output: NotebookNode) -> bool:
 
 
 def navigate(folder: Path | str) -> list[str]:
-    """Write the bar (previous, index, next) as first cell of every page; return the names of those that changed."""
+    """Write the bar (previous, index, next; how to run the page) as first cell of every page; return the names of those
+    that changed."""
     folder, changed = Path(folder), []
     pages = read_index(folder)
     for position, page in enumerate(pages):
@@ -127,4 +132,4 @@ def navigation_bar(pages: list[Entry], position: int) -> str:
         parts.append(f"[Contents]({pages[0].name}.ipynb)")
     if position + 1 < len(pages):
         parts.append(f"[{pages[position + 1].title}]({pages[position + 1].name}.ipynb) →")
-    return " | ".join(parts)
+    return f"{' | '.join(parts)}\n\n{HOW_TO_RUN}"
