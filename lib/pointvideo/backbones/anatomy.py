@@ -83,7 +83,8 @@ def radius_sweep(
             tube.radius = radius
             anchors, features = tube(xyz)
             middle = tube.windows(xyz.shape[1], xyz.device)[:, tube.temporal_kernel // 2]
-            far = torch.cdist(anchors.flatten(0, 1), xyz[:, middle].flatten(0, 1))
+            clouds = xyz[:, middle].flatten(0, 1)
+            far = torch.cdist(anchors.flatten(0, 1), clouds, compute_mode="donot_use_mm_for_euclid_dist")
             shares.append(float((far < radius).double().mean()))
             unit = F.normalize(features.flatten(0, 1), dim=-1)
             pairs = unit @ unit.mT

@@ -5,8 +5,9 @@ The pages on the method draw these; nothing here is trained on them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,10 @@ from ...losses.c2p import C2PLoss, LossParts, build_predictors, c2p_loss
 from ...pretexts.c2p import C2P, C2PPretrain
 from ...pretexts.views import camera_pose, partial_view, random_view
 from ...recipe import stable_seed
+from ...report.figures.matching import chance_shares, match_shares
+from ...report.figures.show import data_stamp
+from ...report.render import markdown_table
+from ...report.stamps import Stamp
 from ...study.runner import pretrained_weights, store_of
 
 Places = tuple[np.ndarray, np.ndarray]  # sequence and start of each clip
@@ -130,6 +135,38 @@ def features_of(recipe: C2PPretrain, views: Views, *, trained: bool) -> Sides:
     return teacher, student
 
 
+def learnt_line(record: Mapping[str, Any], sides: Sides, *, other: int, reach: int = 0) -> str:
+    """What a pre-training has come to, in one sentence; a student that finds its frame in another clip as well goes by
+    its place in the clip, not by what it shows.
+
+    sides: features of clips on which it was not trained. other: how many clips further on another one stands. reach: so
+    many frames off still count.
+    """
+    result, (teacher, student) = record["result"], sides
+    shares = match_shares(student, teacher, other=other, reaches=(reach,))
+    (own,), (another,), (guess,) = shares["own"], shares["another"], chance_shares(student.shape[1], (reach,))
+    which = "the right frame" if reach == 0 else f"a frame at most {reach} off"
+    return (
+        f"{record['dataset']['source']} data, {len(result['curve'])} epochs: loss {result['curve'][-1]['loss']:.2f} "
+        f"(chance {result['chance']:.2f}); the student picks {which} of its clip in {own:.0%} of the cases, of another "
+        f"clip in {another:.0%} (chance {guess:.0%})"
+    )
+
+
+def match_table(sides: Mapping[str, Sides], *, other: int, reaches: Sequence[int] = (0, 1)) -> str:
+    """A Markdown table: how often the student's nearest frame is the right one, or at most so many times off, in its
+    own clip and in another one; last, what guessing gives."""
+    names = ["right frame" if reach == 0 else f"at most {reach} off" for reach in reaches]
+    lines = []
+    for name, (teacher, student) in sides.items():
+        shares = match_shares(student, teacher, other=other, reaches=reaches)
+        lines.append((name, *(f"{share:.0%}" for share in (*shares["own"], *shares["another"]))))
+    guess = [f"{share:.0%}" for share in chance_shares(teacher.shape[1], reaches)]
+    lines.append(("chance", *guess, *guess))
+    header = ("", *(f"own clip: {name}" for name in names), *(f"another clip: {name}" for name in names))
+    return markdown_table(header, lines)
+
+
 RELEASED = {
     "all other frames\nare negatives": {"negatives": "other_frames"},
     "positive in the\ndenominator": {"positive_in_denominator": True},
@@ -153,3 +190,41 @@ def released_steps(model: C2P, teacher: Tensor, student: Tensor) -> dict[str, tu
             predictor.load_state_dict({k: v for k, v in weights if not k.startswith("norm")}, strict=False)
         found[name] = loss, c2p_loss(teacher, student, predictors, loss)
     return found
+
+
+def view_table(views: Mapping[str, Views]) -> str:
+    """A Markdown table of what the camera leaves of the first clip, a line a name."""
+    lines = []
+    for name, found in views.items():
+        share = (found.seen.sum(dim=-1) / found.frames.lengths)[0]
+        lines.append(
+            (
+                name,
+                str(found.frames.xyz.shape[1]),
+                f"{found.frames.lengths[0].double().mean():.0f}",
+                f"{share.mean():.0%}",
+                f"{share.min():.0%} to {share.max():.0%}",
+                f"{found.seen[0].sum(dim=-1).double().mean():.0f}",
+            )
+        )
+    return markdown_table(("", "frames", "points a frame", "seen", "from frame to frame", "points seen"), lines)
+
+
+def hidden(views: Views) -> float:
+    """Share of the frames of which the camera hides a point."""
+    return float((views.seen.sum(dim=-1) < views.frames.lengths).double().mean())
+
+
+def stamp_of(recipes: Mapping[str, C2PPretrain], profile: str) -> Stamp:
+    """The stamp of a picture of several sets at once: recorded only if all of them are."""
+    stores = [store_of(recipe.dataset) for recipe in recipes.values()]
+    shown = next((store for store in stores if store.source != "recorded"), stores[0])
+    return data_stamp(shown, profile=profile, data=", ".join(f"{store.source} {store.name}" for store in stores))
+
+
+def longer(recipe: Any, epochs: int, profile: str) -> Any:
+    """A pre-training for so many epochs at quick, a tenth of them to warm up; at other profiles as it is."""
+    if profile != "quick":
+        return recipe
+    optimiser = replace(recipe.training.optimiser, warmup_epochs=epochs / 10)
+    return replace(recipe, training=replace(recipe.training, epochs=epochs, optimiser=optimiser))

@@ -91,7 +91,7 @@ def draw_roles(losses: Mapping[str, C2PLoss], times: int) -> Figure:
             draw_times(axis, roles_of(loss, times, offset), f"{name}: {title}", **look)
     figure.legend(
         handles=[Patch(facecolor=shade, edgecolor="#888888", label=role) for role, shade in ROLES.items()],
-        loc="outside lower center",
+        loc="outside upper center",
         ncols=4,
     )
     return figure
@@ -117,7 +117,9 @@ def draw_frame_losses(cosines: Float[np.ndarray, "times times"], loss: C2PLoss) 
     figure.colorbar(image, ax=axes[0], shrink=0.8)
     axes[1].plot(i, push, "o-", color=PUSH, label="push: negatives")
     axes[1].plot(i, pull, "s-", color=METHODS["c2p"].colour, label="pull: positive")
-    axes[1].set(title="the two sides", xlabel="student's time $i$", ylim=(None, push.max() + 0.45 * np.ptp([push, pull])))
+    axes[1].set(
+        title="the two sides", xlabel="student's time $i$", ylim=(None, push.max() + 0.45 * np.ptp([push, pull]))
+    )
     axes[1].legend(loc="upper center", ncols=2, columnspacing=1)
     axes[2].bar(i, push - pull, color=METHODS["c2p"].colour)
     axes[2].axhline(chance, color="black", linestyle=":")
@@ -136,7 +138,9 @@ def draw_switches(steps: Mapping[str, tuple[C2PLoss, LossParts]], times: int, ne
     """
     figure, axes = panels(2, ratio=0.72, width_ratios=[1.9, 1])
     place, levels = np.arange(len(steps)), [loss_of_constant(times, loss) for loss, _ in steps.values()]
-    for shift, (part, shade) in enumerate(zip(LossParts._fields, ("#444444", *map(colour, ("teacher", "student"))), strict=True)):
+    for shift, (part, shade) in enumerate(
+        zip(LossParts._fields, ("#444444", *map(colour, ("teacher", "student"))), strict=True)
+    ):
         values = [float(parts[shift]) for _, parts in steps.values()]
         axes[0].bar(place + 0.26 * (shift - 1), values, 0.24, color=shade, label=part)
     axes[0].hlines(levels, place - 0.42, place + 0.42, color="black", linestyle=":", label="all frames alike")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # which way y points, turn and tilt of the viewer, by set
 WAYS = {"msr_action3d": ("down", 0, 0), "hoi4d_action": ("down", 20, 12), "synthia4d": ("up", 30, 35)}
 RELEASED = "#D55E00"
+SEEN, UNSEEN = METHODS["c2p"].colour, "#c4c4c4"
 
 
 def draw_path(recipe: C2PPretrain, views: Views, *, others: int = 12) -> Figure:
@@ -75,6 +76,15 @@ def draw_view_strip(recipe: C2PPretrain, views: Views, *, shown: int = 8) -> Fig
     for axis, name in zip(axes[:, 0], ("complete", "partial", "virtual camera"), strict=True):
         axis.text(-0.03, 0.5, name, transform=axis.transAxes, rotation=90, ha="right", va="center", fontsize=8)
     return figure
+
+
+def marked(views: Views) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Points of each frame of the first clip and their colours, :data:`SEEN` and :data:`UNSEEN`, as RGB in 0 to 1."""
+    from matplotlib.colors import to_rgb
+
+    clouds = views.clouds()
+    masks = [mark[: len(cloud)].numpy() for mark, cloud in zip(views.seen[0], clouds, strict=True)]
+    return clouds, [np.where(mask[:, None], to_rgb(SEEN), to_rgb(UNSEEN)) for mask in masks]
 
 
 FATES = ("seen", "shares a pixel with its own surface", "hidden behind another part", "outside the image")

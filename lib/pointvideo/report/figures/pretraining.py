@@ -65,7 +65,7 @@ def draw_pretraining(runs: Mapping[Method, Records]) -> Figure:
         axis.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = axes[len(runs)].get_legend_handles_labels()
     if len(handles) > 1:
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+        figure.legend(handles, labels, loc="outside upper right", ncols=len(handles))
     return figure
 
 
@@ -90,7 +90,8 @@ def _level(axes: Axes, value: float, text: str) -> None:
     low, high = axes.get_ylim()
     low, high = min(low, value), max(high, value)
     axes.axhline(value, color="black", linestyle=":", linewidth=1)
-    axes.annotate(text, (1, value), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points", ha="right")
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
+    axes.annotate(text, (1, value), (0, 3), fontsize=8, **place)
     axes.set_ylim(low - 0.04 * (high - low), high + 0.14 * (high - low))
 
 
