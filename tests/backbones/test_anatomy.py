@@ -21,7 +21,8 @@ def network(size):
 
 def test_a_stage_needs_its_own_parts_alone():
     pptr = network(PPTrSize(TUBE, TINY))
-    sizes = {part: sum(w.numel() for w in getattr(pptr, part).parameters()) for part in ("transformer1", "transformer2")}
+    parts = ("transformer1", "transformer2")
+    sizes = {part: sum(weight.numel() for weight in getattr(pptr, part).parameters()) for part in parts}
     tube, primitives, full = (weights_used(pptr, clip(), stage) for stage in pptr.stages)
     assert list(tube) == ["tube", "transformer1", "transformer2"]
     assert tube == {"tube": 64, "transformer1": 0, "transformer2": 0}
