@@ -83,7 +83,7 @@ def draw_roles(losses: Mapping[str, C2PLoss], times: int) -> Figure:
     if not losses:
         raise ValueError("roles need at least one loss, found none")
     offsets = sorted({0, *(offset for loss in losses.values() for offset in loss.offsets)}, key=lambda d: (abs(d), d))
-    figure, axes = panels(len(offsets), len(losses), width=7.6, ratio=0.9, squeeze=False)
+    figure, axes = panels(len(offsets), len(losses), ratio=0.82, squeeze=False)
     look = {"cmap": ListedColormap(list(ROLES.values())), "vmin": 0, "vmax": 3}
     for line, (name, loss) in zip(axes, losses.items(), strict=True):
         for axis, offset in zip(line, offsets, strict=True):

@@ -197,7 +197,7 @@ def draw_primitives(
 ) -> Figure:
     """A frame's tokens by the group that they are put into, in their order; beside it who looks at whom among the
     frames, rows sum to one."""
-    figure, axes = panels(2, width=0.75 * PAGE, ratio=0.95, width_ratios=[1, 1.5])
+    figure, axes = panels(2, ratio=0.7, width_ratios=[1, 1.5])
     box = {"box": _room(frame), **FRONT}
     title = f"{len(tokens)} tokens in {groups} groups"
     draw_cloud(axes[0], frame, colour=FAINT, size=3, title=title, **box)
