@@ -5,7 +5,7 @@ import pytest
 from pointvideo import contents as module
 from pointvideo.contents import contents
 from pointvideo.report.findings import Finding
-from pointvideo.report.lines import answer_line, fact_lines
+from pointvideo.report.lines import answer_line
 
 from .test_findings import ASKED, CLAIM, finding
 
@@ -74,7 +74,3 @@ def test_each_page_stands_with_its_heading_and_its_answer(tmp_path, monkeypatch)
     assert asked == [("toy", "1", "laptop")]
     Found.source = None
     assert "  - not run yet" in contents(tmp_path, "laptop")
-
-
-def test_a_fact_that_does_not_hold_is_said_loudly():
-    assert fact_lines({"loss falls": True, "weights moved": False}) == "loss falls: yes\nweights moved: NO"

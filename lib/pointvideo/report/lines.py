@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .findings import NOT_LEARNT
@@ -120,8 +120,3 @@ def answer_line(findings: Sequence[Finding]) -> str:
     if missing := len(findings) - len(ran):
         parts.append(f"{missing} not run")
     return "; ".join(parts)
-
-
-def fact_lines(facts: Mapping[str, bool]) -> str:
-    """A line a statement, "yes" or "NO" behind it, for checked cells: a change of code that makes one false shows."""
-    return "\n".join(f"{statement}: {'yes' if holds else 'NO'}" for statement, holds in facts.items())
