@@ -7,6 +7,7 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402
 
+from pointvideo.recipe import Optimiser, Training  # noqa: E402
 from pointvideo.report.figures import matching, orbits, pretraining  # noqa: E402
 
 from .made_up import METHODS  # noqa: E402
@@ -60,27 +61,47 @@ def test_every_matrix_has_a_panel_and_boundaries_have_lines(options):
         matching.draw_matrices({"before": {}})
 
 
-def record(losses, rank=3.0):
+def record(losses, rank=3.0, chance=None):
     curve = [
         {"epoch": epoch + 1, "loss": loss, "effective_rank": rank + epoch, "feature_std": 0.1}
         for epoch, loss in enumerate(losses)
     ]
-    return {"result": {"curve": curve}}
+    return {"result": {"curve": curve, "chance": chance}}
 
 
 def test_losses_have_their_own_panels_and_probes_share_theirs():
     ours, strl, videomae = (METHODS[name] for name in ("c2p", "strl", "videomae"))
-    runs = {ours: [record([4.0, 3.0]), record([5.0, 4.0])], strl: [record([1.0, 0.5], 7.0)], videomae: []}
-    figure = pretraining.draw_pretraining(runs, levels={ours: 4.99})
-    titles = [axis.get_title() for axis in figure.axes]
+    seeds = [record([4.0, 3.0], chance=4.28), record([5.0, 4.0], chance=4.28)]
+    runs = {ours: seeds, strl: [record([1.0, 0.5], 7.0)], videomae: []}
+    figure = pretraining.draw_pretraining(runs)
+    panels = [axis for axis in figure.axes if axis.axison]
+    titles = [axis.get_title(loc="left") for axis in panels]
     assert titles == ["loss, C2P", "loss, STRL", "loss, VideoMAE", *pretraining.PROBES.values()]
-    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [4.5, 3.5])
-    assert len(figure.axes[0].collections) == 1 and len(figure.axes[1].collections) == 0
-    assert figure.axes[0].lines[1].get_ydata()[0] == 4.99
-    assert figure.axes[2].texts[0].get_text() == "not run"
-    np.testing.assert_allclose([line.get_ydata()[0] for line in figure.axes[3].lines], [3.0, 7.0])
+    np.testing.assert_allclose(panels[0].lines[0].get_ydata(), [4.5, 3.5])
+    assert len(panels[0].collections) == 1 and len(panels[1].collections) == 0
+    assert panels[2].texts[0].get_text() == "not run"
+    np.testing.assert_allclose([line.get_ydata()[0] for line in panels[3].lines], [3.0, 7.0, 1.0])
     with pytest.raises(ValueError, match="at least one method"):
         pretraining.draw_pretraining({})
+
+
+def test_chance_is_marked_where_there_is_one_and_axes_fit_the_data():
+    ours = METHODS["c2p"]
+    axes = pretraining.draw_pretraining({ours: [record([2.0, 1.5], chance=2.21)]}).axes
+    assert axes[0].lines[1].get_ydata()[0] == 2.21 and axes[0].texts[0].get_text() == "chance 2.21"
+    low, high = axes[0].get_ylim()
+    assert 1.4 < low < 1.5 and 2.21 < high < 2.5
+    without = pretraining.draw_pretraining({ours: [record([2.0, 1.5])]}).axes
+    assert len(without[0].lines) == 1 and not without[0].texts
+    assert [axis.texts[0].get_text() for axis in without[1:3]] == ["collapsed", "collapsed"]
+
+
+def test_the_schedule_is_the_optimisers():
+    training = Training(epochs=4, batch=8, optimiser=Optimiser(rate=0.1, warmup_epochs=1, schedule="cosine"))
+    axes = pretraining.draw_schedule(training, 5).axes[0]
+    rates = axes.lines[0].get_ydata()
+    assert len(rates) == 20 and max(rates) == pytest.approx(0.1) and rates[0] < 1e-4 and rates[-1] < 0.01
+    assert axes.get_title(loc="left") == "4 epochs of 5 updates, 8 clips each"
 
 
 @pytest.mark.parametrize("y", ["down", "up"])

@@ -9,6 +9,7 @@
 ``shares``    data efficiency; ``ribbons`` action segmentation frame by frame, ``classes`` IoU of each class and of the
               rare ones, ``ablations`` differences to one row
 ``pretraining`` losses and probes of collapse; ``matching`` which frame a student takes for which
+``backbones`` a clip stage by stage through a network: anchors, tubes, tokens, attention
 ``labels``    how often the labels of a set occur
 ``diagram``, ``deviations``, ``speed``  the method, the ledger of deviations, the benchmarks
 ``show``      a picture saved with its stamp and shown in a notebook
