@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 FINDING_HEADER = (
     "claim",
-    "reported difference",
-    "ours, points [95 % over the looks]",
+    "difference in the paper, points",
+    "our difference, points [95 % interval]",
     "paired seeds",
-    "p over the looks",
+    "p-value",
     "verdict",
 )
 
@@ -79,16 +79,14 @@ class TableRow:
 
     @property
     def counts(self) -> str:
-        """k/n of the last epoch summed over seeds, with Wilson's interval in per cent.
-
-        The seeds score the same videos, so the interval is that of one run's n videos: adding seeds does not narrow it.
-        """
+        """How many videos one run gets right after the last epoch, the mean over the seeds, with Wilson's interval in
+        per cent. The seeds score the same videos, so adding seeds does not narrow it."""
         if not self.results:
             return "not run"
-        correct = sum(result.last.correct for result in self.results)
-        videos, runs = self.results[0].last.videos, len(self.results)
+        correct = sum(result.last.correct for result in self.results) / len(self.results)
+        videos = self.results[0].last.videos
         left_out, unit = self.results[0].last.available - videos, self.row.task.unit
-        return f"{correct}/{videos * runs} {self.interval(self.main)}" + (
+        return f"{round(correct, 1):g} of {videos} {self.interval(self.main)}" + (
             f"; {videos} of {videos + left_out} {unit} long enough" if left_out else ""
         )
 
@@ -163,13 +161,13 @@ class Table:
     @property
     def header(self) -> tuple[str, ...]:
         if self.task.whole:
-            first = "SIMULATED" if self.source == "simulated" else "reported, %"
+            first = "SIMULATED" if self.source == "simulated" else f"paper: {self.task.title(self.task.main)}, %"
             return (
                 "row",
                 first,
-                "ours, last epoch, %",
+                "ours, after the last epoch, %",
                 "ours, best epoch on the test set, %",
-                "k/n over the seeds [95 %]",
+                f"{self.task.unit} right in one run [95 % interval, %]",
                 "seeds",
                 "verdict",
                 "note",
@@ -177,9 +175,9 @@ class Table:
         main, *others = map(self.task.title, self.metrics)
         return (
             "row",
-            "SIMULATED" if self.source == "simulated" else f"reported {main}, %",
-            f"ours: {main}, last epoch, %",
-            "[95 %]",
+            "SIMULATED" if self.source == "simulated" else f"paper: {main}, %",
+            f"ours: {main}, after the last epoch, %",
+            "95 % interval",
             f"{main}, best epoch on the test set, % (epochs)",
             *(f"{name}, %" for name in others),
             self.task.unit,

@@ -1,4 +1,4 @@
-"""All tables of a paper at a glance: what each is on, how much of it has been run, what its claims have come to."""
+"""All tables of a paper at a glance: on which data, how many of the planned trainings are there, which verdicts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .findings import Finding
 from .layout import Table
 from .render import html_table
 
-HEADER = ("table", "data", "runs", "claims and questions")
+HEADER = ("table", "data", "finished trainings", "verdicts on its claims and questions")
 SOURCES = ("recorded", "simulated")
 
 
