@@ -147,3 +147,11 @@ def draw_way(store: Store, action: str, subject: int, points: int = 2048) -> Fig
         near = frames[step][index[highest, step]].numpy()
         draw_cloud(axes[4], near, colour=shade, size=7, title="5 one anchor's tube:\nthree frames", **view)
     return figure
+
+
+def successive(store: Store, action: str, subject: int, *, frames: int, points: int) -> tuple[Tensor, Tensor]:
+    """The whole middle frame of some in a row, (its points, 3), and points drawn from each, (frames, points, 3)."""
+    video = find_video(store, action, subject)
+    middle, sampler = third(store, video), ClipSampler(store, frames=frames, resident=False)
+    whole = torch.from_numpy(store.points(video, middle))
+    return whole, sampler.sample([video], [middle - frames // 2], points, seed=0)[0]
