@@ -137,7 +137,8 @@ def test_bars_are_as_long_as_the_claims_are_many():
     }
     assert sorted(widths.values()) == [1, 2, 3, 4]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert words == [*(word for word in VERDICT_COLOURS if word in {**tables["Table 1"], **tables["Table 4"]}), "C2P helps"]
+    present = {**tables["Table 1"], **tables["Table 4"]}
+    assert words == [*(word for word in VERDICT_COLOURS if word in present), "C2P helps"]
     green = [bar for bar in axes.patches if bar.get_width() in (3, 4)]
     assert green[0].get_facecolor() == green[1].get_facecolor() and green[0].get_hatch() != green[1].get_hatch()
     with pytest.raises(ValueError, match="at least one table"):
