@@ -79,14 +79,17 @@ class TableRow:
 
     @property
     def counts(self) -> str:
-        """How many videos one run gets right after the last epoch, the mean over the seeds, with Wilson's interval in
-        per cent. The seeds score the same videos, so adding seeds does not narrow it."""
+        """Videos right of those scored after the last epoch, mean over seeds, with Wilson's interval in per cent.
+
+        The seeds score the same videos, so count and interval are those of one run: adding seeds does not narrow it.
+        """
         if not self.results:
             return "not run"
-        correct = sum(result.last.correct for result in self.results) / len(self.results)
-        videos = self.results[0].last.videos
+        correct = sum(result.last.correct for result in self.results)
+        videos, runs = self.results[0].last.videos, len(self.results)
         left_out, unit = self.results[0].last.available - videos, self.row.task.unit
-        return f"{round(correct, 1):g} of {videos} {self.interval(self.main)}" + (
+        mean = f"{correct / runs:.1f}".removesuffix(".0")
+        return f"{mean} of {videos} {self.interval(self.main)}" + (
             f"; {videos} of {videos + left_out} {unit} long enough" if left_out else ""
         )
 
@@ -167,7 +170,7 @@ class Table:
                 first,
                 "ours, after the last epoch, %",
                 "ours, best epoch on the test set, %",
-                f"{self.task.unit} right in one run [95 % interval, %]",
+                "videos right, mean over the seeds [95 %]",
                 "seeds",
                 "verdict",
                 "note",
