@@ -6,10 +6,8 @@ from pathlib import Path
 
 from . import papers
 from .report.evidence import evidence
-from .report.lines import answer_line
+from .report.lines import SOURCE_WORDS, source_answers
 from .study.notebooks.pages import Entry, read, read_index
-
-MARKS = {"recorded": "recorded data", "simulated": "SIMULATED"}
 
 
 def contents(folder: Path | str, profile: str) -> str:
@@ -42,9 +40,7 @@ def answers(entry: Entry, profile: str) -> list[str]:
         return []
     paper, *numbers = entry.tables
     found = [evidence(papers.get(paper), number, profile) for number in numbers]
-    said = []
-    for source, mark in MARKS.items():
-        findings = {finding.claim.id: finding for one in found if one.source == source for finding in one.findings}
-        if findings:
-            said.append(f"{mark}: {answer_line(list(findings.values()))}")
-    return said or ["not run yet"]
+    sources = (*SOURCE_WORDS, None)
+    return source_answers(
+        {source: [finding for one in found if one.source == source for finding in one.findings] for source in sources}
+    )

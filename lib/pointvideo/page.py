@@ -27,7 +27,7 @@ from .report.figures.runs import draw_accuracies
 from .report.figures.shares import draw_data_efficiency
 from .report.figures.show import data_stamp, show_figure, show_plain
 from .report.figures.style import caption, panels, use_style
-from .report.lines import answer_line, run_line, verdict_lines
+from .report.lines import SOURCE_WORDS, answer_line, run_line, verdict_lines
 from .report.overview import SOURCES
 from .report.profiles import compare_profiles
 from .report.render import html_details, markdown_table
@@ -121,7 +121,7 @@ class Page:
     def header(self, sequences: str = "sequences") -> None:
         """Print the recipe and the data at hand. sequences: as the data set calls them."""
         rows, runs = len(self.rows), len(self.recipes)
-        print(f"{rows} rows, {runs} fine-tunings, profile {self.profile} · for example: {self.recipes[-1].title}")
+        print(f"{rows} rows, {runs} fine-tunings, profile {self.profile}; one of them: {self.recipes[-1].title}")
         print(f"data: {self.store.source} {self.store.name}, {len(self.store.sequences)} {sequences}")
 
     def printed(self, draw: Callable[[Axes], None], said: str, *, ratio: float = 0.4) -> DisplayObject:
@@ -132,11 +132,11 @@ class Page:
         return show_plain(figure)
 
     def sizes(self) -> Markdown:
-        """The sizes of this run, of the results below, and of the authors, side by side."""
+        """The sizes of this run, of the kept results, and of the authors, side by side."""
         headings = {
             f"this run: {self.profile}": self.profile,
-            f"results below: {self.kept_profile}": self.kept_profile,
-            "paper: the authors' sizes": "paper",
+            f"kept results: {self.kept_profile}": self.kept_profile,
+            "the authors' sizes: paper": "paper",
         }
         columns = {heading: self.rows_at(name).values() for heading, name in headings.items()}
         header, lines = compare_profiles(
@@ -164,8 +164,8 @@ class Page:
         if self.learned.source is None:
             commands = ", ".join(f"make run-{self.paper.name}-{number}" for number in self.numbers)
             return HTML(
-                f"<p>Not run yet at profile {self.kept_profile} ({self.learned.planned} runs: {commands} "
-                f"PROFILE={self.kept_profile}).</p>"
+                f"<p>None of the {self.learned.planned} trainings of profile {self.kept_profile} is finished yet. "
+                f"This runs them: <code>{commands} PROFILE={self.kept_profile}</code></p>"
             )
         print(run_line(f"profile {self.kept_profile}", self.learned.table, self.learned.planned))
         return HTML(self.learned.table.to_html())
@@ -173,9 +173,7 @@ class Page:
     def answer(self) -> Markdown:
         """What the claims of :attr:`learned` come to, in one line."""
         found = self.learned
-        data = {"simulated": "SIMULATED data, directions only: ", "recorded": "recorded data: "}.get(
-            found.source or "", ""
-        )
+        data = f"{SOURCE_WORDS[found.source]}: " if found.source else ""
         return self._said(f"**{data}{answer_line(found.findings)}.**")
 
     @staticmethod
@@ -217,7 +215,7 @@ class Page:
             name, kept: as for :meth:`show`.
         """
         if of is None and not self.ran:
-            return self._said("No verdicts yet: the runs that would carry them are still to be made.")
+            return self._said("No verdicts yet: none of the trainings that they need is finished.")
         of = of or self.learned
         found = [finding for finding in of.findings if only in finding.claim.id]
         names = [finding.claim.statement for finding in found]

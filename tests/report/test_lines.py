@@ -5,7 +5,7 @@ import pytest
 from pointvideo import contents as module
 from pointvideo.contents import contents
 from pointvideo.report.findings import Finding
-from pointvideo.report.lines import answer_line
+from pointvideo.report.lines import answer_line, source_answers
 
 from .test_findings import ASKED, CLAIM, finding
 
@@ -25,7 +25,7 @@ def test_decided_undecided_not_learnt_and_not_run_are_counted():
     line = answer_line(several)
     assert line.startswith("3 of 7 decided: 1 same direction, 1 equivalent, 1 other higher; ")
     assert f"the largest difference is {several[2].difference} points ({ASKED.statement}); " in line
-    assert line.endswith("1 NOT LEARNT; 2 undecided, the nearest needs about 25 seeds; 1 not run")
+    assert line.endswith("1 NOT LEARNT; 2 undecided: the nearest would need about 25 seeds; 1 not run")
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_decided_undecided_not_learnt_and_not_run_are_counted():
         ([Finding(CLAIM, None, None, missing=("b",))] * 2, "not run yet (2 claims and questions)"),
         (
             [finding(9.0, 0.1, seeds=4)],
-            f"0 of 1 decided; the largest difference so far is {finding(9.0, 0.1, seeds=4).difference} points "
-            f"({CLAIM.statement}); 1 undecided, the nearest needs about 5 seeds",
+            f"none of 1 decided; the largest difference so far is {finding(9.0, 0.1, seeds=4).difference} points "
+            f"({CLAIM.statement}); 1 undecided: the nearest would need about 5 seeds",
         ),
         (
             [finding(1.5, 1.0, video_error=0.99)],
-            f"0 of 1 decided; the largest difference so far is {finding(1.5, 1.0, video_error=0.99).difference} points "
-            f"({CLAIM.statement}); 1 undecided",
+            "none of 1 decided; the largest difference so far is "
+            f"{finding(1.5, 1.0, video_error=0.99).difference} points ({CLAIM.statement}); 1 undecided",
         ),
         ([finding(0.1, 0.2)], "1 of 1 decided: 1 equivalent"),
     ],
@@ -72,5 +72,16 @@ def test_each_page_stands_with_its_heading_and_its_answer(tmp_path, monkeypatch)
         "- [C](15_c.ipynb)",
     ]
     assert asked == [("toy", "1", "laptop")]
-    Found.source = None
-    assert "  - not run yet" in contents(tmp_path, "laptop")
+    Found.source, Found.findings = None, (Finding(CLAIM, None, None, missing=("b",)),)
+    assert "  - not run yet (1 claim or question)" in contents(tmp_path, "laptop")
+
+
+def test_sources_have_a_line_each_and_a_claim_counts_once():
+    recorded, made_up = finding(2.2, 0.5), finding(-6.3, 1.0, source="simulated")
+    missing = Finding(ASKED, None, None, missing=("b",))
+    assert source_answers({"recorded": [recorded, recorded], "simulated": [made_up], None: [missing]}) == [
+        f"recorded data: {answer_line([recorded])}",
+        f"SIMULATED data, directions only: {answer_line([made_up])}",
+        "not run yet (1 claim or question)",
+    ]
+    assert source_answers({"recorded": [], "simulated": []}) == []

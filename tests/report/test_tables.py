@@ -34,7 +34,7 @@ def _records(scratch=(70, 71, 69, 70, 70), c2p=(85, 86, 84, 85, 85), **options):
 
 def test_a_recorded_table():
     table = build_table("Table 4", PAIR, _records(total=103))
-    assert table.source == "recorded" and "reported, %" in table.header
+    assert table.source == "recorded" and "paper: video accuracy, %" in table.header
     first, second = table.body
     assert first[:3] == ("PPTr, from scratch, 24 frames", "92.33 (265/287)", "70.00 ± 0.71")
     assert first[3] == "72.00 ± 0.71"  # the best epoch stands in its own column
@@ -247,8 +247,8 @@ def test_a_table_of_action_segmentation_has_all_five_metrics():
     assert [name.split(", %")[0] for name in table.header[5:9]] == ["edit score", "F1@10", "F1@25", "F1@50"]
     line = dict(zip(table.header, table.body[2], strict=True))
     mean = 100 * sum(record["result"]["last"]["accuracy"] for record in records["as-pptr-c2p"]) / 5
-    assert line["reported frame accuracy, %"] == "81.1"
-    assert line["ours: frame accuracy, last epoch, %"].startswith(f"{mean:.2f} ± ")
+    assert line["paper: frame accuracy, %"] == "81.1"
+    assert line["ours: frame accuracy, after the last epoch, %"].startswith(f"{mean:.2f} ± ")
     assert line["frame accuracy, best epoch on the test set, % (epochs)"].endswith("(6, 6, 6, 6, 6)")
     assert line["F1@50, %"].endswith("]; printed 74.1") and line["sequences"] == "12"
     assert (
@@ -256,7 +256,7 @@ def test_a_table_of_action_segmentation_has_all_five_metrics():
         == "over from scratch: larger than printed; over STRL: larger than printed; over VideoMAE: not run"
     )
     assert table.body[3][1:6] == ("78.6", "not run", "not run", "not run", "not run; printed 80.2")
-    low, high = (float(end) for end in line["[95 %]"].strip("[]").split(", "))
+    low, high = (float(end) for end in line["95 % interval"].strip("[]").split(", "))
     assert low < mean < high and high - low < 40
     assert ">larger than printed</span>; over VideoMAE: <span" in table.to_html()
 
@@ -270,7 +270,7 @@ def test_a_table_of_semantic_segmentation_shows_classes_where_the_paper_does():
     table = build_table("Table 3", names, records)
     assert table.metrics[:2] == ("miou", "iou:Building") and len(table.metrics) == 13
     line = dict(zip(table.header, table.body[2], strict=True))
-    assert line["reported mIoU, %"] == "84.11" and line["IoU of Traffic light, %"].endswith("; printed 82.60")
+    assert line["paper: mIoU, %"] == "84.11" and line["IoU of Traffic light, %"].endswith("; printed 82.60")
     assert line["IoU of Bicycle, %"] == "0.00 ± 0.00 [0.0, 0.0]; NOT LEARNT; printed 0.00"
     assert table.body[1][-2] == "over 1 frame: larger than printed" and table.body[2][-2] == "larger than printed"
     plain = build_table("Table 2", ["ss-pptr-c2p"], {})

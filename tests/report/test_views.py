@@ -80,9 +80,12 @@ def test_the_hours_of_the_seeds_that_are_lacking(paper, ledger):
     contrast = need.finding.contrast
     assert need.seeds == seeds_needed(contrast, 0.0243, times=24)
     if need.seeds is None:
-        assert "NO NUMBER OF SEEDS decides at effect +2.43, times 24 (Holm)" in render([need]) and need.hours is None
+        assert (
+            "NO NUMBER OF SEEDS is enough for effect +2.43, p-value times 24 (Holm)" in render([need])
+            and need.hours is None
+        )
     closer = needs(replace(found, claims=(replace(CLAIMS[0], id="own", reported=9.0, confirmatory=False),)))[0]
     assert closer.seeds > 1 and closer.hours == pytest.approx(max(0, closer.seeds - 5) * 2 * 60 / 3600)
-    assert render([closer]).startswith(f"own: {closer.seeds} seeds at effect +9.00, 5 at hand")
+    assert render([closer]).startswith(f"own: {closer.seeds} seeds for effect +9.00, 5 at hand")
     (unknown,) = needs(evidence(paper, "few", "laptop", Ledger(ledger.root / "empty")))
-    assert render([unknown]) == "c2p-labels-10: spread unknown (not run), two seeds show it"
+    assert render([unknown]) == "c2p-labels-10: not run; two seeds are needed to see how much they differ"

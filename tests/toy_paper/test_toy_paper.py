@@ -58,7 +58,7 @@ def found(toy):
 def test_its_table_has_its_numbers_and_its_claim(toy, found):
     lines = found.table.body
     assert [line[:2] for line in lines] == [("one layer, from scratch", "61.5"), ("one layer, Agree", "72.25")]
-    assert all(line[5] == "0, 1, 2" and "/24 [" in line[4] for line in lines)
+    assert all(line[5] == "0, 1, 2" and " of 8 [" in line[4] for line in lines)
     (finding,) = found.findings
     assert finding.claim.id == "toy-agree" and finding.contrast.videos == 8 and finding.printed == "+10.75"
     assert lines[1][6] == finding.word != "not run"
@@ -133,9 +133,9 @@ def test_its_page_holds_what_a_page_holds(toy, found, capsys):
     page = Page("toy", "1", "laptop")
     page.header("videos")
     said = capsys.readouterr().out
-    assert said.startswith("2 rows, 6 fine-tunings, profile laptop · for example: ")
+    assert said.startswith("2 rows, 6 fine-tunings, profile laptop; one of them: ")
     assert said.splitlines()[1] == f"data: recorded toy_dots, {len(page.store.sequences)} videos"
-    assert "| results below: laptop |" in page.sizes().data
+    assert "| kept results: laptop |" in page.sizes().data
     assert page.run().data == page.kept().data == found.table.to_html()
     assert page.shown.stamp == page.ours.stamp == found.stamp
     verdict = f"  toy-agree: {found.findings[0].word}"

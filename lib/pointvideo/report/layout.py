@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 FINDING_HEADER = (
     "claim",
-    "reported difference",
-    "ours, points [95 % over the looks]",
+    "difference in the paper, points",
+    "our difference, points [95 % interval]",
     "paired seeds",
-    "p over the looks",
+    "p-value",
     "verdict",
 )
 
@@ -164,11 +164,11 @@ class Table:
     @property
     def header(self) -> tuple[str, ...]:
         if self.task.whole:
-            first = "SIMULATED" if self.source == "simulated" else "reported, %"
+            first = "SIMULATED" if self.source == "simulated" else f"paper: {self.task.title(self.task.main)}, %"
             return (
                 "row",
                 first,
-                "ours, last epoch, %",
+                "ours, after the last epoch, %",
                 "ours, best epoch on the test set, %",
                 "videos right, mean over the seeds [95 %]",
                 "seeds",
@@ -178,9 +178,9 @@ class Table:
         main, *others = map(self.task.title, self.metrics)
         return (
             "row",
-            "SIMULATED" if self.source == "simulated" else f"reported {main}, %",
-            f"ours: {main}, last epoch, %",
-            "[95 %]",
+            "SIMULATED" if self.source == "simulated" else f"paper: {main}, %",
+            f"ours: {main}, after the last epoch, %",
+            "95 % interval",
             f"{main}, best epoch on the test set, % (epochs)",
             *(f"{name}, %" for name in others),
             self.task.unit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .findings import NOT_LEARNT
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .layout import Table
 
 Lines = tuple[tuple[str, ...], list[tuple[object, ...]]]  # header and lines
+SOURCE_WORDS = {"recorded": "recorded data", "simulated": "SIMULATED data, directions only"}
 _LEFT = ("row", "source", "dataset", "reported", "reproducibility", "seed")
 _RIGHT = ("verdict", "key", "commit", "code_moved_on")
 
@@ -97,15 +98,16 @@ def answer_line(findings: Sequence[Finding]) -> str:
     """What the findings come to, in one line: how many are decided, the largest difference, what the rest lack.
 
     "3 of 25 decided: 2 same direction, 1 equivalent; the largest difference is +3.8 [+1.6, +6.1] points (C2P helps);
-    22 undecided, the nearest needs about 20 seeds". Where none is decided, the largest difference so far.
+    22 undecided: the nearest would need about 20 seeds". Where none is decided, the largest difference so far.
     """
     ran = [finding for finding in findings if not finding.missing]
     if not ran:
-        return f"not run yet ({len(findings)} claims and questions)" if findings else "no claim stands here"
+        several = "claims and questions" if len(findings) > 1 else "claim or question"
+        return f"not run yet ({len(findings)} {several})" if findings else "no claim stands here"
     decided = [finding for finding in ran if finding.decided]
     counts = Counter(finding.short for finding in decided)
     said = f": {', '.join(f'{count} {word}' for word, count in counts.most_common())}" if decided else ""
-    parts = [f"{len(decided)} of {len(findings)} decided{said}"]
+    parts = [f"{len(decided) or 'none'} of {len(findings)} decided{said}"]
     apart, so_far = [finding for finding in decided if finding.direction], ""
     if not decided:
         apart, so_far = [finding for finding in ran if finding.contrast], " so far"
@@ -116,7 +118,20 @@ def answer_line(findings: Sequence[Finding]) -> str:
         parts.append(f"{blind} {NOT_LEARNT}")
     if open_ := [finding for finding in ran if finding.short == "undecided"]:
         seeds = [int(found[1]) for finding in open_ if (found := re.search(r"(\d+) seeds", finding.word))]
-        parts.append(f"{len(open_)} undecided" + (f", the nearest needs about {min(seeds)} seeds" if seeds else ""))
+        parts.append(
+            f"{len(open_)} undecided" + (f": the nearest would need about {min(seeds)} seeds" if seeds else "")
+        )
     if missing := len(findings) - len(ran):
         parts.append(f"{missing} not run")
     return "; ".join(parts)
+
+
+def source_answers(several: Mapping[str | None, Sequence[Finding]]) -> list[str]:
+    """:func:`answer_line` of those on recorded data and of those on simulated data, each behind its source, then how
+    many have no run at all. several: source, or None without a run -> findings; each claim counts once."""
+    said = []
+    for source, findings in several.items():
+        mine = list({finding.claim.id: finding for finding in findings}.values())
+        if mine:
+            said.append((f"{SOURCE_WORDS[source]}: " if source else "") + answer_line(mine))
+    return said

@@ -1,4 +1,4 @@
-"""All tables of a paper at a glance: what each is on, how much of it has been run, what its claims have come to."""
+"""All tables of a paper at a glance: on which data, how many of the planned trainings are there, which verdicts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .render import html_table
 if TYPE_CHECKING:
     from ..study.experiments import Paper
 
-HEADER = ("table", "data", "runs", "claims and questions")
-PAPER_HEADER = ("paper", "here", "on which data", "claims and questions")
+HEADER = ("table", "data", "finished trainings", "verdicts on its claims and questions")
+PAPER_HEADER = ("paper", "here", "on which data", "verdicts on its claims and questions")
 SOURCES = ("recorded", "simulated")
 
 

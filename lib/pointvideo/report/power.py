@@ -124,18 +124,18 @@ def render(several: Sequence[Need]) -> str:
     for need in several:
         finding, contrast = need.finding, need.finding.contrast
         if contrast is None or contrast.seeds < 2:
-            lines.append(f"{finding.claim.id}: spread unknown ({finding.word}), two seeds show it")
+            lines.append(f"{finding.claim.id}: {finding.word}; two seeds are needed to see how much they differ")
             continue
-        family = f", times {finding.times} (Holm)" if finding.claim.confirmatory else ""
+        family = f", p-value times {finding.times} (Holm)" if finding.claim.confirmatory else ""
         assumed = (
             f"effect {finding.claim.reported:+.2f}{family}"
             if finding.source == "recorded"
             else f"printed effect{family}"
         )
-        best = f"{contrast.videos} test videos resolve {100 * resolution(contrast):.1f} points at best"
+        best = f"{contrast.videos} test videos can show {100 * resolution(contrast):.1f} points at best"
         if need.seeds is None:
-            lines.append(f"{finding.claim.id}: NO NUMBER OF SEEDS decides at {assumed}: {best}")
+            lines.append(f"{finding.claim.id}: NO NUMBER OF SEEDS is enough for {assumed}: {best}")
             continue
-        hours = "" if need.hours is None else f", {need.hours:.1f} h for those that are lacking"
-        lines.append(f"{finding.claim.id}: {need.seeds} seeds at {assumed}, {contrast.seeds} at hand{hours}; {best}")
+        hours = "" if need.hours is None else f", {need.hours:.1f} h for the missing ones"
+        lines.append(f"{finding.claim.id}: {need.seeds} seeds for {assumed}, {contrast.seeds} at hand{hours}; {best}")
     return "\n".join(lines)
