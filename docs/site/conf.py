@@ -81,10 +81,14 @@ def prepare(app, name: str, source: list[str]) -> None:
 def mathml(node: nodes.math | nodes.math_block, display: str) -> str:
     """A formula as MathML; one that cannot be read stays as it is written, with a warning."""
     try:
-        return convert(node.astext(), display=display)
+        found = convert(node.astext().replace(r"\arg", r"\operatorname{arg}"), display=display)  # \arg is unknown there
+        if "\\" not in found:
+            return found
+        problem = "an unknown command"
     except Exception as error:  # each kind of fault has a class of its own there, without a common one
-        logger.warning("formula: %r", error, location=node)
-        return f"<code>{escape(node.astext())}</code>"
+        problem = repr(error)
+    logger.warning("formula: %s", problem, location=node)
+    return f"<code>{escape(node.astext())}</code>"
 
 
 def inline_math(translator, node: nodes.math) -> None:
