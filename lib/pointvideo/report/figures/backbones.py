@@ -137,7 +137,9 @@ def colours_of(features: Float[np.ndarray, "*shape width"]) -> Float[np.ndarray,
     _, _, axes = np.linalg.svd(rows, full_matrices=False)
     values = rows @ axes[:3].T
     low, high = np.percentile(values, (2, 98), axis=0)
-    return np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1).reshape(*features.shape[:-1], 3)
+    span = high - low
+    span = np.maximum(span, 0.05 * span.max() + 1e-12)  # a direction in which hardly anything differs stays one colour
+    return np.clip((values - low) / span, 0, 1).reshape(*features.shape[:-1], 3)
 
 
 def draw_token_films(
