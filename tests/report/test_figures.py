@@ -113,7 +113,7 @@ def test_a_forest_has_at_most_thirty_lines_a_panel_with_the_axis_on_both_sides()
     found = gallery.findings("simulated")
     figure = forest.draw_findings(found)
     counts = [len(axes.get_yticks()) for axes in figure.axes]
-    assert sum(counts) == len(found) and max(counts) <= forest.LINES and max(counts) - min(counts) <= 1
+    assert sum(counts) == len(found) and max(counts) <= 30 and max(counts) - min(counts) <= 1
     style.mark_simulated(figure)
     for axes in figure.axes:
         tick = axes.xaxis.get_major_ticks()[0]
