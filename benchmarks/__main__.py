@@ -172,7 +172,7 @@ def write(folder: Path, rows: list[dict], growth: list[dict], kernels: list[dict
         drawn["ratios"] = lambda: draw_ratios(rows)
     for name, draw in drawn.items():
         figure = draw()
-        save_figure(figure, folder / f"{name}.png", stamp, dots_per_inch=110)
+        save_figure(figure, folder / f"{name}.png", stamp)
         pyplot.close(figure)
 
 

@@ -208,8 +208,9 @@ def matrices():
 def ratios(growth: bool = False):
     names = list(speed.LOOKS)
     if growth:
+        sizes = "batch 2, frames 8, points 512, anchors 16, neighbours 32, inputs 32, channels 64"
         made = [
-            {"operator": "ball_query", "fixed": "16 clouds of 2,048 points", "parameter": parameter, "value": value,
+            {"operator": "ball_query", "fixed": sizes, "parameter": parameter, "value": value,
              "contender": name, "cpu_ms": value * (1 + place), "device": "a machine"}
             for parameter in ("points N", "clouds G", "radius r")
             for value in (64.0, 256.0, 1024.0) for place, name in enumerate(names[:5])

@@ -12,5 +12,6 @@
 ``backbones`` a clip stage by stage through a network: anchors, tubes, tokens, attention
 ``labels``    how often the labels of a set occur
 ``diagram``, ``deviations``, ``speed``  the method, the ledger of deviations, the benchmarks
-``show``      a picture saved with its stamp and shown in a notebook
+``show``      a picture saved with its stamp and shown in a notebook; ``png`` how it is kept
+``viewer``    a clip to turn by hand
 """

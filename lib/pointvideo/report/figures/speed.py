@@ -107,7 +107,7 @@ def draw_growth(rows: Sequence[Mapping[str, Any]], operator: str) -> Figure:
     grid[0, 0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
     grid[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     grid[0, 0].set_ylabel(f"{_time(rows)}, ms")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     about = f"{operator} · {_device(rows)}\n{mine[0]['fixed']}, one of them growing"
     figure.suptitle(about, x=0.99, ha="right", fontsize=SMALL, color="#666666")
     return figure

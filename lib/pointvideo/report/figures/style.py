@@ -114,7 +114,7 @@ def caption(figure: Figure, text: str) -> None:
     figure.text(
         0.0,
         -0.06 / figure.get_figheight(),
-        "\n".join(textwrap.wrap(text, int(PAGE * 14.5))),
+        "\n".join(textwrap.wrap(text, int(PAGE * 17))),
         ha="left",
         va="top",
         fontsize=SMALL,

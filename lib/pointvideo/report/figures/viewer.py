@@ -166,7 +166,7 @@ def _palette(shades: Sequence[Float[np.ndarray, "_ 3"]]) -> tuple[list[UInt8[np.
     if len(table) > 256:
         from PIL import Image
 
-        few = Image.fromarray(every[None]).quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = Image.fromarray(every[None]).quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
         table, places = np.array(few.getpalette(), np.uint8).reshape(-1, 3), np.asarray(few)
     split = np.cumsum([len(shade) for shade in shades])[:-1]
     return np.split(places.reshape(-1).astype(np.uint8), split), table
