@@ -41,10 +41,10 @@ def project(
     return np.stack([right, np.sin(e) * ahead - np.cos(e) * y, np.cos(e) * ahead + np.sin(e) * y], axis=1)
 
 
-def extent(
+def _frame(
     box: tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]], turn: float | int, tilt: float | int
 ) -> tuple[float, float]:
-    """Half width and half height of the picture of a box, in its unit."""
+    """Half width and half height of a box's picture."""
     corners = np.stack(np.meshgrid(*zip(*box, strict=True), indexing="ij"), axis=-1).reshape(-1, 3)
     seen = np.abs(project(corners, (box[0] + box[1]) / 2, turn, tilt)).max(axis=0)
     least = 1e-3 * max(float(seen.max()), 1e-3)
@@ -87,7 +87,7 @@ def draw_cloud(
             "c": (shade if shade.ndim == 2 else np.array(PART_COLOURS)[shade.astype(int) % len(PART_COLOURS)])[order]
         }
     axes.scatter(seen[order, 0], seen[order, 1], s=size, linewidths=0, rasterized=True, **options)
-    width, height = extent(box, turn, tilt)
+    width, height = _frame(box, turn, tilt)
     axes.set(xlim=(-width, width), ylim=(-height, height), aspect="equal")
     axes.set_axis_off()
     if title:
@@ -118,7 +118,7 @@ def draw_clip(
     columns = max(len(row) for row in rows)
     size = 9.0 * width / PAGE / columns if size is None else size
     box = bounds(*(frame for row in rows for frame in row))
-    across, up = extent(box, turn, tilt)
+    across, up = _frame(box, turn, tilt)
     figure, axes = panels(columns, len(rows), width=width, ratio=float(np.clip(up / across, 0.4, 2.2)), squeeze=False)
     for line, row in enumerate(rows):
         shades = colours[line] if colours is not None else None
