@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb  # noqa: E402
 
 from pointvideo.losses.c2p import C2PLoss, c2p_loss, loss_of_constant  # noqa: E402
 from pointvideo.papers.c2p import inspection, loss_figures, method_figure, view_figures  # noqa: E402
+from pointvideo.papers.c2p.methods import METHODS  # noqa: E402
 from tests.tasks.conftest import hand_world  # noqa: E402, F401
 from tests.tasks.tiny import c2p, segment_actions  # noqa: E402
 
@@ -57,7 +58,7 @@ def test_features_before_training_are_the_recipes_own(recipe, views):
 
 def record(recipe, last: float) -> dict:
     curve = [{"loss": 4.0}, {"loss": last}]
-    return {"dataset": {"source": "simulated"}, "result": {"curve": curve, "chance": 2.21}}
+    return {"key": str(last), "dataset": {"source": "simulated"}, "result": {"curve": curve, "chance": 2.21}}
 
 
 def test_what_was_learnt_in_a_sentence(recipe):
@@ -69,6 +70,13 @@ def test_what_was_learnt_in_a_sentence(recipe):
     assert "in 100% of the cases" in line and line.endswith("(chance 11%)")
     table = inspection.match_table({"knows": (teacher, teacher)}, other=2).splitlines()
     assert table[2].startswith("| knows | 100% | 100% |") and table[3] == "| chance | 11% | 31% | 11% | 31% |"
+
+
+def test_a_pre_training_that_ends_at_chance_is_said_to(recipe):
+    ends = {"c2p": record(recipe, 1.0), "videomae": record(recipe, 2.2)}
+    lines = inspection.end_lines({METHODS[name]: [one] for name, one in ends.items()}).splitlines()
+    assert lines[0] == "- **C2P**: loss 4.00 → 1.00"
+    assert lines[1].startswith("- **VideoMAE**: loss 4.00 → 2.20; NOT LEARNT: ") and "chance is 2.210" in lines[1]
 
 
 def test_the_last_step_to_the_released_loss_is_the_released_loss(recipe, views):

@@ -75,7 +75,7 @@ def test_losses_have_their_own_panels_and_probes_share_theirs():
     runs = {ours: seeds, strl: [record([1.0, 0.5], 7.0)], videomae: []}
     figure = pretraining.draw_pretraining(runs)
     panels = [axis for axis in figure.axes if axis.axison]
-    titles = [axis.get_title(loc="left") for axis in panels]
+    titles = [axis.get_title() for axis in panels]
     assert titles == ["loss, C2P", "loss, STRL", "loss, VideoMAE", *pretraining.PROBES.values()]
     np.testing.assert_allclose(panels[0].lines[0].get_ydata(), [4.5, 3.5])
     assert len(panels[0].collections) == 1 and len(panels[1].collections) == 0
@@ -101,7 +101,7 @@ def test_the_schedule_is_the_optimisers():
     axes = pretraining.draw_schedule(training, 5).axes[0]
     rates = axes.lines[0].get_ydata()
     assert len(rates) == 20 and max(rates) == pytest.approx(0.1) and rates[0] < 1e-4 and rates[-1] < 0.01
-    assert axes.get_title(loc="left") == "4 epochs of 5 updates, 8 clips each"
+    assert axes.get_title() == "4 epochs of 5 updates, 8 clips each"
 
 
 @pytest.mark.parametrize("y", ["down", "up"])

@@ -23,8 +23,10 @@ from ...pretexts.views import camera_pose, partial_view, random_view
 from ...recipe import stable_seed
 from ...report.figures.matching import chance_shares, match_shares
 from ...report.figures.show import data_stamp
+from ...report.gate import start_not_learnt
 from ...report.render import markdown_table
 from ...report.stamps import Stamp
+from ...study.experiments import Method
 from ...study.runner import pretrained_weights, store_of
 
 Places = tuple[np.ndarray, np.ndarray]  # sequence and start of each clip
@@ -151,6 +153,18 @@ def learnt_line(record: Mapping[str, Any], sides: Sides, *, other: int, reach: i
         f"(chance {result['chance']:.2f}); the student picks {which} of its clip in {own:.0%} of the cases, of another "
         f"clip in {another:.0%} (chance {guess:.0%})"
     )
+
+
+def end_lines(runs: Mapping[Method, Sequence[Mapping[str, Any]]]) -> str:
+    """A Markdown list: first and last loss of each method's runs, and NOT LEARNT with the reason where the gate of the
+    tables says so."""
+    lines = []
+    for method, records in runs.items():
+        first, last = (np.mean([one["result"]["curve"][at]["loss"] for one in records]) for at in (0, -1))
+        reason = start_not_learnt(records)
+        said = f"; NOT LEARNT: {reason}" if reason else ""
+        lines.append(f"- **{method.label.removeprefix('after ')}**: loss {first:.2f} → {last:.2f}{said}")
+    return "\n".join(lines)
 
 
 def match_table(sides: Mapping[str, Sides], *, other: int, reaches: Sequence[int] = (0, 1)) -> str:

@@ -131,14 +131,14 @@ def draw_frames_seen(stages: Mapping[str, Bool[np.ndarray, "times frames"]]) -> 
 
 
 def colours_of(features: Float[np.ndarray, "*shape width"]) -> Float[np.ndarray, "*shape 3"]:
-    """The three directions in which features differ most, as red, green and blue: alike features, alike colours."""
+    """The three directions in which features differ most, as red, green and blue: alike features, alike colours. A
+    direction with less than a tenth of the largest spread is not stretched to a whole colour."""
     rows = features.reshape(-1, features.shape[-1])
     rows = rows - rows.mean(axis=0)
     _, _, axes = np.linalg.svd(rows, full_matrices=False)
     values = rows @ axes[:3].T
     low, high = np.percentile(values, (2, 98), axis=0)
-    span = high - low
-    span = np.maximum(span, 0.05 * span.max() + 1e-12)  # a direction in which hardly anything differs stays one colour
+    span = np.maximum(high - low, max(0.1 * float((high - low).max()), 1e-12))
     return np.clip((values - low) / span, 0, 1).reshape(*features.shape[:-1], 3)
 
 
