@@ -125,9 +125,7 @@ def draw_way(store: Store, action: str, subject: int, points: int = 2048) -> Fig
         draw_cloud(axes[2], moved, colour=shade, box=box, size=0.8, title="3 frames in a row:\na clip")
     view = {"box": bounds(frames.numpy()), "turn": 25}
     draw_cloud(axes[3], frames[1].numpy(), colour="#cccccc", size=1.2, **view)
-    draw_cloud(
-        axes[3], anchors.numpy(), colour="#222222", size=10, title=f"4 anchors:\n{len(anchors)} in a frame", **view
-    )
+    draw_cloud(axes[3], anchors.numpy(), colour="#222222", size=10, title="4 anchors", **view)
     highest = int(anchors[:, 1].argmin())
     draw_cloud(axes[4], frames[1].numpy(), colour="#cccccc", size=1.2, **view)
     for step, shade in enumerate(("#56B4E9", "#0072B2", "#D55E00")):
