@@ -1,5 +1,6 @@
 """The page of all claims: each claim once, recorded and simulated apart, what would decide the open ones."""
 
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -85,9 +86,9 @@ def test_the_table_has_every_claim_and_no_printed_number_beside_a_simulated_one(
     text = verdicts.table().data
     assert text.startswith("<details>") and text.count("<table") == 4
     for finding in (*verdicts.findings["recorded"], *verdicts.findings["simulated"], *verdicts.not_run):
-        assert text.count(f">{finding.claim.statement}") == 1
+        assert text.count(f">{html.escape(finding.claim.statement)}") == 1
     for entry in unbound(C2P):
-        assert entry["where"] in text
+        assert html.escape(entry["statement"]) in text
     recorded_part, simulated_part = text.split("<table")[1:3]
     assert "+2.43" in recorded_part and "SIMULATED" not in recorded_part and "SIMULATED" in simulated_part
     assert not re.search(r">[+-]\d+\.\d\d<", simulated_part)  # as printed numbers are written
