@@ -85,21 +85,19 @@ class Verdicts:
 
     @cached_property
     def not_run(self) -> list[Finding]:
-        """The claims without evidence, each once."""
+        """The claims without evidence, each once; also those of rows that the profile does not have."""
         names = set(claims_not_run(self.tables))
-        every = {finding.claim.id: finding for table in self.tables for finding in table.findings}
-        return [finding for name, finding in every.items() if name in names]
+        known = {finding.claim.id: finding for table in self.tables for finding in table.findings}
+        absent = (claim for claim in claims(self.paper) if claim.id not in known)
+        several = [finding for name, finding in known.items() if name in names]
+        return several + [Finding(claim, None, None, tuple(claim.rows)) for claim in absent]
 
     @property
     def counts(self) -> str:
-        """How many claims there are and how many have been run."""
+        """How many claims and questions there are."""
         every = claims(self.paper)
-        ran = sum(map(len, self.findings.values()))
         questions = sum(claim.question for claim in every)
-        return (
-            f"{self.paper.short}: {len(every) - questions} claims and {questions} questions, "
-            f"{ran} with runs at profile {self.profile}"
-        )
+        return f"{self.paper.short}: {len(every) - questions} claims and {questions} questions"
 
     def answer(self) -> Markdown:
         """What they come to, a line for recorded and one for simulated data."""
@@ -119,8 +117,9 @@ class Verdicts:
                 counts = {one.table.title: Counter(found.short for found in one.findings) for one in several}
                 figure = draw_verdict_counts(counts)
                 pictures.append(self._show(figure, f"overview_{source}", several))
-        idle = [one.table.title for one in self.evidence if one.findings and one.source is None]
-        return [*pictures, *([Markdown(f"Not run yet: {'; '.join(idle)}.")] if idle else [])]
+        idle = [one.experiment.number for one in self.evidence if one.source is None]
+        said = f"No training is finished yet for {len(idle)} of {len(self.evidence)} tables: {', '.join(idle)}."
+        return [*pictures, *([Markdown(said)] if idle else [])]
 
     def forests(self) -> list[DisplayObject]:
         """Our difference and its interval, claim by claim: recorded data, then simulated."""
@@ -153,7 +152,7 @@ class Verdicts:
         if left := unbound(self.paper):
             lines = [(entry["statement"], entry["where"], entry["because"]) for entry in left]
             parts.append(html_table("not tested here", ("claim", "where in the paper", "why"), lines))
-        return HTML(html_details(f"{self.counts} (all of them, with verdicts)", "".join(parts)))
+        return HTML(html_details(f"{self.counts}, each with its verdict", "".join(parts)))
 
     @cached_property
     def needs(self) -> list[Need]:
@@ -185,8 +184,10 @@ class Verdicts:
         print(found.counts)
         print(f"tested as one family: {family_size(self.paper)}; not tested here: {len(unbound(self.paper))}")
         for source, several in found.findings.items():
+            if not several:
+                continue
             counts = Counter(finding.short for finding in several)
-            words = ", ".join(f"{count} {word}" for word, count in sorted(counts.items())) or "none"
+            words = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
             print(f"{SOURCE_WORDS[source]}: {words}")
             for finding in several:
                 print(f"  {finding.claim.id}: {finding.difference}, {finding.short}")

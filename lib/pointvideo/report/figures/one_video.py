@@ -48,21 +48,6 @@ def spread(store: Store, video: int, count: int) -> list[int]:
     return np.linspace(0, store.sequences[video].frames - 1, count + 2)[1:-1].astype(int).tolist()
 
 
-def draw_sides(store: Store, action: str, subject: int) -> Figure:
-    """The depth image of one frame, and its points from four sides."""
-    video = find_video(store, action, subject)
-    frame = third(store, video)
-    image, cloud = depth_image(store.field("pixels", video, frame), store.camera), store.points(video, frame)
-    figure, axes = panels(5, ratio=1.35)
-    draw_depth(axes[0], image[window([image])], title="depth image")
-    middle = cloud.mean(0)
-    reach = np.abs(cloud - middle).max() * np.array([0.6, 1.0, 0.6])
-    for panel, (turn, tilt) in zip(axes[1:], [(0, 0), (45, 10), (90, 0), (35, 60)], strict=True):
-        title = "as the camera sees it" if turn == tilt == 0 else f"turned {turn}°, tilted {tilt}°"
-        draw_cloud(panel, cloud, box=(middle - reach, middle + reach), turn=turn, tilt=tilt, size=1.5, title=title)
-    return figure
-
-
 def draw_strip(store: Store, action: str, subject: int, frames: int = 8) -> Figure:
     """Some frames of a video: what the sensor measured, and the same frames as points from another side."""
     video = find_video(store, action, subject)
@@ -90,13 +75,13 @@ def draw_draws(store: Store, action: str, subject: int) -> Figure:
     video = find_video(store, action, subject)
     one = ClipSampler(store, frames=1, resident=False).load([video], [store.sequences[video].frames // 2])
     whole = one.xyz[0, 0].numpy()
-    shown = {f"all {len(whole)}\npoints": whole}
-    shown |= {f"{count}\npoints": sample_points(one, count, seed=0)[0, 0].numpy() for count in (2048, 512, 256)}
-    stretched = [scale_augment(one.xyz, seed)[0, 0].numpy() for seed in (1, 2, 3)]
+    shown = {f"all {len(whole)} points": whole}
+    shown |= {f"{count} points": sample_points(one, count, seed=0)[0, 0].numpy() for count in (512, 256)}
+    stretched = [scale_augment(one.xyz, seed)[0, 0].numpy() for seed in (1, 3)]
     for cloud in stretched:
         factors = np.abs(cloud).sum(0) / np.abs(whole).sum(0)
-        shown["stretched by\n" + " ".join(f"{factor:.2f}" for factor in factors)] = cloud
-    figure, axes = panels(len(shown), ratio=2.0)
+        shown["× " + " ".join(f"{factor:.2f}" for factor in factors)] = cloud
+    figure, axes = panels(len(shown), ratio=1.2)
     for panel, (title, cloud) in zip(axes, shown.items(), strict=True):
         size, box = 1.2 if len(cloud) > 2048 else 5, bounds(whole, *stretched)
         draw_cloud(panel, cloud, box=box, turn=0, tilt=0, size=size, title=title)
@@ -140,7 +125,7 @@ def draw_way(store: Store, action: str, subject: int, points: int = 2048) -> Fig
         draw_cloud(axes[2], moved, colour=shade, box=box, size=0.8, title="3 frames in a row:\na clip")
     view = {"box": bounds(frames.numpy()), "turn": 25}
     draw_cloud(axes[3], frames[1].numpy(), colour="#cccccc", size=1.2, **view)
-    draw_cloud(axes[3], anchors.numpy(), colour="#222222", size=10, title=f"4 {len(anchors)} anchors", **view)
+    draw_cloud(axes[3], anchors.numpy(), colour="#222222", size=10, title="4 anchors", **view)
     highest = int(anchors[:, 1].argmin())
     draw_cloud(axes[4], frames[1].numpy(), colour="#cccccc", size=1.2, **view)
     for step, shade in enumerate(("#56B4E9", "#0072B2", "#D55E00")):
