@@ -22,7 +22,7 @@ from functools import cached_property
 from typing import Any
 
 from .source import PLAIN_BASES, Library, Module, Piece, Unit
-from .source_text import FUNCTIONS, digest, file_digest
+from .source_text import FUNCTIONS, canonical, digest, file_digest
 
 Root = Any  # a class or function, or "module:name"
 
@@ -61,6 +61,27 @@ def world_fingerprint(generator: Root, arguments: Mapping[str, Any], *, outside:
     content = {"definitions": digest_of(generator, outside=outside), "arguments": arguments}
     text = json.dumps(content, sort_keys=True, allow_nan=False, default=vars)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def script_definitions(text: str, roots: Iterable[Root] = ()) -> dict[str, str]:
+    """What a script, such as the code cells of a notebook, rests on besides itself.
+
+    Args:
+        text: of the script, which is not executed.
+        roots: as for :func:`digest_of`: what it calls by a name that no source shows.
+
+    Returns:
+        "module:name" of each definition, and the name of each yaml file that one reads, to 12 hexadecimal digits. The
+        texts of errors count here, since a script may print them; docstrings and comments do not.
+
+    Raises:
+        ValueError: as for :func:`digest_of`; or the script does not parse.
+    """
+    key = frozenset(map(_unit, roots))
+    library = Library.of(frozenset(module.partition(".")[0] for module, _ in key))
+    script = library.script(text)
+    reach = _Reach(library, key | {script}, frozenset(), frozenset())
+    return {name: found for name, found in reach.written.items() if name != ":".join(script)}
 
 
 def _reached(roots: Iterable[Root], values: Iterable[Root], outside: Iterable[str]) -> _Reach:
@@ -249,6 +270,19 @@ class _Reach:
         digests = {name: several[0] if len(several) == 1 else digest("".join(sorted(several)))
                    for name, several in found.items()}  # fmt: skip
         return dict(sorted((digests | {file.name: file_digest(file) for file in files}).items()))
+
+    @cached_property
+    def written(self) -> dict[str, str]:
+        """Digests by "module:name" of what is reached, as it is written and with what its names mean."""
+        found = {}
+        for (module, name), pieces in self.pieces.items():
+            texts = [
+                f"{part}: {canonical(list(piece.statements))} {sorted(piece.uses | piece.asked)}"
+                for part, piece in sorted(pieces.items())
+            ]
+            found[f"{module}:{name}"] = digest("\n".join(texts))
+        files = {file for pieces in self.pieces.values() for piece in pieces.values() for file in piece.files}
+        return found | {file.name: file_digest(file) for file in files}
 
     def covered(self) -> set[str]:
         """All that is reached, with the modules."""

@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .source_text import FUNCTIONS, canonical, global_names, imported, is_text, normalised, root_name
+from .source_text import FUNCTIONS, canonical, digest, global_names, imported, is_text, normalised, root_name
 
 PACKAGE = __name__.partition(".")[0]
 # Definitions reached by calls with strings: function -> what its literal arguments name.
@@ -30,6 +30,7 @@ class Piece(NamedTuple):
     attributes: frozenset[str]
     dynamic: bool  # it asks for an attribute by a computed name
     files: frozenset[Path]
+    statements: tuple[ast.stmt, ...]  # as they are written
 
 
 class Module:
@@ -43,6 +44,7 @@ class Module:
         self.stars: list[str] = []
         self.attached: dict[str, list[ast.stmt]] = {}
         self.preamble: list[ast.stmt] = []
+        self.variables: set[str] = set()  # a script's own, whatever their values are
         try:
             tree = ast.parse(text)
         except SyntaxError as error:
@@ -136,6 +138,20 @@ class Library:
             self.stamps[name] = _stamp(name)
         return self.modules[name]
 
+    def script(self, text: str) -> Unit:
+        """A script as one definition of a module of its own; ``ValueError`` where it does not parse."""
+        name = f"script {digest(text)}"
+        if self.modules.get(name) is None:
+            try:
+                body = ast.parse(text).body
+            except SyntaxError as error:
+                raise ValueError(f"expected Python source, found a syntax error in line {error.lineno}") from error
+            self.modules[name], self.stamps[name] = Module(name, "", None), None
+            self.modules[name].bound["script"] = body
+            stored = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
+            self.modules[name].variables = {node.id for node in stored if isinstance(node.ctx, ast.Store)}
+        return name, "script"
+
     def need(self, name: str) -> Module:
         """Our own module of that name."""
         module = self.module(name)
@@ -204,7 +220,7 @@ class Library:
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     for bound, base, attribute in imported(node, module.name, module.is_package):
                         local[bound] = self._imported(base, attribute)
-        writer = _Names(self, module, global_names(body), local)
+        writer = _Names(self, module, global_names(body) - module.variables, local)
         text = "".join(canonical(writer.visit(statement)) for statement in body)
         return Piece(
             text,
@@ -213,6 +229,7 @@ class Library:
             frozenset(writer.attributes | (writer.words if writer.dynamic else set())),
             writer.dynamic,
             frozenset(writer.files),
+            tuple(statements),
         )
 
 
