@@ -108,6 +108,11 @@ def _parsed(name: str, text: str, file: Path | None) -> Module:
     return Module(name, text, file)
 
 
+def script_name(text: str) -> str:
+    """The module that a script is: no file can have such a name."""
+    return f"<script>.{digest(text)}"
+
+
 class Library:
     """All source that is our own: this package, the roots' packages, modules that are not installed."""
 
@@ -125,6 +130,7 @@ class Library:
     @staticmethod
     def of(tops: frozenset[str]) -> Library:
         """The library for roots of these packages; read anew when a module was loaded anew."""
+        tops = tops | {PACKAGE}
         held = Library._of(tops)
         if not all(_is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
             held[0] = Library(tops)
@@ -138,19 +144,19 @@ class Library:
             self.stamps[name] = _stamp(name)
         return self.modules[name]
 
-    def script(self, text: str) -> Unit:
-        """A script as one definition of a module of its own; ``ValueError`` where it does not parse."""
-        name = f"script {digest(text)}"
-        if self.modules.get(name) is None:
-            try:
-                body = ast.parse(text).body
-            except SyntaxError as error:
-                raise ValueError(f"expected Python source, found a syntax error in line {error.lineno}") from error
-            self.modules[name], self.stamps[name] = Module(name, "", None), None
-            self.modules[name].bound["script"] = body
-            stored = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
-            self.modules[name].variables = {node.id for node in stored if isinstance(node.ctx, ast.Store)}
-        return name, "script"
+    def add_script(self, name: str, unit: str, text: str) -> None:
+        """Take in a script as one definition of a module of its own; ``ValueError`` where it does not parse."""
+        if self.modules.get(name) is not None:
+            return
+        try:
+            body = ast.parse(text).body
+        except SyntaxError as error:
+            raise ValueError(f"expected Python source, found a syntax error in line {error.lineno}") from error
+        module = Module(name, "", None)
+        module.bound[unit] = body
+        names = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
+        module.variables = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        self.modules[name], self.stamps[name] = module, _stamp(name)
 
     def need(self, name: str) -> Module:
         """Our own module of that name."""
