@@ -153,11 +153,13 @@ def _table(arguments: argparse.Namespace) -> int:
 
 
 def _readme(arguments: argparse.Namespace) -> int:
+    from .report import kept
     from .report.readme import write_readme
     from .study.runner import project_root
 
     path = project_root() / "README.md"
     changed = write_readme(path, [papers.get(name) for name in papers.names()])
+    kept.write_kept(project_root() / "figures" / "laptop" / kept.FILE)
     print(f"{path.name}: {'written' if changed else 'up to date'}")
     return 0
 

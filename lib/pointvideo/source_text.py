@@ -42,7 +42,7 @@ def root_name(node: ast.AST) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def is_text(statement: ast.AST) -> bool:
+def is_text(statement: object) -> bool:
     """Whether it is a bare string: a docstring or a comment."""
     return (
         isinstance(statement, ast.Expr)
