@@ -93,7 +93,7 @@ reproduce: $(STAMP) ## execute every notebook at PROFILE, in order, into build/n
 	@$(call timed,make reproduce PROFILE=$(PROFILE),$(RUN) -m pointvideo.study.notebooks run --profile $(PROFILE))
 
 # Two at a time, each file's tests in one process, the longest files first (tests/conftest.py).
-test: $(STAMP) ## every test, slow ones and notebooks too; the last line gives the wall time
+test: $(STAMP) ## every test, slow ones and notebooks that changed too; the last line gives the wall time
 	@$(RUN) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-fast: $(STAMP) ## the tests that take seconds
@@ -108,8 +108,8 @@ notebooks: $(STAMP) ## execute the committed notebooks in place at quick, for co
 navigation: $(STAMP) ## write the navigation bar into every notebook
 	@$(RUN) -m pointvideo.study.notebooks navigate
 
-nbval: $(STAMP) ## execute the committed notebooks again and compare their checked cells
-	@$(RUN) -m pytest -m notebooks
+nbval: $(STAMP) ## execute all committed notebooks again, changed or not, and compare their checked cells
+	@$(RUN) -m pytest -m notebooks --every-page
 
 # The kernel's settings are those above, whatever Jupyter it is started from; its name is that of this environment alone.
 SETTINGS := OMP_WAIT_POLICY OMP_NUM_THREADS THP_MEM_ALLOC_ENABLE HF_HUB_OFFLINE POINTVIDEO_CACHE \
@@ -190,7 +190,7 @@ gpu-wheels: ## collect in WHEELS the few packages that a bare GPU machine may la
 	@PYTHONPATH=lib "$(PYTHON)" -m pointvideo.gpu_evidence.carried "$$WHEELS"
 
 lint: $(STAMP) ## ruff over code, notebooks and documents
-	@$(RUN) -m ruff check lib tests benchmarks notebooks docs
+	@$(RUN) -m ruff check lib tests benchmarks notebooks docs && $(RUN) -m ruff format --check lib tests benchmarks
 
 burn: ## delete what was made: stores, runs, pages, figures in the cache; with VENV_TOO=1 the environments as well
 	@"$(PYTHON)" lib/pointvideo/burn.py $(if $(VENV_TOO),--venv "$(VENV)" --venv "$(BENCH_VENV)")

@@ -45,6 +45,29 @@ if CHECKED:
     install_import_hook(checked_modules(), "tests.shape_checks.checked")
 
 
+PAGE = "page"  # what a test says of a page: its name, and why it was executed again
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-page", action="store_true", help="execute every page, also those on which nothing has changed"
+    )
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Which pages were executed again and why, and which were taken as they were executed before."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    said = sorted(tuple(value) for report in reports for name, value in report.user_properties if name == PAGE)
+    if said:
+        terminalreporter.section("pages")
+        kept = [name for name, why in said if not why]
+        terminalreporter.write_line(f"unchanged since they were executed, taken as valid: {', '.join(kept) or 'none'}")
+        for name, why in said:
+            if why:
+                more = f" and {len(why) - 3} more" if len(why) > 3 else ""
+                terminalreporter.write_line(f"executed again: {name} ({', '.join(why[:3])}{more})")
+
+
 def pytest_report_header() -> str | None:
     return None if CHECKED else "shapes in signatures are NOT checked: beartype is not installed"
 

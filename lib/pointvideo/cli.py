@@ -161,6 +161,7 @@ def _table(arguments: argparse.Namespace) -> int:
 def _readme(arguments: argparse.Namespace) -> int:
     from . import cover
     from .documents import committed, write_documents
+    from .report import kept
     from .study.runner import project_root
 
     root, several = project_root(), [papers.get(name) for name in papers.names()]
@@ -171,6 +172,7 @@ def _readme(arguments: argparse.Namespace) -> int:
             changed.append(cover.write_cover(root, found))
         else:
             print(f"{cover.FILE}: shows other runs than the records; it is drawn where POINTVIDEO_DATA has the clips")
+    kept.write_kept(root / "figures" / "laptop" / kept.FILE)
     print("\n".join(f"{path.relative_to(root)}: written" for path in changed) or "README and docs: up to date")
     return 0
 

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from .source import PLAIN_BASES, Library, Module, Piece, Unit
-from .source_text import FUNCTIONS, digest, file_digest
+from .source import PLAIN_BASES, Library, Module, Piece, Unit, script_name
+from .source_text import FUNCTIONS, canonical, digest, file_digest
 
 Root = Any  # a class or function, or "module:name"
 
@@ -63,12 +63,37 @@ def world_fingerprint(generator: Root, arguments: Mapping[str, Any], *, outside:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def script_definitions(text: str, roots: Iterable[Root] = ()) -> dict[str, str]:
+    """What a script, such as the code cells of a notebook, rests on besides itself.
+
+    Args:
+        text: of the script, which is not executed.
+        roots: as for :func:`digest_of`: what it calls by a name that no source shows.
+
+    Returns:
+        "module:name" of each definition, and the name of each yaml file that one reads, to 12 hexadecimal digits. The
+        texts of errors count here, since a script may print them; docstrings and comments do not.
+
+    Raises:
+        ValueError: as for :func:`digest_of`; or the script does not parse.
+    """
+    roots = tuple(map(_unit, roots))
+    script = script_name(text), "script"
+    Library.of(_tops([script, *roots])).add_script(*script, text)
+    reach = _reached([":".join(unit) for unit in (script, *roots)], (), ())
+    return {name: found for name, found in reach.written.items() if name != ":".join(script)}
+
+
 def _reached(roots: Iterable[Root], values: Iterable[Root], outside: Iterable[str]) -> _Reach:
     key = frozenset(map(_unit, roots)), frozenset(map(_unit, values)), frozenset(outside)
-    library = Library.of(frozenset(module.partition(".")[0] for module, _ in key[0] | key[1]))
+    library = Library.of(_tops(key[0] | key[1]))
     if key not in library.remembered:
         library.remembered[key] = _Reach(library, *key)
     return library.remembered[key]
+
+
+def _tops(units: Iterable[Unit]) -> frozenset[str]:
+    return frozenset(module.partition(".")[0] for module, _ in units)
 
 
 def _unit(root: Root) -> Unit:
@@ -249,6 +274,23 @@ class _Reach:
         digests = {name: several[0] if len(several) == 1 else digest("".join(sorted(several)))
                    for name, several in found.items()}  # fmt: skip
         return dict(sorted((digests | {file.name: file_digest(file) for file in files}).items()))
+
+    @cached_property
+    def written(self) -> dict[str, str]:
+        """Digests by "module:name" of what is reached, as it is written and with what its names mean."""
+        found = {}
+        for (module, name), pieces in self.pieces.items():
+            texts = [f"{part}: {self._written(piece)}" for part, piece in sorted(pieces.items())]
+            found[f"{module}:{name}"] = digest("\n".join(texts))
+        files = {file for pieces in self.pieces.values() for piece in pieces.values() for file in piece.files}
+        return found | {file.name: file_digest(file) for file in files}
+
+    def _written(self, piece: Piece) -> str:
+        key = "written", id(piece)  # which lives as long as what is remembered
+        if key not in self.library.remembered:
+            text = f"{canonical(list(piece.statements))} {sorted(piece.uses | piece.asked)}"
+            self.library.remembered[key] = digest(text)
+        return self.library.remembered[key]
 
     def covered(self) -> set[str]:
         """All that is reached, with the modules."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import papers
 from .data.store import Store
+from .report.checks import committed_lines, idle_line, own_lines
 from .report.deviations import DeviationsTable, deviations_table
 from .report.evidence import Evidence, committed_ledger, evidence, figures_folder, merged, run_experiment, write
 from .report.figures.forest import draw_findings
@@ -27,7 +28,7 @@ from .report.figures.runs import draw_accuracies
 from .report.figures.shares import draw_data_efficiency
 from .report.figures.show import data_stamp, show_figure, show_plain
 from .report.figures.style import caption, panels, use_style
-from .report.lines import SOURCE_WORDS, answer_line, run_line, verdict_lines
+from .report.lines import SOURCE_WORDS, answer_line, run_line
 from .report.overview import SOURCES
 from .report.profiles import compare_profiles
 from .report.render import html_details, markdown_table
@@ -151,10 +152,12 @@ class Page:
         return HTML(self.ours.table.to_html())
 
     def folded(self) -> HTML:
-        """:attr:`ours` as a table, in a fold below a line that says how many runs there are."""
+        """:attr:`ours` as a table, in a fold below a line that counts its runs; before it, what learnt nothing."""
         from IPython.display import HTML
 
         table = self.ours.table
+        if idle := idle_line(self.ours):
+            print(idle)
         return HTML(html_details(run_line("this run", table, self.ours.planned), table.to_html()))
 
     def kept(self) -> HTML:
@@ -251,18 +254,19 @@ class Page:
         path = folder / f"{self.paper.name}_{name}.png"
         return show_figure(figure, path, stamp)
 
-    def checked(self) -> None:
-        """Print how many runs there are and the word on each claim: the same whenever the page runs."""
-        print("\n".join(verdict_lines("this run", self.ours.table, self.ours.planned)))
-
     @cached_property
     def committed(self) -> Evidence:
         """The records committed with the project."""
         return self._gather(COMMITTED, committed_ledger())
 
-    def checked_committed(self) -> None:
-        """Print the same for the records committed with the project."""
-        print("\n".join(verdict_lines(f"committed, {COMMITTED}", self.committed.table, self.committed.planned)))
+    def check(self, *others: Page) -> None:
+        """Print what holds wherever the page runs, of this run and of the records committed with the project (those
+        of other pages, too); ``AssertionError`` where something cannot be. See :mod:`pointvideo.report.checks`."""
+        print(
+            "\n".join(
+                [*own_lines(self.ours), *(line for page in (self, *others) for line in committed_lines(page.committed))]
+            )
+        )
 
     def records_of(
         self, recipes: Iterable[Any], ledger: Ledger | None = None, *, sources: Sequence[str] = SOURCES

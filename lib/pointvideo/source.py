@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .source_text import FUNCTIONS, canonical, global_names, imported, is_text, normalised, root_name
+from .source_text import FUNCTIONS, canonical, digest, global_names, imported, is_text, normalised, root_name
 
 PACKAGE = __name__.partition(".")[0]
 # Definitions reached by calls with strings: function -> what its literal arguments name.
@@ -30,6 +30,7 @@ class Piece(NamedTuple):
     attributes: frozenset[str]
     dynamic: bool  # it asks for an attribute by a computed name
     files: frozenset[Path]
+    statements: tuple[ast.stmt, ...]  # as they are written
 
 
 class Module:
@@ -43,6 +44,7 @@ class Module:
         self.stars: list[str] = []
         self.attached: dict[str, list[ast.stmt]] = {}
         self.preamble: list[ast.stmt] = []
+        self.variables: set[str] = set()  # a script's own, whatever their values are
         try:
             tree = ast.parse(text)
         except SyntaxError as error:
@@ -106,6 +108,11 @@ def _parsed(name: str, text: str, file: Path | None) -> Module:
     return Module(name, text, file)
 
 
+def script_name(text: str) -> str:
+    """The module that a script is: no file can have such a name."""
+    return f"<script>.{digest(text)}"
+
+
 class Library:
     """All source that is our own: this package, the roots' packages, modules that are not installed."""
 
@@ -123,6 +130,7 @@ class Library:
     @staticmethod
     def of(tops: frozenset[str]) -> Library:
         """The library for roots of these packages; read anew when a module was loaded anew."""
+        tops = tops | {PACKAGE}
         held = Library._of(tops)
         if not all(_is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
             held[0] = Library(tops)
@@ -135,6 +143,20 @@ class Library:
             self.modules[name] = None if text is None else _parsed(name, text, file)
             self.stamps[name] = _stamp(name)
         return self.modules[name]
+
+    def add_script(self, name: str, unit: str, text: str) -> None:
+        """Take in a script as one definition of a module of its own; ``ValueError`` where it does not parse."""
+        if self.modules.get(name) is not None:
+            return
+        try:
+            body = ast.parse(text).body
+        except SyntaxError as error:
+            raise ValueError(f"expected Python source, found a syntax error in line {error.lineno}") from error
+        module = Module(name, "", None)
+        module.bound[unit] = body
+        names = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
+        module.variables = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        self.modules[name], self.stamps[name] = module, _stamp(name)
 
     def need(self, name: str) -> Module:
         """Our own module of that name."""
@@ -204,7 +226,7 @@ class Library:
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     for bound, base, attribute in imported(node, module.name, module.is_package):
                         local[bound] = self._imported(base, attribute)
-        writer = _Names(self, module, global_names(body), local)
+        writer = _Names(self, module, global_names(body) - module.variables, local)
         text = "".join(canonical(writer.visit(statement)) for statement in body)
         return Piece(
             text,
@@ -213,6 +235,7 @@ class Library:
             frozenset(writer.attributes | (writer.words if writer.dynamic else set())),
             writer.dynamic,
             frozenset(writer.files),
+            tuple(statements),
         )
 
 

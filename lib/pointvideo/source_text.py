@@ -42,7 +42,7 @@ def root_name(node: ast.AST) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def is_text(statement: ast.stmt) -> bool:
+def is_text(statement: object) -> bool:
     """Whether it is a bare string: a docstring or a comment."""
     return (
         isinstance(statement, ast.Expr)
@@ -145,7 +145,7 @@ def _only_words(statement: ast.stmt) -> bool:
 
 
 def canonical(node: object) -> str:
-    """The tree as text: no positions, no empty fields, so that Python versions agree."""
+    """The tree as text: no positions, empty fields or docstrings, so that Python versions agree."""
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return ""
     if isinstance(node, ast.AST):
@@ -156,7 +156,7 @@ def canonical(node: object) -> str:
         ]
         return f"{type(node).__name__}({','.join(fields)})"
     if isinstance(node, list):
-        return f"[{','.join(canonical(item) for item in node if not isinstance(item, ast.Pass))}]"
+        return f"[{','.join(canonical(item) for item in node if not (isinstance(item, ast.Pass) or is_text(item)))}]"
     return repr(node)
 
 

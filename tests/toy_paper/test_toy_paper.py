@@ -15,7 +15,6 @@ from pointvideo.report import evidence as module
 from pointvideo.report.deviations import deviations_table
 from pointvideo.report.evidence import evidence, run_experiment, write
 from pointvideo.report.figures.runs import draw_accuracies
-from pointvideo.report.lines import run_line
 from pointvideo.report.overview import paper_line
 from pointvideo.report.paper_results import results_page, short_commit, with_starts
 from pointvideo.report.stamps import read_stamp
@@ -104,9 +103,10 @@ def test_its_page(found, capsys):
             exec("".join(cell["source"]), names)
     said = capsys.readouterr().out
     assert "2 rows, 6 fine-tunings, profile laptop" in said and "recorded toy_dots" in said
-    word = found.findings[0].word
-    for runs in ("this run", "committed, laptop"):
-        assert f"{runs}, recorded data: 2 rows, 6 of 6 runs, seeds 0, 1, 2\n  toy-agree: {word}" in said
+    (finding,) = found.findings
+    assert "this run: 2 rows, 6 runs of 6, each with a key of its own\ntrained on subjects 1 2, scored on 6 7\n" in said
+    assert "committed, laptop: 6 of 6 runs\n  toy-scratch: " in said
+    assert said.rstrip().endswith(f"  toy-agree: {finding.difference}, {finding.short}")
     assert read_stamp(names["page"].folder / "toy_claims.png").keys == found.stamp.keys
 
 
@@ -138,13 +138,6 @@ def test_its_page_holds_what_a_page_holds(toy, found, capsys):
     assert "| kept results: laptop |" in page.sizes().data
     assert page.run().data == page.kept().data == found.table.to_html()
     assert page.shown.stamp == page.ours.stamp == found.stamp
-    verdict = f"  toy-agree: {found.findings[0].word}"
-    capsys.readouterr()
-    page.checked()
-    assert capsys.readouterr().out.splitlines() == [run_line("this run", found.table, 6), verdict]
-    write(found)
-    page.checked_committed()
-    assert capsys.readouterr().out.splitlines() == [run_line("committed, laptop", found.table, 6), verdict]
     assert page.records_of(toy.experiment("1").recipes("laptop"), sources=("simulated",)) == []
     for picture, name in ((page.accuracies(), "rows"), (page.claims(drop=("Agree ",)), "claims")):
         file = page.folder / f"toy_{name}.png"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .findings import Finding
+from .kept import kept
 from .multiplicity import holm, level, look
 from .results import Recorded, Result, Simulated, correctness, per_video
 from .statistics import Contrast, paired_contrast
@@ -219,14 +220,30 @@ def contrast_of(
     seeds = seeds[: look(len(seeds)) or None] if looks else seeds
     if not seeds:
         return None
+    chosen = {row_id: [by_seed[seed] for seed in seeds] for row_id, by_seed in runs.items()}
+    others = [several for several in beside if {result.task for result in several} == tasks]
+    what = {"weights": list(weights.values()), "metric": name, "confidence": confidence, "seeds": seeds}
+    return kept(
+        what, [*chosen.values(), *others], lambda: _contrast(weights, chosen, name, about, confidence, others, seeds)
+    )
+
+
+def _contrast(
+    weights: Mapping[str, float | int],
+    chosen: Mapping[str, Sequence[Result]],
+    name: str,
+    about: str,
+    confidence: float,
+    beside: Sequence[Sequence[Result]],
+    seeds: Sequence[int],
+) -> Contrast:
+    """The contrast of runs that are paired by seed."""
     tables, videos, pool, first = [], None, None, next(iter(weights))
-    whole = all(task.whole and task.main == name for task in tasks)
-    for row_id, by_seed in runs.items():
-        chosen = [by_seed[seed] for seed in seeds]
-        if whole:
-            table, scored = correctness(chosen)
+    for row_id, results in chosen.items():
+        if results[0].task.whole and results[0].task.main == name:
+            table, scored = correctness(results)
         else:
-            table, scored, pool = per_video(chosen, name)
+            table, scored, pool = per_video(results, name)
         if videos is not None and scored != videos:
             raise ValueError(
                 f"{about}: row {row_id} scored other videos than {first}; "
@@ -234,7 +251,7 @@ def contrast_of(
             )
         tables.append(table)
         videos = scored
-    spread = [_values(several, seeds, name) for several in beside if {result.task for result in several} == tasks]
+    spread = [_values(several, seeds, name) for several in beside]
     others = np.array([values for values in spread if values is not None]).reshape(-1, len(seeds))
     return paired_contrast(tables, list(weights.values()), pool=pool, confidence=confidence, beside=others)
 

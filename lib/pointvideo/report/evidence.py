@@ -60,7 +60,7 @@ class Evidence:
         looked_at = [
             number
             for number in dict.fromkeys(homes.values())
-            if any(len(row.recipes) >= LOOKS[0] for row in self.paper.experiments[number].rows(self.profile))
+            if any(len(row.recipes) >= LOOKS[0] and not row.baseline for row in self.paper.tables(self.profile)[number])
         ]
         every = [finding for number in looked_at for finding in judged(number, None)]
         return self._table(

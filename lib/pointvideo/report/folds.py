@@ -84,6 +84,15 @@ def _pooled(runs: tuple[Result, ...]) -> Result:
     )
     keys = tuple(key for result in runs for key in result.keys)
     seconds = sum(result.seconds for result in runs)
+    digest = "+".join(result.digest for result in runs) if all(result.digest for result in runs) else ""
     return replace(
-        first, key="+".join(keys), keys=keys, seconds=seconds, last=last, best=None, outcome=together, curve=()
+        first,
+        key="+".join(keys),
+        keys=keys,
+        seconds=seconds,
+        last=last,
+        best=None,
+        outcome=together,
+        curve=(),
+        digest=digest,
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .kept import kept
 from .results import Result, per_video
 from .statistics import Contrast, paired_contrast
 
@@ -91,6 +92,10 @@ def _below(several: Sequence[Result], bars: Mapping[str, tuple[str, Sequence[Res
 
 def over(several: Sequence[Result], bar: Sequence[Result], metric: str) -> Contrast | None:
     """A row less a baseline of one run, over the videos that both scored; None without any."""
+    return kept({"over": True, "metric": metric}, [several, bar[:1]], lambda: _over(several, bar, metric))
+
+
+def _over(several: Sequence[Result], bar: Sequence[Result], metric: str) -> Contrast | None:
     (table, videos, pool), (other, others, _) = per_video(several, metric), per_video(bar[:1], metric)
     places = {video: place for place, video in enumerate(others)}
     mine = [place for place, video in enumerate(videos) if video in places]

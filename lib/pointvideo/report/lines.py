@@ -1,4 +1,4 @@
-"""A table in lines: its CSV, one a row and seed, and what checked cells of the pages print."""
+"""A table in lines: its CSV, one a row and seed, and what pages say of it in a line."""
 
 from __future__ import annotations
 
@@ -87,11 +87,6 @@ def run_line(what: str, table: Table, planned: int) -> str:
     seeds = ", ".join(map(str, sorted({result.seed for result in found}))) or "none"
     data = f"{table.source} data" if found else "no data"
     return f"{what}, {data}: {len(table.rows)} rows, {len(table.keys)} of {planned} runs, seeds {seeds}"
-
-
-def verdict_lines(what: str, table: Table, planned: int) -> list[str]:
-    """:func:`run_line`, then a line a claim or question: its id and its verdict."""
-    return [run_line(what, table, planned), *(f"  {finding.claim.id}: {finding.word}" for finding in table.findings)]
 
 
 def answer_line(findings: Sequence[Finding]) -> str:

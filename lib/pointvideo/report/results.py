@@ -19,7 +19,7 @@ AGREEMENT = 1e-6  # between a record's own score and what its predictions give
 class Result:
     """One finished run of one seed. last: score after the last epoch. best: the best epoch on the test set. outcome:
     the predictions of the last epoch. curve: what was logged, epoch by epoch. keys: of its runs,
-    several where they are the folds of a cross-validation."""
+    several where they are the folds of a cross-validation. digest: of the record's content, where it has one."""
 
     key: str
     seed: int
@@ -32,6 +32,7 @@ class Result:
     outcome: Outcome
     curve: Sequence[Mapping[str, Any]] = ()
     keys: tuple[str, ...] = ()
+    digest: str = ""
 
     def right(self) -> dict[str, bool]:
         """Whether each scored video is right. ``ValueError`` if the task has no such thing, if labels are missing or
@@ -95,6 +96,7 @@ def result_from_record(
         outcome=outcome,
         curve=record["result"].get("curve", ()),
         keys=(record["key"],),
+        digest=record.get("digest", "") if labels is None else "",
     )
 
 

@@ -7,14 +7,39 @@ videos can be drawn again and again. All values are shares, 0 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 Pool = Callable[[Float[np.ndarray, "*draws statistics"]], Float[np.ndarray, "*draws"]]
+
+
+class Tally(NamedTuple):
+    """How many of a task's units are of each class, are said to be, and are rightly said to be."""
+
+    true: Integer[np.ndarray, " classes"]
+    said: Integer[np.ndarray, " classes"]
+    right: Integer[np.ndarray, " classes"]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the units that are right."""
+        return float(self.right.sum() / max(1, self.true.sum()))
+
+    @property
+    def guess(self) -> float:
+        """Share that would be right if everything were said to be of the commonest class."""
+        return float(self.true.max() / max(1, self.true.sum()))
+
+
+def tally(true: Sequence[int], said: Sequence[int]) -> Tally:
+    """The counts of labels beside predictions, unit by unit."""
+    true, said = np.asarray(true, dtype=np.int64), np.asarray(said, dtype=np.int64)
+    classes = int(max(true.max(initial=0), said.max(initial=0))) + 1
+    return Tally(*(np.bincount(values, minlength=classes) for values in (true, said, true[true == said])))
 
 
 class Score(Protocol):
@@ -34,6 +59,9 @@ class Outcome(Protocol):
     def statistics(self, name: str, run: str) -> tuple[dict[str, Any], Pool | None]:
         """Statistics of each video for a metric, and the function of their sums that gives it (None: their mean).
         ``run`` names the run in errors."""
+
+    def tally(self, run: str) -> Tally:
+        """Counts by class of what is scored."""
 
 
 Reading = tuple[Score, Score | None, Outcome]  # the last epoch, the best one on the test set, what was predicted

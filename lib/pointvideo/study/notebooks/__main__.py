@@ -10,7 +10,9 @@ from pathlib import Path
 from ...data.layout import cache_dir, one_line
 
 try:
+    from ..runner import project_root
     from .execute import NotebookFailed, execute
+    from .fingerprint import changed
     from .gate import faults
     from .pages import choose, navigate, read, read_index
     from .parameters import check_profile, parse, to_inject
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--output", type=Path, help="folder for the executed notebooks")
     run.add_argument("--timeout", type=int, help="seconds that one cell may take")
     run.add_argument("--in-place", action="store_true", help="write over the notebooks themselves, at quick")
+    run.add_argument("--changed", action="store_true", help="only pages that rest on something that has changed")
     run.set_defaults(command=_run)
     check = commands.add_parser("check", help="refuse notebooks that must not be committed")
     check.set_defaults(command=_check)
@@ -61,6 +64,11 @@ def _run(options: argparse.Namespace) -> int:
     if not options.in_place and folder.resolve() == options.folder.resolve():
         raise ValueError(f"--output {folder}: found the notebooks' own folder, expected another one, or --in-place")
     paths = [options.folder / f"{page.name}.ipynb" for page in pages]
+    if options.changed:
+        why = {path: changed(read(path), project_root()) for path in paths}
+        paths = [path for path in paths if why[path]]
+        for path in paths:
+            print(f"{path.name} has changed: {', '.join(why[path])[:200]}", flush=True)
     given = {}
     for path in paths:
         notebook = read(path)

@@ -23,6 +23,8 @@ from papermill.execute import execute_notebook
 
 from ...burn import made_folder
 from ...data.layout import one_line
+from ..runner import project_root
+from .fingerprint import store_fingerprint
 from .pages import clean, read, write
 from .parameters import to_inject
 from .watch import KernelWatch
@@ -171,7 +173,10 @@ def execute(
                 say=say,
                 page=so_far,
             )
-        write(clean(so_far[0]), output)
+        done = clean(so_far[0])
+        if not inject:
+            store_fingerprint(done, project_root())
+        write(done, output)
     except (PapermillExecutionError, NotebookFailed, OSError) as error:
         kept = ""
         if so_far:

@@ -64,7 +64,7 @@ def page_faults(notebook: NotebookNode) -> Iterator[str]:
         yield str(error)
     if any("injected-parameters" in cell.metadata.get("tags", []) for _, cell in code):
         yield "holds injected parameters, expected a run with the notebook's own"
-    if not any(_is_checked(cell) for _, cell in code):
+    if not any(_gave_text(cell) for _, cell in code):
         yield f"no code cell with {CHECKED} and a text output, expected at least one"
     for index, cell in code:
         lines = len(cell.source.splitlines())
@@ -80,9 +80,18 @@ def page_faults(notebook: NotebookNode) -> Iterator[str]:
                 yield f"cell {index}: output holds a memory address"
 
 
-def _is_checked(cell: NotebookNode) -> bool:
-    marked = any(line.strip() == CHECKED for line in cell.source.splitlines())
-    return marked and any(_compared(output) for output in cell.outputs)
+def _gave_text(cell: NotebookNode) -> bool:
+    return is_checked(cell) and any(_compared(output) for output in cell.outputs)
+
+
+def is_checked(cell: NotebookNode) -> bool:
+    """Whether validation compares the cell's output."""
+    return any(line.strip() == CHECKED for line in cell.source.splitlines())
+
+
+def compared_text(cell: NotebookNode) -> str:
+    """What a checked cell gave, as far as validation compares it."""
+    return "\n".join(_text(output) for output in cell.outputs if _compared(output))
 
 
 def _compared(output: NotebookNode) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from .. import segmental
-from ..task import Pool, Task, entries, sequences, share
+from ..task import Pool, Tally, Task, entries, sequences, share, tally
 
 Runs = Sequence[Sequence[int]]  # run-length coded labels of a sequence: (label, frames) one after the other
 OVERLAPS = {"f1@10": 0, "f1@25": 1, "f1@50": 2}  # places in the three F1 of a record
@@ -69,6 +69,10 @@ class Frames:
         if set(self.predictions) != set(self.labels):
             raise ValueError(f"run {run}: labels and predictions name different sequences")
         yield from (self.frames(video)[::-1] for video in self.labels)
+
+    def tally(self, run: str) -> Tally:
+        """How many frames are of each class, are said to be, and are rightly said to be."""
+        return tally(*map(np.concatenate, zip(*self.pairs(run), strict=True)))
 
     def statistics(self, name: str, run: str) -> tuple[dict[str, float | tuple[float | int, ...]], Pool | None]:
         """Shares a sequence for accuracy and edit (their sum and number where a sequence has several clips), counts a

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..task import Pool, Task, entries
+from ..task import Pool, Tally, Task, entries, tally
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class Videos:
         if self.labels is not None and set(self.labels) != set(self.predictions):
             raise ValueError(f"run {run}: labels and predictions name different videos")
         yield from ((self.label(video, run), guess) for video, guess in self.predictions.items())
+
+    def tally(self, run: str) -> Tally:
+        """How many videos are of each class, are said to be, and are rightly said to be."""
+        pairs = list(self.pairs(run))
+        return tally([truth for truth, _ in pairs], [guess for _, guess in pairs])
 
     def label(self, video: str, run: str) -> int:
         """A video's true class. ``ValueError`` where neither labels nor its name say it."""

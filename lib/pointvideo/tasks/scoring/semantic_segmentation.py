@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..task import Pool, Task, entries, sequences, share
+from ..task import Pool, Tally, Task, entries, sequences, share
 
 FAMILY = "iou:"  # the beginning of the metric of one class, such as iou:Pedestrian
 
@@ -64,6 +64,13 @@ class Points:
         return {
             video: np.array([self._count(video, kind)[place] for kind in kinds[:2]]) for video in self.counts
         }, iou_of_counts
+
+    def tally(self, run: str) -> Tally:
+        """How many points are of each class, are said to be, and are rightly said to be."""
+        right, union, truth = (
+            sum(self._count(video, kind) for video in self.counts) for kind in ("intersection", "union", "truth")
+        )
+        return Tally(*(counts.astype(np.int64) for counts in (truth, union - truth + right, right)))
 
     def _count(self, video: str, kind: str) -> Float[np.ndarray, " classes"]:
         values = np.asarray(self.counts[video][kind], dtype=np.float64)

@@ -1,0 +1,135 @@
+"""What a result page's own run must show if the code is right, and what the committed records say: the page's checked
+cell. It fails where something cannot be, and prints what is the same wherever the page runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..study.keys import is_recipe
+from ..study.rehearsal import Rehearsal, rehearse
+from ..study.runner import store_of
+from .results import Result
+
+if TYPE_CHECKING:
+    from ..data.store import Store
+    from ..study.experiments import Row
+    from .evidence import Evidence
+
+
+def own_lines(found: Evidence) -> list[str]:
+    """Lines about the runs of a page: how many there are and whose videos they were trained and scored on.
+
+    Raises:
+        AssertionError: what cannot be if the code is right, a line each: runs missing, a video scored that is none of
+            the test's, a loss that has not fallen, runs with different starts that are alike, a baseline of the
+            trainer (:func:`~pointvideo.study.rehearsal.rehearse`) that has not come out.
+    """
+    runs = {line.row.id: line.results for line in found.table.rows}
+    faults = [f"row {name}: no run" for name, results in runs.items() if not results]
+    trained = [line for line in found.table.rows if is_network(line.row)]
+    recipe = trained[0].row.recipes[0]
+    store = store_of(recipe.dataset)
+    faults += [fault for line in trained for fault in _of_row(line.row, line.results, store_of)]
+    faults += _alike([(line.row, result) for line in trained for result in line.results])
+    rehearsals = rehearsed(line.row for line in trained)
+    faults += [fault for one in rehearsals for fault in one.faults()]
+    if faults:
+        raise AssertionError("\n".join(faults))
+    keys = len({key for results in runs.values() for result in results for key in result.keys})
+    return [
+        f"this run: {len(runs)} rows, {keys} runs of {found.planned}, each with a key of its own",
+        *_split(recipe, store),
+        f"{sum(len(line.results) for line in trained)} fine-tunings: all losses fall, other starts give other runs",
+        *(
+            f"{one.backbone}: starts near the loss of a guess, its weights move, it learns a few videos by heart"
+            for one in rehearsals
+        ),
+    ]
+
+
+def committed_lines(found: Evidence) -> list[str]:
+    """Lines about the committed records: each row's number, each claim's difference, to the digit."""
+    lines = [f"committed, {found.profile}: {len(found.table.keys)} of {found.planned} runs"]
+    for line in found.table.rows:
+        if line.results:
+            value = 100 * float(np.mean([result.last.value(found.table.metrics[0]) for result in line.results]))
+            lines.append(f"  {line.row.id}: {value:.2f} % ({len(line.results)} of {len(line.row.recipes)} runs)")
+    lines += [f"  {one.claim.id}: {one.difference}, {one.short}" for one in found.findings if one.contrast is not None]
+    return lines
+
+
+def idle_line(found: Evidence) -> str:
+    """Which rows have learnt nothing, and what a guess gives; "" where all have learnt."""
+    metric = found.table.metrics[0]
+    idle = [line.row.title for line in found.table.rows if metric in line.not_learnt]
+    if not idle:
+        return ""
+    tallies = [result.outcome.tally(result.key) for line in found.table.rows for result in line.results[:1]]
+    guess = f" (a guess gives {100 * tallies[0].guess:.0f} % of the {found.table.task.unit})" if tallies else ""
+    return f"{len(idle)} of {len(found.table.rows)} rows have learnt nothing{guess}: {'; '.join(idle)}"
+
+
+def is_network(row: Row) -> bool:
+    """Whether the row's runs train a network on labels."""
+    return not row.baseline and hasattr(row.recipes[0], "evaluate_every")
+
+
+def rehearsed(rows: Iterable[Row]) -> list[Rehearsal]:
+    """A rehearsal of each kind of network on each data set."""
+    recipes = {(type(r.backbone), r.dataset): r for row in rows for r in row.recipes[:1]}
+    return [rehearse(recipe, store_of(recipe.dataset)) for recipe in recipes.values()]
+
+
+def _of_row(row: Row, results: Iterable[Result], stores: Any) -> list[str]:
+    """What is wrong with the runs of a row."""
+    found = []
+    for recipe, result in zip(row.recipes, results, strict=False):
+        losses = [entry["loss"] for entry in result.curve if "loss" in entry]
+        if len(losses) > 1 and not losses[-1] < losses[0]:
+            found.append(f"row {row.id}: loss from {losses[0]:.3f} to {losses[-1]:.3f}, expected it to fall")
+        if row.folds == 1:
+            store = stores(recipe.dataset)
+            test = {store.sequences[place].name for place in recipe.data.split(store, "test")}
+            scored = set(result.statistics(row.task.main)[0])
+            if strange := scored - test:
+                found.append(f"row {row.id}: scored {len(strange)} videos that are none of the test's: {min(strange)}")
+    return found
+
+
+def _alike(runs: list[tuple[Row, Result]]) -> list[str]:
+    """Runs of different starts whose losses are the same to the last bit."""
+    same: dict[tuple[float, ...], list[Row]] = defaultdict(list)
+    for row, result in runs:
+        losses = tuple(entry["loss"] for entry in result.curve if "loss" in entry)
+        if len(losses) > 1:
+            same[losses].append(row)
+    starts = {row.id: getattr(row.recipes[0], "init", None) for row, _ in runs}
+    return [
+        f"rows {', '.join(row.id for row in rows)}: the same losses after different starts"
+        for rows in same.values()
+        if any(starts[row.id] != starts[rows[0].id] for row in rows) and any(is_recipe(starts[r.id]) for r in rows)
+    ]
+
+
+def _split(recipe: Any, store: Store) -> list[str]:
+    """Whose videos are trained on and whose are scored, as a job of the recipe takes them.
+
+    ``AssertionError`` where somebody is in both.
+    """
+    job = replace(recipe, init=None, label_percent=100).job(store)
+    trained, scored = (
+        sorted({store.sequences[int(video)].subject for video in videos})
+        for videos in (job.stream.videos, job.test.sequence)
+    )
+    if both := set(trained) & set(scored):
+        raise AssertionError(f"subjects {sorted(both)}: trained on and scored")
+    return [f"trained on subjects {_words(trained)}, scored on {_words(scored)}"]
+
+
+def _words(subjects: list[int]) -> str:
+    return " ".join(map(str, subjects)) if len(subjects) <= 12 else f"{len(subjects)} others"

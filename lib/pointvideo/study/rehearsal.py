@@ -1,0 +1,111 @@
+"""A rehearsal: a recipe trained for a moment on a few of its training videos, and scored on the same videos.
+
+Whatever the data and the method, an untrained network is as good as a guess, training moves every weight and lowers the
+loss, and a network that has seen a few videos often enough knows their labels. Labels, clips, network, trainer and
+scorer must fit together for that.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..data.store import Store
+from ..tasks.task import Tally
+from .device import make_fabric
+from .trainer import fit
+
+VIDEOS, EPOCHS, RATE = 6, 40, 3e-3
+NEAR = 0.35  # how far the first loss may be from that of a guess, as a share of it
+FALLS = 0.1  # by how much the loss must fall at least, as a share of a guess's
+MOVE = 0.9  # share of the weights that must move; a few have no effect in a small network
+KNOWN = 0.15  # share of what a guess gets wrong that must be right after training on it
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What came out.
+
+    start, guess: loss of the first batch, of the untrained network and of one that gives all classes the same
+    probability. first, last: mean loss of the first and the last epoch. weights, still: how many there are, and those
+    that have not moved. tally: of the videos that were trained on.
+    """
+
+    backbone: str
+    start: float
+    guess: float
+    first: float
+    last: float
+    weights: int
+    still: tuple[str, ...]
+    tally: Tally
+
+    def faults(self) -> list[str]:
+        """What cannot be if the code is right."""
+        found = []
+        if abs(self.start - self.guess) > NEAR * self.guess:
+            found.append(f"untrained loss {self.start:.2f}, expected about {self.guess:.2f}, that of a guess")
+        if not self.last < self.first - FALLS * self.guess:
+            found.append(f"loss from {self.first:.2f} to {self.last:.2f}, expected it to fall")
+        if len(self.still) > (1 - MOVE) * self.weights:
+            found.append(f"{len(self.still)} of {self.weights} weights did not move, the first is {self.still[0]}")
+        if (said := np.count_nonzero(self.tally.said)) < 2:
+            found.append(f"{said} class predicted, expected several")
+        if self.tally.accuracy < self.tally.guess + KNOWN * (1 - self.tally.guess):
+            right, guess = 100 * self.tally.accuracy, 100 * self.tally.guess
+            found.append(f"{right:.0f} % right after training on them, where a guess gives {guess:.0f} %")
+        return [f"{self.backbone} on a few training videos: {fault}" for fault in found]
+
+
+def rehearse(recipe: Any, store: Store, *, videos: int = VIDEOS, epochs: int = EPOCHS) -> Rehearsal:
+    """Rehearse a fine-tuning from scratch, in seconds at small sizes.
+
+    Args:
+        recipe: a fine-tuning; what it starts from does not count.
+        store: its data.
+        videos: how many training videos; as many classes as there are come first.
+        epochs: how often each is seen.
+    """
+    optimiser = replace(
+        recipe.training.optimiser, name="adamw", rate=RATE, warmup_epochs=0, schedule="cosine", clip_norm=None
+    )
+    training = replace(recipe.training, epochs=epochs, batch=2, clips_per_video=1, optimiser=optimiser)
+    data = replace(recipe.data, held_out=(), videos=None)
+    recipe = replace(recipe, init=None, data=data, training=training, evaluate_every=epochs, label_percent=100)
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(few(store, np.unique(data.clips(store, "train").sequence), videos))
+    batch = job.batch(0, 0)
+    with torch.no_grad():
+        start = float(job.loss(*batch)["loss"])
+        with job.module.register_forward_hook(lambda module, inputs, logits: 0 * logits):
+            guess = float(job.loss(*batch)["loss"])
+    before = {name: value.clone() for name, value in job.module.named_parameters()}
+    curve = fit(job, fabric=make_fabric(torch.device("cpu"))).curve
+    still = tuple(name for name, value in job.module.named_parameters() if torch.equal(before[name], value))
+    _, _, outcome = recipe.task.read(job.result(), None, "a rehearsal")
+    return Rehearsal(
+        backbone=recipe.backbone.name,
+        start=start,
+        guess=guess,
+        first=curve[0]["loss"],
+        last=curve[-1]["loss"],
+        weights=len(before),
+        still=still,
+        tally=outcome.tally("a rehearsal"),
+    )
+
+
+def few(store: Store, training: np.ndarray, count: int) -> Store:
+    """A store both of whose splits are the same few of the training videos, of as many classes as there are."""
+    labels = [store.sequences[video].label for video in training]
+    first = [place for place, label in enumerate(labels) if label not in labels[:place]]
+    rest = [place for place in range(len(training)) if place not in first]
+    spread = [first[place] for place in np.linspace(0, len(first) - 1, min(count, len(first))).round().astype(int)]
+    chosen = np.sort(training[[*spread, *rest][:count]])
+    found = copy.copy(store)
+    found.indices = lambda split: chosen
+    return found

@@ -1,0 +1,166 @@
+"""What makes an executed page stale: one change of each kind, and all that a page executes is in its fingerprint."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import matplotlib
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from pointvideo.definitions import definitions_of
+from pointvideo.source import Library, script_name
+from pointvideo.study.notebooks import fingerprint as module
+from pointvideo.study.notebooks.fingerprint import changed, store_fingerprint
+
+from .test_reach import executed
+
+DRAWS = "from pointvideo.report.figures.ribbons import draw_ribbons\n\ndraw_ribbons([], {})  # two of them"
+TABLE = 'from pointvideo.page import Page\n\npage = Page("c2p", "4", "quick")\npage.kept()'
+
+
+def page(*sources: str) -> NotebookNode:
+    new = nbformat.v4.new_code_cell
+    checked = new("# NBVAL_CHECK_OUTPUT\nprint(6 * 7)", outputs=[nbformat.v4.new_output("stream", text="42\n")])
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("A text."), *map(new, sources), checked])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """A project with one record and the pinned packages."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "figures/laptop/records").mkdir(parents=True)
+    (root / "figures/laptop/records/a.json").write_text('{"key": "a", "accuracy": 0.5}')
+    (root / "constraints.txt").write_text("torch==2.11.0  # the last\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def executed_pages(root: Path) -> dict[str, NotebookNode]:
+    made = {"draws": page(DRAWS), "table": page(TABLE)}
+    for notebook in made.values():
+        store_fingerprint(notebook, root)
+    return made
+
+
+@pytest.fixture
+def pages(executed_pages) -> dict[str, NotebookNode]:
+    """A page that draws, and one with a paper's table, as if just executed."""
+    return deepcopy(executed_pages)
+
+
+@pytest.fixture
+def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, tuple[str, str]]], None]:
+    """`edit({"page": (old, new), ...})`: modules of the package with a text replaced that must be there."""
+    read = Library._source
+
+    def replace(edits: dict[str, tuple[str, str]]) -> None:
+        def source(self: Library, asked: str):
+            text, file = read(self, asked)
+            if asked.removeprefix("pointvideo.") in edits:
+                old, new = edits[asked.removeprefix("pointvideo.")]
+                assert old in text, (asked, old)
+                text = text.replace(old, new, 1)
+            return text, file
+
+        monkeypatch.setattr(Library, "_source", source)
+        Library._of.cache_clear()
+
+    yield replace
+    Library._of.cache_clear()
+
+
+def stale(pages: dict[str, NotebookNode], root: Path) -> dict[str, list[str]]:
+    found = {name: changed(notebook, root) for name, notebook in pages.items()}
+    return {name: why for name, why in found.items() if why}
+
+
+def test_a_changed_definition(pages, root, edit):
+    """A drawing function, a constant, a recipe's value, a world, a reader, the words of an error: where it counts."""
+    edit(
+        {
+            "report.figures.ribbons": ("def draw_ribbons(", "def draw_ribbons(_, "),
+            "page": ('COMMITTED = "laptop"', 'COMMITTED = "gpu"'),
+            "papers.c2p.recognition": ("evaluate_every=", "evaluate_every=1 + "),
+            "data.simulate.people": ("subject", "subject_"),
+            "data.msr_packed": ("return ", "return 0, "),
+            "study.experiments": ("expected one of", "there is only"),
+        }
+    )
+    found = stale(pages, root)
+    assert found["draws"] == ["pointvideo.report.figures.ribbons"]
+    assert found["table"] == [
+        f"pointvideo.{name}"
+        for name in ("data.msr_packed", "data.simulate.people", "page", "papers.c2p.recognition", "study.experiments")
+    ]
+
+
+def test_words_and_what_no_page_uses_change_nothing(pages, root, edit):
+    edit(
+        {
+            "report.figures.ribbons": ('"""', '"""Said otherwise. '),
+            "page": ("COMMITTED = ", "# Where results are.\nCOMMITTED = "),
+            "report.results": ("    def statistics", "    # said otherwise\n\n    def statistics"),
+            "report.figures.show": ("def recorded_picture(", "def recorded_picture(_, "),
+            "source_text": ("FUNCTIONS = ", "ALL = 1\nFUNCTIONS = "),
+        }
+    )
+    assert stale(pages, root) == {}
+
+
+def test_a_changed_record_cell_output_claim_and_package(pages, root, monkeypatch, tmp_path):
+    root = shutil.copytree(root, tmp_path / "project")
+    assert stale(pages, root) == {}
+    record = root / "figures/laptop/records/a.json"
+    record.write_text('{\n  "accuracy": 0.5, "key": "a"}')  # laid out otherwise
+    pages["table"].cells[0].source = "Another text."
+    pages["draws"].cells[1].source = DRAWS.replace("  # two of them", "")
+    assert stale(pages, root) == {}
+    record.write_text('{"key": "a", "accuracy": 0.6}')
+    assert stale(pages, root) == {"table": ["figures/*/records/*.json"]}
+    store_fingerprint(pages["table"], root)
+    (root / "figures/laptop/records/b.json").write_text(json.dumps({"key": "b"}))
+    assert stale(pages, root) == {"table": ["figures/*/records/*.json"]}
+    store_fingerprint(pages["table"], root)
+    pages["draws"].cells[1].source += "\nprint(1)"
+    pages["table"].cells[-1].outputs[0].text = "43\n"
+    assert stale(pages, root) == {"draws": ["cells"], "table": ["checked outputs"]}
+    store_fingerprint(pages["draws"], root)
+    store_fingerprint(pages["table"], root)
+    (root / "constraints.txt").write_text("torch==2.12.0\n")
+    assert stale(pages, root) == {"draws": ["packages"], "table": ["packages"]}
+    (root / "constraints.txt").write_text("# pinned\ntorch==2.11.0\n")
+    shutil.copytree(module.PACKAGE / "papers", tmp_path / "pointvideo/papers")
+    shutil.copytree(module.PACKAGE / "data", tmp_path / "pointvideo/data")
+    monkeypatch.setattr(module, "PACKAGE", tmp_path / "pointvideo")
+    claims = tmp_path / "pointvideo/papers/c2p/claims.yaml"
+    claims.write_text("# said otherwise\n" + claims.read_text())
+    assert stale(pages, root) == {}
+    claims.write_text(claims.read_text().replace("reported: ", "reported: 1", 1))
+    assert stale(pages, root) == {"table": ["c2p/claims.yaml"]}
+
+
+def test_a_page_without_a_fingerprint_is_stale(tmp_path: Path):
+    assert changed(page(DRAWS), tmp_path) == ["no fingerprint"]
+
+
+def test_a_page_executes_nothing_that_its_fingerprint_does_not_cover(monkeypatch, tmp_path):
+    """The committed evidence of a table as a page shows it, under a profiler."""
+    monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
+    matplotlib.use("Agg")
+    text = (
+        "from pointvideo.page import Page\npage = Page('c2p', 'released-msr', 'quick')\n"
+        "found = page.committed\nfound.table.to_html()\npage.claims(found)\n"
+        "page.deviations('seeds')\npage.sizes()\n"
+    )
+    found = executed(lambda: exec(compile(text, "page", "exec"), {}))
+    papers = module._papers(text)
+    covered = definitions_of(f"{script_name(text)}:script", *module._roots(text, papers))
+    assert [folder.name for folder in papers] == ["c2p"] and len(found) > 100
+    missing = {name for name in found if name not in covered and not name.endswith(".__post_init__")}
+    assert missing == set()
