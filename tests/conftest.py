@@ -52,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-page", action="store_true", help="execute every page, also those on which nothing has changed"
     )
+    parser.addoption("--measure", action="store_true", help="measure anew what is kept of simulated worlds")
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

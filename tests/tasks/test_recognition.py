@@ -50,6 +50,13 @@ def test_spread_takes_first_and_last_clip():
     assert spread(clips, None) is clips
 
 
+def test_a_recipe_scores_as_many_clips_of_a_video_as_it_says(store):
+    """Videos have 14 frames and clips 10, so a video has five; two of the eight are too short for any."""
+    per_video = {number: finetune(evaluate_clips=number).job(store).test for number in (1, 2, None)}
+    assert [len(clips) for clips in per_video.values()] == [6, 12, 30]
+    assert np.unique(per_video[1].start).tolist() == [0] and np.unique(per_video[2].start).tolist() == [0, 4]
+
+
 def test_short_videos_vanish_or_are_padded(store):
     results = {}
     for short in ("drop", "pad"):

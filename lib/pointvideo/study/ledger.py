@@ -188,8 +188,7 @@ def newest_of_recipe(records: list[Record], recipe: Any, *, but: str | None = No
     A field that recipes have got since a record was written counts as being at its default there, which stands for
     what was done before: a default that does anything else would need another name.
     """
-    wanted = recipe if isinstance(recipe, dict) else recipe_dict(recipe)
-    later = {} if isinstance(recipe, dict) else defaults(recipe)
+    wanted, later = (recipe, {}) if isinstance(recipe, dict) else _described(recipe)
     seed = wanted.get("seed")
     for record in reversed(records):
         found = record["recipe"]
@@ -197,6 +196,16 @@ def newest_of_recipe(records: list[Record], recipe: Any, *, but: str | None = No
         if record["key"] != but and found.get("seed", seed) == seed and _same(found, wanted, later):
             return record
     return None
+
+
+_DESCRIBED: dict[int, tuple[Any, dict[str, Any], dict[str, dict[str, Any]]]] = {}  # a recipe is looked for many times
+
+
+def _described(recipe: Any) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """A recipe's dictionary and :func:`defaults`, made once for each recipe."""
+    if _DESCRIBED.get(id(recipe), (None,))[0] is not recipe:
+        _DESCRIBED[id(recipe)] = recipe, recipe_dict(recipe), defaults(recipe)
+    return _DESCRIBED[id(recipe)][1:]
 
 
 def defaults(recipe: Any) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,8 @@ from ..tasks.task import Tally
 from .device import make_fabric
 from .trainer import fit
 
-VIDEOS, EPOCHS, RATE = 6, 40, 3e-3
+VIDEOS, RATE = 6, 3e-3
+EPOCHS = 40, 200  # the second number where the first does not do: a small network learns slowly
 NEAR = 0.35  # how far the first loss may be from that of a guess, as a share of it
 FALLS = 0.1  # by how much the loss must fall at least, as a share of a guess's
 MOVE = 0.9  # share of the weights that must move; a few have no effect in a small network
@@ -61,15 +62,21 @@ class Rehearsal:
         return [f"{self.backbone} on a few training videos: {fault}" for fault in found]
 
 
-def rehearse(recipe: Any, store: Store, *, videos: int = VIDEOS, epochs: int = EPOCHS) -> Rehearsal:
-    """Rehearse a fine-tuning from scratch, in seconds at small sizes.
+def rehearse(recipe: Any, store: Store) -> Rehearsal:
+    """Rehearse a fine-tuning from scratch, in seconds at small sizes; longer where it has not come out.
 
     Args:
         recipe: a fine-tuning; what it starts from does not count.
         store: its data.
-        videos: how many training videos; as many classes as there are come first.
-        epochs: how often each is seen.
     """
+    for epochs in EPOCHS:
+        found = _rehearse(recipe, store, epochs)
+        if not found.faults():
+            break
+    return found
+
+
+def _rehearse(recipe: Any, store: Store, epochs: int) -> Rehearsal:
     optimiser = replace(
         recipe.training.optimiser, name="adamw", rate=RATE, warmup_epochs=0, schedule="cosine", clip_norm=None
     )
@@ -77,7 +84,7 @@ def rehearse(recipe: Any, store: Store, *, videos: int = VIDEOS, epochs: int = E
     data = replace(recipe.data, held_out=(), videos=None)
     recipe = replace(recipe, init=None, data=data, training=training, evaluate_every=epochs, label_percent=100)
     torch.manual_seed(recipe.seed)
-    job = recipe.job(few(store, np.unique(data.clips(store, "train").sequence), videos))
+    job = recipe.job(few(store, np.unique(data.clips(store, "train").sequence), VIDEOS))
     batch = job.batch(0, 0)
     with torch.no_grad():
         start = float(job.loss(*batch)["loss"])
