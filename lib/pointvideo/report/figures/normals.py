@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from .clouds import draw_cloud
-from .style import PAGE, panels
+from .style import panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,10 @@ def draw_normals(xyz: Float[np.ndarray, "points 3"], radius: float | int = 20, p
     cloud.estimate_normals(open3d.geometry.KDTreeSearchParamHybrid(radius=radius, max_nn=30))
     _, inside = cloud.segment_plane(distance_threshold=plane, ransac_n=3, num_iterations=500)
     on_plane = np.isin(np.arange(len(xyz)), inside)
-    figure, axes = panels(2, width=PAGE / 2, ratio=1.5)
-    draw_cloud(axes[0], xyz, colour=np.abs(cloud.normals).clip(0, 1), title="normals as colours")
-    draw_cloud(axes[1], xyz, colour=on_plane.astype(int), title=f"largest plane: {on_plane.mean():.0%}")
+    normals = np.abs(cloud.normals).clip(0, 1)
+    figure, axes = panels(4, ratio=1.2)
+    draw_cloud(axes[0], xyz, title=f"{len(xyz)} points")
+    draw_cloud(axes[1], xyz, colour=normals, title="normals as colours")
+    draw_cloud(axes[2], xyz, colour=normals, turn=70, title="from the side")
+    draw_cloud(axes[3], xyz, colour=on_plane.astype(int), title=f"largest plane: {on_plane.mean():.0%}")
     return figure

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARGIN = 0.05  # inches above and below
-OFF = 10  # levels of 255 in red, green or blue
+OFF = 16  # levels of 255 in red, green or blue
 
 
 def figure_png(figure: Figure, text: Mapping[str, str] | None = None) -> bytes:
@@ -75,7 +75,7 @@ def small_png(picture: bytes) -> bytes:
         whole = Image.new("RGB", opened.size, "white")
         whole.paste(opened, mask=opened.getchannel("A") if opened.mode == "RGBA" else None)
     dots = numpy.asarray(whole, dtype=numpy.int16)
-    for colours in (128, 256):
+    for colours in (32, 64, 128, 256):
         few = whole.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
         if numpy.abs(numpy.asarray(few.convert("RGB"), dtype=numpy.int16) - dots).max() <= OFF:
             break
