@@ -118,7 +118,7 @@ def draw_fates(recipe: C2PPretrain, views: Views, places: Places) -> Figure:
             axes[1].plot(sweep, 100 * kept[which].mean(axis=0), mark, color=RELEASED, label=name)
     axes[1].set(xlabel="θ, degrees", ylabel="points kept, %", ylim=(0, None), title="paper and released code")
     for axis, columns in zip(axes, (2, 1), strict=True):
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=columns)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.36), ncols=columns)
     return figure
 
 
