@@ -164,8 +164,9 @@ def test_a_table_is_written_with_its_records(tmp_path, world, monkeypatch, sourc
 
 
 def test_every_table_without_a_record_says_so(tmp_path):
+    ledger = Ledger(tmp_path)
     for number in C2P.experiments:
-        found = evidence(C2P, number, "laptop", Ledger(tmp_path))
+        found = evidence(C2P, number, "laptop", ledger)
         assert found.source is None and write(found) == [] and len(found.missing) == found.planned
         assert found.table.to_markdown().count("not run") >= len(found.table.rows), number
     with pytest.raises(ValueError, match="table: got '9', expected one of 1, 2"):

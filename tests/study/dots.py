@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointvideo.backbones import PPTrSize, TransformerSize, TubeSize
+from pointvideo.backbones import P4TransformerSize, PPTrSize, TransformerSize, TubeSize
 from pointvideo.data.layout import DepthCamera
 from pointvideo.data.store import Sequence, Store
 from pointvideo.data.writer import StoreWriter
@@ -20,6 +20,7 @@ BACKBONE = PPTrSize(
     TubeSize(radius=0.5, neighbours=8, spatial_stride=8),
     TransformerSize(width=16, depth=1, heads=1, head_width=8, hidden=16),
 )
+P4TRANSFORMER = P4TransformerSize(BACKBONE.tube, BACKBONE.transformer)
 DATA = ClipData(frames=10, points=64)
 TRAINING = Training(
     epochs=3, batch=4, clips_per_video=1, optimiser=Optimiser("adamw", 1e-3, schedule="cosine", warmup_epochs=1)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import pointvideo
+from pointvideo import papers
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.street import Street
@@ -59,10 +60,12 @@ def videomae() -> VideoMAEPretrain:
 
 RECIPES = {
     "Finetune": dots.finetune,
+    "Finetune of P4Transformer": lambda: dots.finetune(backbone=dots.P4TRANSFORMER),
     "C2PPretrain": dots.pretrain,
     "STRLPretrain": strl,
     "VideoMAEPretrain": videomae,
     "SegmentActions": tiny.segment_actions,
+    "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentPoints": tiny.segment_points,
     "SegmentPoints on the street": tiny.segment_street,
     "C2PPretrain of a pyramid": lambda: tiny.c2p(tiny.segment_street()),
@@ -70,8 +73,26 @@ RECIPES = {
     "LabelsOnly of frames": lambda: LabelsOnly(tiny.ACTIONS, tiny.TRAINING, "category", "frame"),
     "LabelsOnly of points": lambda: LabelsOnly(tiny.STREET, tiny.TRAINING, "prior", "point"),
     "frame statistics": lambda: tiny.segment_actions(backbone=FrameStatisticsSize(layers=1, width=8)),
+    "Probe of clips": lambda: Probe(dots.BACKBONE, dots.DATA, dots.TRAINING, level="clip", l2=(0.1,)),
+    "Probe of frames": lambda: Probe(
+        FrameStatisticsSize(layers=1, width=8), tiny.ACTIONS, tiny.TRAINING, level="frame", l2=(0.1,)
+    ),
     "point statistics": lambda: Probe(PointStatisticsSize(), tiny.POINTS, tiny.TRAINING, level="point", l2=(0.1,)),
 }
+
+
+def parts_of(recipe) -> set[tuple[str, str]]:
+    """The kind of a recipe, with the level at which a probe is fitted, and the kind of its network."""
+    return {(recipe.kind, getattr(recipe, "level", "")), ("network", type(getattr(recipe, "backbone", None)).__name__)}
+
+
+def test_every_kind_of_recipe_and_network_of_every_paper_is_here():
+    """A paper that arrives brings its own: they belong into the list above, at a size that runs in a moment."""
+    here = set().union(*(parts_of(make()) for make in RECIPES.values()))
+    tables = (papers.get(name).tables(profile) for name in papers.names() for profile in ("quick", "paper"))
+    rows = (row for several in tables for table in several.values() for row in table)
+    needed = set().union(*(parts_of(link) for row in rows for link in keys.recipe_chain(row.recipes[0])))
+    assert needed - here == set()
 
 
 def executed(work: Callable[[], object]) -> set[str]:
