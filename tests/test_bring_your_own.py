@@ -26,7 +26,7 @@ def run(folder: Path) -> str:
 @pytest.mark.slow
 def test_the_example_runs_from_frames_to_a_claim_and_again_from_the_ledger(tmp_path: Path):
     said = run(tmp_path)
-    assert re.search(r"\| from scratch \| – \| \d.*/60 .*\| 0, 1, 2, 3, 4 \|", said)
+    assert re.search(r"\| from scratch \| – \| \d.* of 12 .*\| 0, 1, 2, 3, 4 \|", said)
     assert re.search(r"\| Order helps .*\| 5 \| .*exploratory \| (yes|no|no difference seen|undecided .*) \|", said)
     picture = tmp_path / "cache" / "figures" / "quick" / "mine_table_1.png"
     records = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "runs").glob("*/record.json")}

@@ -26,27 +26,21 @@ for number in range(28):  # 1 a data set: <split>/<class>/<sequence>/<frame>.npy
         np.save(place / f"{frame}.npy", random.normal([0, 0.05 * frame * (-1) ** number, 2], 0.2, (96, 3)))
 import_folder(folder, "my_clouds", "metre", progress=False)
 
-
 @dataclass(frozen=True)
 class MySize:  # 2 a backbone: its size, and a network with a width, stages and tokens
     width: int = 32
     name: str = "my network"
-
     def build(self):
         return MyNetwork(self.width)
 
-
 class MyNetwork(nn.Module):
     stages = ("whole",)
-
     def __init__(self, width):
         super().__init__()
         self.width, self.layer = width, nn.Linear(6, width)
-
     def tokens(self, xyz, stage="whole"):
         middle = xyz.mean(2, keepdim=True)  # one token a frame: where its middle is, and how far that has moved
         return Tokens(middle, self.layer(torch.cat([middle, middle - middle.roll(1, 1)], dim=-1)).relu())
-
 
 @dataclass(frozen=True)
 class OrderPretrain(Pretraining):  # 3 a pretext task: does the clip run forwards or backwards?
@@ -60,18 +54,15 @@ class OrderPretrain(Pretraining):  # 3 a pretext task: does the clip run forward
         head = nn.Linear(self.backbone.width, 2)
         return OrderJob(self, store, nn.ModuleDict({"backbone": self.backbone.build(), "head": head}), pretrained)
 
-
 class OrderJob(PretextJob):
     def batch(self, epoch, step):
         sequence, start, seed = self.stream.draw(epoch, step)
         clip = self.stream.reader.clip(sequence, start, seed)
         turned = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, len(sequence)))
         return turned, Clip(torch.where(turned[:, None, None, None] == 1, clip.xyz.flip(1), clip.xyz))
-
     def loss(self, turned, clip):
         self.features = frame_features(self.module["backbone"], clip)
         return {"loss": nn.functional.cross_entropy(self.module["head"](self.features.amax(1)), turned)}
-
 
 def rows(profile):  # 4 an experiment: a row from scratch and a row after the pretext, five seeds each
     start, ours = OrderPretrain(), Method("after Order", "#117733", "s", "Order")
@@ -80,7 +71,6 @@ def rows(profile):  # 4 an experiment: a row from scratch and a row after the pr
     order = tuple(replace(recipe, init=replace(start, seed=recipe.seed)) for recipe in scratch)
     pairs = (("scratch", scratch, SCRATCH), ("order", order, ours))
     return tuple(Row(name, method.label, recipes, method, "my network") for name, recipes, method in pairs)
-
 
 experiment = Experiment("1", "Rising and falling clouds", rows, "my_clouds")
 mine = Paper("mine", "Order helps", "Mine", "", "", {}, {"1": experiment}, folder)

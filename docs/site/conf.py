@@ -47,7 +47,8 @@ CONTENTS = {  # heading -> documents, in order
     "Pages": [f"notebooks/{page.name}" for page in read_index(ROOT / "notebooks")],
     "Results": [f"docs/results/{path.stem}" for path in sorted((ROOT / "docs" / "results").glob("*.md"))],
     "Documents": [
-        *(f"docs/{name}" for name in ("verdicts", "data", "bring_your_own", "contributing", "speed", "several", "gpu")),
+        *(f"docs/{name}" for name in ("verdicts", "glossary", "data", "bring_your_own", "contributing", "speed")),
+        *(f"docs/{name}" for name in ("several", "gpu")),
         "CHANGELOG",
     ],
 }

@@ -102,7 +102,7 @@ def test_committed_runs_took_what_the_others_say(record_property):
             record_property(f"{name}: within 1.5", share_near(ratios))
             print(f"{name}: {len(ratios)} runs, median {median(ratios):.2f}, within 1.5: {share_near(ratios):.2f}")
     assert old and 0.5 < median(old) < 1.1
-    assert len(new) < 5 or (0.8 < median(new) < 1.25 and share_near(new) > 0.7)
+    assert len(new) < 5 or (0.8 < median(new) < 1.25 and share_near(new) > 0.6)
 
 
 def test_cpu_seconds_of_one_thread_count_and_wall_time_is_distrusted():

@@ -68,7 +68,7 @@ def test_in_bfloat16(name, store):
     assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in job.module.parameters())
     if hasattr(job, "features"):
         numbers = job.epoch_end(0)  # outside the autocast, on features that came out of it
-        assert all(0 <= value < 100 for value in numbers.values() if isinstance(value, float))
+        assert all(-1 < value < 100 for value in numbers.values() if isinstance(value, float))
 
 
 @pytest.mark.parametrize("name", ["pptr", "p4transformer"])

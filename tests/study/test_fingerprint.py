@@ -8,17 +8,13 @@ from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
-import matplotlib
 import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from pointvideo.definitions import definitions_of
-from pointvideo.source import Library, script_name
+from pointvideo.source import Library
 from pointvideo.study.notebooks import fingerprint as module
 from pointvideo.study.notebooks.fingerprint import changed, store_fingerprint
-
-from .test_reach import executed
 
 DRAWS = "from pointvideo.report.figures.ribbons import draw_ribbons\n\ndraw_ribbons([], {})  # two of them"
 TABLE = 'from pointvideo.page import Page\n\npage = Page("c2p", "4", "quick")\npage.kept()'
@@ -147,21 +143,3 @@ def test_a_changed_record_cell_output_claim_and_package(pages, root, monkeypatch
 
 def test_a_page_without_a_fingerprint_is_stale(tmp_path: Path):
     assert changed(page(DRAWS), tmp_path) == ["no fingerprint"]
-
-
-@pytest.mark.slow
-def test_a_page_executes_nothing_that_its_fingerprint_does_not_cover(monkeypatch, tmp_path):
-    """The committed evidence of a table as a page shows it, under a profiler."""
-    monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
-    matplotlib.use("Agg")
-    text = (
-        "from pointvideo.page import Page\nfrom pointvideo.report.figures.runs import draw_accuracies\n"
-        "page = Page('c2p', 'released-msr', 'quick')\nfound = page.committed\ntable = found._table()\n"
-        "table.to_html()\ndraw_accuracies(table)\npage.deviations('seeds').to_page()\n"
-    )
-    found = executed(lambda: exec(compile(text, "page", "exec"), {}))
-    papers = module._papers(text)
-    covered = definitions_of(f"{script_name(text)}:script", *module._roots(text, papers))
-    assert [folder.name for folder in papers] == ["c2p"] and len(found) > 100
-    missing = {name for name in found if name not in covered and not name.endswith(".__post_init__")}
-    assert missing == set()
