@@ -1,9 +1,13 @@
 """One picture of every kind that the report can draw, of made-up data about as large as that on the pages."""
 
+import functools
+import tempfile
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import torch
 
 from pointvideo.data.layout import DepthCamera
 from pointvideo.losses.c2p import C2PLoss
@@ -17,10 +21,13 @@ from pointvideo.report.figures import (
     clouds,
     deviations,
     diagram,
+    eight_points,
     films,
     forest,
     labels,
     matching,
+    one_video,
+    operators,
     orbits,
     pretraining,
     ribbons,
@@ -28,7 +35,9 @@ from pointvideo.report.figures import (
     shares,
     speed,
     style,
+    verdicts,
     videos,
+    whole_set,
 )
 
 from .made_up import (
@@ -45,6 +54,7 @@ from .made_up import (
     result_from_record,
     row,
 )
+from .small_store import make_store
 
 STARTS = ("scratch", "strl", "videomae", "c2p")
 CLASSES = [
@@ -166,6 +176,16 @@ def one_cloud():
     clouds.draw_depth(axes[1], depth_images(1)[0], title="a depth image")
     videos.draw_motion(axes[2], frames(3), still=0.05, title="a movement")
     return figure
+
+
+def person():
+    draw = torch.Generator().manual_seed(1)
+    return torch.randn(600, 3, generator=draw) * torch.tensor([60.0, 120.0, 20.0]) + torch.tensor([0.0, 0.0, 550.0])
+
+
+@functools.cache
+def small_store():
+    return make_store(Path(tempfile.mkdtemp()) / "store")
 
 
 def method():
@@ -323,5 +343,25 @@ FIGURES = {
     "search": search,
     "ratios": ratios,
     "growth": lambda: ratios(growth=True),
+}
+ABOUT = {"action": "bend", "subject": 6}
+FIGURES |= {
+    "verdict counts": lambda: verdicts.draw_verdict_counts(
+        {"Table 1, action segmentation": {"same direction": 3, "undecided": 2}, "Table 4": {"larger than printed": 4}}
+    ),
+    "eight points": eight_points.draw_eight_points,
+    "farthest points": lambda: operators.draw_farthest_points(person()),
+    "neighbours": lambda: operators.draw_neighbours(person(), 0, 45, 32),
+    "interpolation": lambda: operators.draw_interpolation(person(), person().sigmoid()),
+    "tube max": lambda: operators.draw_tube_max(torch.stack([person()] * 3), torch.tensor([0.8, -0.6, 0.0, 8.0])),
+    "splat": lambda: operators.draw_splat(person(), 70),
+    "way": lambda: one_video.draw_way(small_store(), **ABOUT, points=128),
+    "strip": lambda: one_video.draw_strip(small_store(), **ABOUT),
+    "parts": lambda: one_video.draw_parts(small_store(), **ABOUT),
+    "draws": lambda: one_video.draw_draws(small_store(), **ABOUT),
+    "two tubes": lambda: one_video.draw_two_tubes(small_store(), **ABOUT, points=128),
+    "lengths": lambda: whole_set.draw_lengths(small_store(), (8, 16)),
+    "distributions": lambda: whole_set.draw_distributions(small_store(), beside=small_store()),
+    "actions": lambda: whole_set.draw_actions(small_store()),
 }
 FIGURES |= {draw.__name__.removeprefix("draw_").replace("_", " "): partial(printed, draw) for draw in PRINTED}

@@ -22,7 +22,12 @@ from .made_up import METHODS, build_table, made_up_semantic  # noqa: E402
 
 STAMP = Stamp("simulated", "people", "c0ffee1", keys=("abcdef12",), seeds=(0, 1))
 # drawn by one of the others, or of a store that has to be simulated first
-WITHIN = {"draw_three_views": "draw_clip", "draw_labelled_shares": "draw_labelled"}
+WITHIN = {
+    "draw_normals": "draw_cloud",
+    "draw_drives": "draw_label_film",
+    "draw_three_views": "draw_clip",
+    "draw_labelled_shares": "draw_labelled",
+}
 
 
 @pytest.mark.parametrize("name", gallery.FIGURES)
