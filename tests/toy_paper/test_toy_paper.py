@@ -108,6 +108,10 @@ def test_its_page(found, capsys):
     assert "committed, laptop: 6 of 6 runs\n  toy-scratch: " in said
     assert said.rstrip().endswith(f"  toy-agree: {finding.difference}, {finding.short}")
     assert read_stamp(names["page"].folder / "toy_claims.png").keys == found.stamp.keys
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    kept = [output["text"] for cell in code for output in cell["outputs"] if output["output_type"] == "stream"]
+    assert kept and "".join(map("".join, kept)) == said  # as it was committed
 
 
 def test_a_change_of_its_own_files_makes_its_runs_stale(toy, found, tmp_path, monkeypatch):
