@@ -14,7 +14,6 @@ Nguyen et al., "Cross4D-JEPA", 2026, section 3.3, Eq. 5 and 6; the second term i
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor

@@ -26,7 +26,7 @@ from ..losses.distillation import cosine_distillation, loss_of_constant, varianc
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
 from ..teachers.render import HIDDEN, patch_of
-from ..teachers.targets import Targets, TargetSpec, clip_points, middle_start, targets_of
+from ..teachers.targets import TargetSpec, clip_points, middle_start, targets_of
 from ..values import NotNegative, Whole, Within
 from .job import PretextJob, Pretraining
 

@@ -53,7 +53,7 @@ SHAPES = 4  # linearity, planarity, scattering, verticality
 
 @dataclass(frozen=True)
 class LocalGeometry(Checked):
-    """The geometry around the points of a patch: the normal's direction, shape of the neighbourhood, height, depth (``xyz`` as in :class:`.render.Drawn`).
+    """The geometry around the points of a patch: the normal's direction, shape of the neighbourhood, height, depth.
 
     A point's neighbourhood is its nearest points; linearity, planarity, scattering and verticality come from the
     eigenvalues of their covariance (Demantké et al., 2011), by ``pgeof``. The eight (height and depth are in radii of
