@@ -1,4 +1,4 @@
-"""Distillation from an image network: which target a token gets, controls that change it, and a training that resumes."""
+"""Distillation from an image network: which target a token gets, controls that change it, a training that resumes."""
 
 from dataclasses import replace
 
