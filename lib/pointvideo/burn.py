@@ -14,7 +14,7 @@ from pathlib import Path
 
 MARK = ".pointvideo"
 TEXT = "PointVideo made this folder: `make burn` deletes it with everything in it.\n"
-MADE = ("stores", "runs", "notebooks", "figures", "logs", "gpu_evidence", "site")
+MADE = ("stores", "runs", "targets", "notebooks", "figures", "logs", "gpu_evidence", "site")
 COMPILED = "numba"  # which numba makes itself, without a mark
 SCRAP = (".pytest_cache", ".hypothesis", ".ruff_cache")
 CLONE = Path(__file__).resolve().parents[2]

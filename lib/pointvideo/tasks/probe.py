@@ -235,7 +235,7 @@ class ProbeJob(ABC):
         out = torch.from_numpy(mask).to(labels.device)
         path, started = [], None
         if mask.any() and len(self.recipe.l2) > 1:
-            mean, deviation = standard(rows[~out])
+            mean, deviation = self.scale(rows[~out])
             inside, outside = ((part - mean) / deviation for part in (rows[~out], rows[out]))
             for l2 in sorted(self.recipe.l2, reverse=True):
                 started = logistic_regression(inside, labels[~out], classes, l2, started)
@@ -244,7 +244,7 @@ class ProbeJob(ABC):
                 path.append({"l2": l2, "accuracy": hits, "loss": float(F.cross_entropy(logits, labels[out]))})
         # the most accurate, then the surest, then the strongest
         best = min(path, key=lambda tried: (-tried["accuracy"], tried["loss"]))["l2"] if path else max(self.recipe.l2)
-        mean, deviation = standard(rows)
+        mean, deviation = self.scale(rows)
         scaled = (rows - mean) / deviation
         solution = logistic_regression(scaled, labels, classes, best)
         with torch.no_grad():
@@ -261,6 +261,10 @@ class ProbeJob(ABC):
         }
         self.about |= {"held_out": words, "path": path, "rows": len(rows)}
         return numbers
+
+    def scale(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """What is taken off each feature, and what it is divided by, before the classifier."""
+        return standard(rows)
 
     def approach(self, rows: Tensor, labels: Tensor) -> dict:
         """The short probe: a linear layer on raw features, by the recipe's optimiser for its epochs."""

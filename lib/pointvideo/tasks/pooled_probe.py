@@ -1,0 +1,113 @@
+"""A probe of one clip a video, of the mean over tokens, on features as they are or standardised.
+
+The papers of cross-modal distillation probe the mean token of one clip by a linear layer that is trained for a fixed
+number of epochs on raw features ("short"). How far such a layer gets depends on the features' scale: an untrained
+encoder gains as much by standardisation alone as by many a pre-training. So both are here, and beside them the
+regression that is solved ("converged").
+
+Nguyen et al., "Cross4D-JEPA", 2026, section 4.1, Table 11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..backbones import Clip, tokens_of
+from ..data.clips import Clips
+from ..data.store import Store
+from ..recipe import stable_seed
+from .probe import ClipProbe, Probe, Probed, standard
+
+
+@dataclass(frozen=True)
+class PooledProbe(Probe):
+    """Recipe of such a probe; every video is scored by the clip in its middle, a shorter one's last frame repeats."""
+
+    pooling: Literal["mean", "max"] = "mean"  # over the tokens of a clip
+    standardised: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.level != "clip" or self.evaluate_clips is not None:
+            raise ValueError(
+                f"PooledProbe.level: got {self.level!r}, {self.evaluate_clips} clips a video, expected 'clip' and "
+                "None: one clip a video"
+            )
+        if self.data.short != "pad":
+            raise ValueError("PooledProbe.data: got short='drop', expected 'pad': every video has one clip")
+
+    @property
+    def title(self) -> str:
+        kind = "standardised" if self.standardised else "raw"
+        return super().title.replace("probe per clip", f"probe of the {self.pooling} token, {kind}")
+
+    def network(self, outputs: int) -> PooledProbed:
+        """The encoder and the linear map that gives the logits."""
+        return PooledProbed(self.backbone, outputs, self.pooling)
+
+    def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> PooledProbeJob:
+        """This recipe on data, with the weights of its ``init``."""
+        return PooledProbeJob(self, store, pretrained)
+
+
+class PooledProbed(Probed):
+    """A frozen backbone, the mean or the maximum over its tokens, and a linear map of that.
+
+    Args:
+        size: a backbone's size.
+        classes: outputs.
+        pooling: "mean" or "max".
+    """
+
+    def __init__(self, size, classes: int, pooling: str):
+        super().__init__(size, classes, "clip")
+        self.pooling = pooling
+
+    def features(self, clip: Clip) -> Float[Tensor, "clips width"]:
+        """Of clips."""
+        features = tokens_of(self.backbone, clip).features.flatten(1, 2)
+        return features.mean(dim=1) if self.pooling == "mean" else features.amax(dim=1)
+
+
+class PooledProbeJob(ClipProbe):
+    """A probe on data; see :class:`pointvideo.recipe.Job`."""
+
+    def __init__(self, recipe: PooledProbe, store: Store, pretrained: dict[str, Tensor] | None):
+        super().__init__(recipe, store, pretrained)
+        self.test = self._middle(self.test)
+
+    def _middle(self, clips: Clips) -> Clips:
+        """Of each video's clips the one in the middle."""
+        last = np.flatnonzero(np.append(clips.sequence[1:] != clips.sequence[:-1], True))
+        first = np.append(0, last[:-1] + 1)
+        chosen = (first + last) // 2
+        return Clips(clips.sequence[chosen], clips.start[chosen], clips.frames, clips.step, clips.videos_total,
+                     clips.videos_scored)  # fmt: skip
+
+    def training_clips(self) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+        """The clip in the middle of every training video, a batch at a time with its seed."""
+        clips = self._middle(self.recipe.data.clips(self.store, "train"))
+        chosen = np.flatnonzero(np.isin(clips.sequence, self.stream.videos))
+        for first in range(0, len(chosen), self.training.batch):
+            part = chosen[first : first + self.training.batch]
+            yield clips.sequence[part], clips.start[part], stable_seed(self.seed, 0xF0BE, first)
+
+    def scale(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of each feature, or nothing and 1."""
+        return standard(rows) if self.recipe.standardised else (torch.zeros_like(rows[0]), torch.ones_like(rows[0]))
+
+    def approach(self, rows: Tensor, labels: Tensor) -> dict:
+        """The short probe, on features that are standardised where the recipe says so."""
+        mean, deviation = self.scale(rows.double())
+        numbers = super().approach(((rows.double() - mean) / deviation).float(), labels)
+        with torch.no_grad():
+            self.module.mean.copy_(mean)
+            self.module.deviation.copy_(deviation)
+        return numbers
