@@ -89,6 +89,12 @@ def test_controls_change_what_they_say(store):
     shuffled = recipe(match="shuffled").job(store).answers(videos)[1]
     assert not torch.equal(shuffled, plain)
     assert torch.equal(shuffled.sort(dim=3).values, plain.sort(dim=3).values)
+    read = recipe(noise=3.0).job(store)
+    cell, values = read.answers(videos)
+    assert torch.equal(values, plain) and not torch.equal(cell, recipe().job(store).answers(videos)[0])
+    assert torch.equal(read.answers(videos[[2]])[0][0], cell[2])  # whoever else is in the batch
+    several = recipe(targets=replace(SPEC, render=Render(points=128, cameras=2)), cameras=1).job(store)
+    assert torch.equal(several.answers(videos)[1], plain)
     for match, same in (("same action", True), ("other action", False)):
         job = recipe(match=match).job(store)
         others = job._answering(videos)
@@ -148,7 +154,8 @@ def test_it_learns_below_the_best_constant_and_resumes_to_the_same_numbers(store
         ({"data": replace(DATA, frames=8)}, "got clips of 8 frames, step 1, expected those of the targets: 10"),
         ({"data": replace(DATA, short="drop")}, "got short='drop', expected 'pad'"),
         ({"data": replace(DATA, points=100)}, "got 100 points, expected a divisor of the 128 that are drawn"),
-        ({"cells": 4}, "got 4, expected a divisor of the grid of 9"),
+        ({"cells": 5}, "got 5, expected a divisor of the image's 36 pixels"),
+        ({"cameras": 2}, "got 2, expected at most the 1 that are drawn"),
         ({"granularity": "global", "shift": 1}, "got 'global' with cells, shift or shuffled patches"),
     ],
 )

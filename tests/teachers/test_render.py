@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pointvideo.teachers.render import HIDDEN, Render, coverage, draw, focal_length, patch_of, poses, sphere
+from pointvideo.teachers.render import HIDDEN, Render, coverage, draw, focal_length, misread, patch_of, poses, sphere
 
 
 def ball(points: int = 4000) -> torch.Tensor:
@@ -61,12 +61,13 @@ def test_cameras_look_at_the_origin():
     assert bool((axes[:, 1] == torch.tensor([0.0, 1.0, 0.0])).all())
 
 
-def test_noise_moves_what_is_read_not_what_is_drawn():
-    plain, noisy = (draw(Render(noise=noise), 126, ball(), seed=1) for noise in (0.0, 5.0))
-    assert torch.equal(plain.images, noisy.images)
-    assert torch.equal(plain.pixel == HIDDEN, noisy.pixel == HIDDEN)
-    moved = (plain.pixel // 126 - noisy.pixel // 126)[plain.pixel != HIDDEN].float()
+def test_a_wrong_calibration_moves_what_is_read():
+    plain = draw(Render(), 126, ball()).pixel
+    noisy = misread(plain, 5.0, 126, seed=1)
+    assert torch.equal(plain == HIDDEN, noisy == HIDDEN) and int(noisy.max()) < 126**2
+    moved = (plain // 126 - noisy // 126)[plain != HIDDEN].float()
     assert 4 < float(moved.std()) < 6
+    assert torch.equal(misread(plain, 5.0, 126, seed=1), noisy) and torch.equal(misread(plain, 0.0, 126, seed=1), plain)
 
 
 def test_what_is_refused():

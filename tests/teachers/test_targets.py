@@ -91,22 +91,30 @@ def test_a_killed_making_goes_on_and_ends_in_the_same_numbers(store, tmp_path, m
 
     real = module.draw
 
-    def draw_or_die(render, side, xyz, seed):
-        looked.append(seed)
+    def draw_or_die(render, side, xyz):
+        looked.append(side)
         if len(looked) == 7:
             raise Killed
-        return real(render, side, xyz, seed)
+        return real(render, side, xyz)
 
     monkeypatch.setattr(module, "draw", draw_or_die)
     with pytest.raises(Killed):
         targets_of(SPEC, store)
-    folder = tmp_path / "cache" / "targets"
-    assert [path.suffix for path in folder.iterdir() if path.is_dir()] == [".partial"]
     found = targets_of(SPEC, store)
-    assert len(looked) == 7 + 10 and not list(folder.glob("*.partial"))
+    assert len(looked) == 7 + 10
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path / "other"))
     again = targets_of(SPEC, store)
     assert np.array_equal(found.maps, again.maps) and np.array_equal(found.pixels, again.pixels)
+
+
+def test_a_video_is_made_when_it_is_asked_for(store):
+    some = targets_of(SPEC, store, np.array([3, 5]))
+    assert some.done.tolist() == [video in (3, 5) for video in range(16)]
+    with pytest.raises(ValueError, match="got video 4, expected one of the 2 that are made"):
+        some.map(np.array([3, 4]))
+    before = np.array(some.maps[3])
+    every = targets_of(SPEC, store)
+    assert every.done.all() and np.array_equal(every.maps[3], before) and np.any(every.maps[4])
 
 
 def test_no_room_on_the_disk_is_one_line_and_leaves_no_targets(store, tmp_path, monkeypatch):

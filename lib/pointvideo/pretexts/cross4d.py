@@ -25,9 +25,9 @@ from ..kernels import nearest_neighbors
 from ..losses.distillation import cosine_distillation, loss_of_constant, variance_term
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
-from ..teachers.render import HIDDEN, patch_of
+from ..teachers.render import HIDDEN, misread, patch_of
 from ..teachers.targets import TargetSpec, clip_points, middle_start, targets_of
-from ..values import NotNegative, Whole, Within
+from ..values import Count, NotNegative, Whole, Within
 from .job import PretextJob, Pretraining
 
 CHANCE_CLIPS = 128  # training clips whose targets the best constant answer is sought for
@@ -53,6 +53,8 @@ class Cross4DPretrain(Pretraining):
     # of the same or of another action ("same action", "other action")
     match: Literal["true", "shuffled", "same action", "other action"] = "true"
     shift: Whole = 0  # patches to the right by which every target is moved, around the image's edge
+    noise: NotNegative = 0.0  # pixels by which a point's place in the image is misread (a wrong calibration)
+    cameras: Count | None = None  # the first so many of those that were drawn; None takes all
     seed: Whole = 0
     init: Any = None
 
@@ -73,9 +75,15 @@ class Cross4DPretrain(Pretraining):
                 f"Cross4DPretrain.data: got {data.points} points, expected a divisor of the {targets.render.points} "
                 "that are drawn"
             )
-        if self.cells is not None and targets.teacher.grid % self.cells:
+        if self.cells is not None and targets.teacher.side % self.cells:
             raise ValueError(
-                f"Cross4DPretrain.cells: got {self.cells}, expected a divisor of the grid of {targets.teacher.grid}"
+                f"Cross4DPretrain.cells: got {self.cells}, expected a divisor of the image's {targets.teacher.side} "
+                "pixels"
+            )
+        if self.cameras is not None and self.cameras > targets.render.cameras:
+            raise ValueError(
+                f"Cross4DPretrain.cameras: got {self.cameras}, expected at most the {targets.render.cameras} that are "
+                "drawn"
             )
         if self.granularity == "global" and (self.cells or self.shift or self.match == "shuffled"):
             raise ValueError("Cross4DPretrain.granularity: got 'global' with cells, shift or shuffled patches, which "
@@ -85,7 +93,9 @@ class Cross4DPretrain(Pretraining):
     def variant(self) -> str:
         words = [self.granularity] + [f"{self.cells} x {self.cells} cells"] * (self.cells is not None)
         words += ["centred"] * self.centred + [self.match] * (self.match != "true")
-        words += [f"shift {self.shift}"] * (self.shift > 0) + [self.targets.teacher.title]
+        words += [f"shift {self.shift}"] * (self.shift > 0) + [f"noise {self.noise:g}"] * (self.noise > 0)
+        words += [f"{self.cameras} of {self.targets.render.cameras} cameras"] * (self.cameras is not None)
+        words += [self.targets.teacher.title]
         return ", ".join(words)
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> Cross4DJob:
@@ -113,7 +123,7 @@ class Cross4DJob(PretextJob):
         self, recipe: Cross4DPretrain, store: Store, module: Student, pretrained: dict[str, Tensor] | None = None
     ):
         super().__init__(recipe, store, module, pretrained)
-        self.targets = targets_of(recipe.targets, store)
+        self.targets = targets_of(recipe.targets, store, self.stream.videos)
         self.start = middle_start(store.frame_counts, recipe.data.frames)
         self.centre = self._mean() if recipe.centred else None
 
@@ -136,9 +146,11 @@ class Cross4DJob(PretextJob):
     def answers(self, videos: np.ndarray) -> tuple[Tensor, Tensor]:
         """Cells of the student's points, and the targets of cells."""
         recipe, teacher = self.recipe, self.recipe.targets.teacher
-        pixel = self.targets.pixel(videos)
+        pixel = self.targets.pixel(videos)[:, : recipe.cameras]
+        if recipe.noise:
+            pixel = self._misread(pixel, videos)
         cell = patch_of(pixel, teacher.side, teacher.grid)
-        values = self.targets.map(self._answering(videos))
+        values = self.targets.map(self._answering(videos))[:, : recipe.cameras]
         if recipe.match == "shuffled":
             values = self._shuffled(values, videos)
         if recipe.shift:
@@ -166,6 +178,12 @@ class Cross4DJob(PretextJob):
             random = np.random.default_rng(stable_seed(self.seed, int(video), 0x07E2))
             chosen.append(random.choice(others if len(others) else np.array([video])))
         return np.array(chosen)
+
+    def _misread(self, pixel: Tensor, videos: np.ndarray) -> Tensor:
+        """Every clip's places moved by noise, the same in every epoch."""
+        noise, side = self.recipe.noise, self.recipe.targets.teacher.side
+        seeds = [stable_seed(self.seed, int(video), 0x0015E) for video in videos]
+        return torch.stack([misread(one, noise, side, seed) for one, seed in zip(pixel, seeds, strict=True)])
 
     def _shuffled(self, values: Tensor, videos: np.ndarray) -> Tensor:
         """Every frame's patches in an order of their own, the same in every epoch."""

@@ -22,7 +22,7 @@ from torch import Tensor
 from ..kernels.draw_points import MOST, draw_points
 from ..values import Checked, Count, Within
 
-CAMERAS = {1: (0.0,), 2: (0.0, 180.0), 4: (0.0, 90.0, 180.0, 270.0)}  # degrees around the vertical axis
+CAMERAS = {1: (0.0,), 2: (0.0, 180.0), 4: (0.0, 180.0, 90.0, 270.0)}  # degrees around the vertical axis
 HIDDEN = -1
 INSIDE = 0.998  # share of a clip's points that its radius holds: a stray point does not shrink the picture
 
@@ -37,7 +37,6 @@ class Render(Checked):
     distance: Annotated[float, Within(above=1)] = 2.5  # of a camera from the centre, in radii of the clip
     fill: Annotated[float, Within(above=0, high=1)] = 0.95  # share of the image's side that the clip's sphere fills
     contrast: Annotated[float, Within(above=0, high=1)] = 0.8  # how much darker the farthest point is than the nearest
-    noise: Annotated[float, Within(low=0)] = 0.0  # pixels by which a point's place is misread (a wrong calibration)
 
     def __post_init__(self):
         super().__post_init__()
@@ -86,14 +85,13 @@ def focal_length(render: Render, side: int) -> float:
     return render.fill * side / 2 / math.tan(math.asin(1 / render.distance))
 
 
-def draw(render: Render, side: int, xyz: Float[Tensor, "frames points 3"], seed: int = 0) -> Drawn:
+def draw(render: Render, side: int, xyz: Float[Tensor, "frames points 3"]) -> Drawn:
     """A clip as the cameras of ``render`` see it, in images of ``side`` pixels.
 
     Args:
         render: the cameras.
         side: of an image, in pixels.
         xyz: the clip, in any unit.
-        seed: of the noise.
 
     Raises:
         ValueError: all points are one, or a frame has no point that the first camera sees.
@@ -111,8 +109,6 @@ def draw(render: Render, side: int, xyz: Float[Tensor, "frames points 3"], seed:
         frame = int((~seen[0].any(dim=1)).nonzero()[0]) if not bool(seen[0].any(dim=1).all()) else 0
         raise ValueError(f"xyz: got frame {frame} without a point that the camera sees, expected at least one")
     pixel = drawn.pixel.view(seen.shape)
-    if render.noise:
-        pixel = _misread(pixel, render.noise, side, seed)
     return Drawn(_shade(drawn.depth, render, frames), pixel.masked_fill(~seen | (pixel < 0), HIDDEN), xyz)
 
 
@@ -126,8 +122,8 @@ def _shade(depth: Tensor, render: Render, frames: int) -> Tensor:
     return torch.where(there, 1 - render.contrast * share, 0.0)
 
 
-def _misread(pixel: Tensor, noise: float, side: int, seed: int) -> Tensor:
-    """Pixels moved by Gaussian noise, inside the image."""
+def misread(pixel: Tensor, noise: float, side: int, seed: int) -> Tensor:
+    """Pixels moved by Gaussian noise of so many pixels, inside the image: what a wrong calibration does to them."""
     random = torch.Generator().manual_seed(seed)
     move = (torch.randn(*pixel.shape, 2, generator=random) * noise).round().long()
     row = (pixel // side + move[..., 0]).clamp(0, side - 1)

@@ -1,8 +1,9 @@
-"""Targets: the maps of a frozen teacher for one clip of every video, made once and kept on disk.
+"""Targets: the maps of a frozen teacher for one clip of a video, made once and kept on disk.
 
 They lie under ``targets`` of the cache, in a folder named by what they depend on: teacher, cameras, projection, clip,
 data set. Maps are float16; of every point the pixel that it falls on is kept, so that one file serves any student and
-any cell size. A killed making goes on where it stopped; the folder has its name only when all is there.
+any cell size. A video's are made when somebody first asks for them, and counted as done only when they are whole: a
+killed making goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -80,16 +81,23 @@ class Targets:
 
     def __init__(self, folder: Path, spec: TargetSpec, note: dict):
         self.folder, self.spec, self.note = folder, spec, note
-        self.maps, self.pixels = (np.load(folder / name, mmap_mode="r") for name in (MAPS, PIXELS))
+        self.maps, self.pixels, self.done = (np.load(folder / name, mmap_mode="r") for name in (MAPS, PIXELS, DONE))
 
     def pixel(self, videos: np.ndarray) -> Tensor:
         """The pixel of every point of some videos' clips, -1 where it is hidden, int64."""
+        self._check(videos)
         pixels = torch.from_numpy(self.pixels[videos].astype(np.int64))
         return pixels.masked_fill(pixels == int(NONE), HIDDEN)
 
     def map(self, videos: np.ndarray) -> Tensor:
         """The maps of some videos' clips, float32."""
+        self._check(videos)
         return torch.from_numpy(self.maps[videos].astype(np.float32))
+
+    def _check(self, videos: np.ndarray) -> None:
+        if not self.done[videos].all():
+            missing = np.asarray(videos)[~self.done[videos]]
+            raise ValueError(f"targets: got video {missing[0]}, expected one of the {self.done.sum()} that are made")
 
     @property
     def bytes(self) -> int:
@@ -103,8 +111,8 @@ def size_of(spec: TargetSpec, videos: int) -> int:
     return videos * spec.render.cameras * spec.frames * 2 * (cells + spec.render.points)
 
 
-def targets_of(spec: TargetSpec, store: Store, *, progress: bool = False) -> Targets:
-    """The targets of every video of a store: read, or made now.
+def targets_of(spec: TargetSpec, store: Store, videos: np.ndarray | None = None, *, progress: bool = False) -> Targets:
+    """The targets of some videos of a store, of all if none are named: read, or made now.
 
     Raises:
         ValueError: the teacher cannot be built, a frame shows no point, or there is no room on the disk.
@@ -119,43 +127,39 @@ def targets_of(spec: TargetSpec, store: Store, *, progress: bool = False) -> Tar
     }
     key = world_fingerprint(_make, about | {"code": world_fingerprint(type(spec.teacher), {})})[:16]
     folder = cache_dir() / "targets" / key
+    wanted = np.zeros(len(store.sequences), dtype=bool)
+    wanted[slice(None) if videos is None else videos] = True
     with locked(folder):
-        if not (folder / NOTE).is_file():
-            _make(spec, store, folder, about, progress)
+        _make(spec, store, folder, about, wanted, progress)
     return Targets(folder, spec, about)
 
 
-def _make(spec: TargetSpec, store: Store, folder: Path, about: dict, progress: bool) -> None:
-    """Draw, look and project, a video at a time, into a folder beside it that is renamed when all are done."""
-    partial = folder.with_name(folder.name + ".partial")
-    made_folder(partial.parent)
-    maps, pixels, done = _files(partial, spec, len(store.sequences))
+def _make(spec: TargetSpec, store: Store, folder: Path, about: dict, wanted: np.ndarray, progress: bool) -> None:
+    """Draw, look and project the wanted videos that are not there yet, one at a time."""
+    made_folder(folder.parent)
+    maps, pixels, done = _files(folder, spec, len(store.sequences))
+    waiting = np.flatnonzero(wanted & ~done)
+    if not len(waiting):
+        return
+    if not (folder / NOTE).is_file():
+        write_json(folder / NOTE, about)
     sampler = ClipSampler(store, spec.frames)
     start = middle_start(store.frame_counts, spec.frames)
     look, weight = spec.teacher.build(), None
     if spec.width is not None:
         weight = projection(spec.teacher.width, spec.width, stable_seed(spec.seed, 0x9A))
-    waiting = np.flatnonzero(~done)
-    bar = tqdm(total=len(done), initial=int(done.sum()), desc=f"targets, {store.name}", unit="video",
-               disable=not progress)  # fmt: skip
-    with bar:
-        for video in waiting:
-            xyz = clip_points(sampler, spec, np.array([video]), start[[video]])[0]
-            try:
-                drawn = draw(spec.render, spec.teacher.side, xyz, stable_seed(spec.seed, int(video), 1))
-            except ValueError as error:
-                raise ValueError(f"{store.name}, {store.sequences[video].name}: {error}") from error
-            found = checked(look(drawn), spec.teacher, drawn).flatten(2, 3)
-            maps[video] = (found if weight is None else found @ weight).numpy().astype(np.float16)
-            pixels[video] = np.where(drawn.pixel.numpy() == HIDDEN, NONE, drawn.pixel.numpy()).astype(np.uint16)
-            done[video] = True
-            bar.update()
+    for video in tqdm(waiting, desc=f"targets, {store.name}", unit="video", disable=not progress):
+        xyz = clip_points(sampler, spec, np.array([video]), start[[video]])[0]
+        try:
+            drawn = draw(spec.render, spec.teacher.side, xyz)
+        except ValueError as error:
+            raise ValueError(f"{store.name}, {store.sequences[video].name}: {error}") from error
+        found = checked(look(drawn), spec.teacher, drawn).flatten(2, 3)
+        maps[video] = (found if weight is None else found @ weight).numpy().astype(np.float16)
+        pixels[video] = np.where(drawn.pixel.numpy() == HIDDEN, NONE, drawn.pixel.numpy()).astype(np.uint16)
+        done[video] = True
     for array in (maps, pixels, done):
         array.flush()
-    del maps, pixels, done
-    (partial / DONE).unlink()
-    write_json(partial / NOTE, about)
-    os.replace(partial, folder)
 
 
 def clip_points(sampler: ClipSampler, spec: TargetSpec, videos: np.ndarray, start: np.ndarray) -> Tensor:
@@ -167,7 +171,7 @@ def clip_points(sampler: ClipSampler, spec: TargetSpec, videos: np.ndarray, star
     return torch.cat(clips)
 
 
-def _files(partial: Path, spec: TargetSpec, videos: int) -> tuple[np.memmap, np.memmap, np.memmap]:
+def _files(folder: Path, spec: TargetSpec, videos: int) -> tuple[np.memmap, np.memmap, np.memmap]:
     """The arrays that are being filled, with room kept for them on the disk."""
     cameras, frames = spec.render.cameras, spec.frames
     shapes = {
@@ -175,12 +179,12 @@ def _files(partial: Path, spec: TargetSpec, videos: int) -> tuple[np.memmap, np.
         PIXELS: ((videos, cameras, frames, spec.render.points), np.uint16),
         DONE: ((videos,), np.bool_),
     }
-    partial.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     arrays = []
     for name, (shape, kind) in shapes.items():
-        file = partial / name
+        file = folder / name
         if not _whole(file, shape, kind):
-            (partial / DONE).unlink(missing_ok=True)  # what was done before is not there any more
+            (folder / DONE).unlink(missing_ok=True)  # what was done before is not there any more
             array = np.lib.format.open_memmap(file, mode="w+", dtype=kind, shape=shape)
             _keep_room(file, array)
         arrays.append(np.load(file, mmap_mode="r+"))

@@ -1,0 +1,96 @@
+"""The recipes on MSR-Action3D: a pre-training by arm, the probes of an encoder, the fine-tuning after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ...data.augment import Augment
+from ...pretexts.cross4d import Cross4DPretrain
+from ...recipe import Optimiser, Training
+from ...study.experiments import same_updates
+from ...tasks.pooled_probe import PooledProbe
+from ...tasks.recognition import Finetune
+from ...teachers import Render, TargetSpec
+from .methods import arm
+from .settings import clip_data, sizes, teacher
+
+TURN = 15.0  # degrees about the vertical axis, either way
+
+
+@dataclass(frozen=True)
+class ProbeKind:
+    """A probe: how it is fitted, and whether features are standardised before."""
+
+    title: str
+    fit: Literal["short", "converged"]
+    standardised: bool
+
+
+PROBES = {
+    "printed": ProbeKind("probe as printed", "short", False),
+    "printed-std": ProbeKind("probe as printed, standardised", "short", True),
+    "solved-raw": ProbeKind("solved probe, raw", "converged", False),
+    "solved": ProbeKind("solved probe", "converged", True),
+}
+# 300 epochs are printed; rate and batch are not, nor whether the rate falls
+_SHORT = Training(
+    epochs=300, batch=64, clips_per_video=1,
+    optimiser=Optimiser("adamw", 1e-3, 0.0, warmup_epochs=0, schedule="steps", milestones=()),
+)  # fmt: skip
+
+
+def pretrain(
+    profile: str, name: str, seed: int = 0, split: str = "stated", rate: float | None = None
+) -> Cross4DPretrain:
+    """Distillation by an arm's name, see :data:`.methods.ARMS`; ``rate`` where it is not the profile's."""
+    chosen, known = sizes(profile), arm(name)
+    training = chosen.pretrain
+    if rate is not None:
+        training = replace(training, optimiser=replace(training.optimiser, rate=rate))
+    spec = {
+        "teacher": teacher(profile, known.teacher),
+        "render": Render(**{"points": chosen.drawn, **known.render}),
+        "width": chosen.width,
+        "frames": chosen.frames,
+    }
+    return Cross4DPretrain(
+        targets=TargetSpec(**spec | dict(known.targets)),
+        backbone=chosen.backbone,
+        data=clip_data(profile, split),
+        training=training,
+        seed=seed,
+        **known.changes,
+    )
+
+
+def probe(
+    profile: str, name: str, kind: str, seed: int = 0, split: str = "stated", rate: float | None = None
+) -> PooledProbe:
+    """A probe of an arm's encoder, of the untrained one for "random"; ``kind`` of :data:`PROBES`."""
+    chosen, how = sizes(profile), PROBES[kind]
+    return PooledProbe(
+        backbone=chosen.backbone,
+        data=clip_data(profile, split),
+        training=_SHORT,
+        init=None if name == "random" else pretrain(profile, name, seed, split, rate),
+        fit=how.fit,
+        standardised=how.standardised,
+        seed=seed,
+    )
+
+
+def finetune(profile: str, name: str, seed: int = 0, label_percent: int = 100) -> Finetune:
+    """Student and head trained on labels, from scratch for "scratch", else after an arm's pre-training."""
+    chosen = sizes(profile)
+    return Finetune(
+        backbone=chosen.backbone,
+        data=clip_data(profile),
+        training=same_updates(chosen.finetune, label_percent),
+        init=None if name == "scratch" else pretrain(profile, name, seed),
+        augment=Augment(per_axis=False, turn_degrees=TURN),
+        label_percent=label_percent,
+        evaluate_every=chosen.finetune.epochs,
+        evaluate_clips=1,
+        seed=seed,
+    )

@@ -1,0 +1,45 @@
+"""Cross4D-JEPA (Nguyen et al., 2026): who it is, how its arms are drawn, its experiments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ...study.experiments import Experiment, Paper
+from . import tables
+from .methods import METHODS
+
+_MSR = "msr_action3d"
+_TEACHER = (
+    "The teacher is EfficientNet-Lite0, trained on ImageNet with labels; it stands in for DINOv2-large, on which the "
+    "printed numbers rest."
+)
+_EXPERIMENTS = (
+    Experiment("choice", "Cross4D-JEPA: how the rate was chosen", tables.choice, _MSR),
+    Experiment("1", "Cross4D-JEPA, Table 1: granularity, probe as printed", tables.table1, _MSR),
+    Experiment("fair", "Cross4D-JEPA, Table 1's encoders by a solved probe", tables.fair, _MSR),
+    Experiment("1-odd", "Cross4D-JEPA, Table 1 with odd and even subjects", tables.table1_odd, _MSR),
+    Experiment("fair-odd", "Cross4D-JEPA, solved probe, odd and even subjects", tables.fair_odd, _MSR),
+    Experiment("11", "Cross4D-JEPA, Table 11: raw and standardised features", tables.table11, _MSR),
+    Experiment("controls", "Cross4D-JEPA: what carries the effect", tables.controls, _MSR),
+    Experiment("controls-printed", "Cross4D-JEPA: the controls, probe as printed", tables.controls_printed, _MSR),
+    Experiment("granularity", "Cross4D-JEPA: from one target a clip to one a patch", tables.granularity, _MSR),
+    Experiment("4", "Cross4D-JEPA, Table 4: label-efficient fine-tuning", tables.table4, _MSR, picture="shares"),
+    Experiment("10", "Cross4D-JEPA, Table 10: projection of the targets", tables.table10, _MSR),
+    Experiment("14", "Cross4D-JEPA, Table 14: the variance term", tables.table14, _MSR),
+    Experiment("15", "Cross4D-JEPA, Table 15: cameras", tables.table15, _MSR),
+)
+_BASELINES = {"1-odd": tables.baselines_odd, "fair-odd": tables.baselines_odd, "choice": None}
+PAPER = Paper(
+    name="cross4d_jepa",
+    title="Cross4D-JEPA: Dense Cross-modal Correspondence Distillation for 4D Point Cloud Representation Learning",
+    short="Cross4D-JEPA",
+    venue="arXiv 2026",
+    arxiv="2607.00514",
+    methods=METHODS,
+    experiments={
+        each.number: replace(each, baselines=_BASELINES.get(each.number, tables.baselines), note=_TEACHER)
+        for each in _EXPERIMENTS
+    },
+    folder=Path(__file__).parent,
+)

@@ -1,0 +1,203 @@
+"""The tables on recorded MSR-Action3D as rows: which arm, which probe, where the paper has its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...study.experiments import Printed, Row
+from ...study.trivial_rows import baseline_rows
+from .distillation import PROBES, finetune, probe
+from .methods import ARMS, METHODS
+from .settings import sizes
+
+STUDENT = "Point4D"
+_TABLE1 = ("Table 1", "MSR-Action3D")
+_TEACHER = "printed for DINOv2-large; ours is EfficientNet-Lite0, trained on ImageNet with labels"
+_OURS = {"printed": "", "printed-std": "", "solved-raw": "a probe of ours", "solved": "a probe of ours"}
+
+
+def row(
+    profile: str,
+    name: str,
+    kind: str,
+    seeds: Sequence[int],
+    split: str = "stated",
+    printed: Printed | None = None,
+) -> Row:
+    """A row ``<arm>-<probe>``, with ``-odd`` for the split by odd and even subjects."""
+    because = _OURS[kind] or (ARMS[name].because if name in ARMS else "") or _TEACHER
+    return Row(
+        id=f"{name}-{kind}" + ("" if split == "stated" else f"-{split}"),
+        title=f"{METHODS[name].short}, {PROBES[kind].title}",
+        recipes=tuple(probe(profile, name, kind, seed, split) for seed in seeds),
+        method=METHODS[name],
+        backbone=STUDENT,
+        printed=printed,
+        because="" if printed else because,
+    )
+
+
+def _main(profile: str, kind: str, split: str, *, more: Sequence[str] = ()) -> tuple[Row, ...]:
+    """Random, global, dense; with the printed numbers where the probe is the printed one."""
+    seeds = sizes(profile).seeds
+    columns = {"random": "random", **{name: arm.printed for name, arm in ARMS.items() if arm.printed}}
+    return tuple(
+        row(
+            profile, name, kind, seeds, split,
+            Printed(*_TABLE1, column=columns[name]) if kind == "printed" and name in columns else None,
+        )
+        for name in ("random", "global", "dense", *more)
+    )  # fmt: skip
+
+
+def choice(profile: str) -> tuple[Row, ...]:
+    """How the rate of the pre-training was chosen: dense targets, scored on two training subjects."""
+    chosen = sizes(profile)
+    return tuple(
+        Row(
+            id=f"choice-dense-{rate:g}",
+            title=f"{METHODS['dense'].short}, rate {rate:g}",
+            recipes=tuple(probe(profile, "dense", "solved", seed, "choice", rate) for seed in chosen.few_seeds),
+            method=METHODS["dense"],
+            backbone=STUDENT,
+            because="the paper does not say how its rate was chosen",
+        )
+        for rate in chosen.rates
+    )
+
+
+def table1(profile: str) -> tuple[Row, ...]:
+    """Table 1 on MSR-Action3D, the printed kind of probe, subjects as stated."""
+    return _main(profile, "printed", "stated", more=("global-centred", "dense-centred"))
+
+
+def table1_odd(profile: str) -> tuple[Row, ...]:
+    """The same with odd subjects for training and even ones for the test."""
+    return _main(profile, "printed", "odd")
+
+
+def fair(profile: str) -> tuple[Row, ...]:
+    """The same encoders by the solved probe on standardised features."""
+    return _main(profile, "solved", "stated", more=("global-centred", "dense-centred"))
+
+
+def fair_odd(profile: str) -> tuple[Row, ...]:
+    """The same with odd subjects for training and even ones for the test."""
+    return _main(profile, "solved", "odd")
+
+
+def table11(profile: str) -> tuple[Row, ...]:
+    """Table 11: raw and standardised features, both probes."""
+    places = {
+        ("random", "printed"): Printed("Table 11", "random init", column="std off (default)"),
+        ("random", "printed-std"): Printed("Table 11", "random init", column="std on"),
+        ("dense", "printed"): Printed("Table 11", "dense (ours)", column="std off (default)"),
+        ("dense", "printed-std"): Printed("Table 11", "dense (ours)", column="std on"),
+    }
+    seeds = sizes(profile).seeds
+    rows = []
+    for kind in PROBES:
+        for name in ("random", "global", "dense"):
+            found = row(profile, name, kind, seeds, printed=places.get((name, kind)))
+            # Table 1 has these rows as well, beside other printed numbers
+            rows.append(replace(found, id=f"{found.id}-11") if kind == "printed" else found)
+    return tuple(rows)
+
+
+def _control_names(profile: str) -> dict[str, tuple[int, ...]]:
+    """Control -> its seeds."""
+    chosen = sizes(profile)
+    deciding = ("position", "untrained-teacher", "geometry", "shuffled")
+    doses = [f"shift-{patches}" for patches in chosen.shifts] + [f"noise-{pixels}" for pixels in chosen.noises]
+    other = ("same-action", "other-action", *doses)
+    return {name: chosen.seeds for name in deciding} | {name: chosen.few_seeds for name in other}
+
+
+def _controls(profile: str, kind: str) -> tuple[Row, ...]:
+    main = [row for row in _main(profile, kind, "stated") if row.id != f"global-{kind}"]
+    return (*main, *(row(profile, name, kind, seeds) for name, seeds in _control_names(profile).items()))
+
+
+def controls(profile: str) -> tuple[Row, ...]:
+    """What carries the effect: controls by the solved probe on standardised features."""
+    return _controls(profile, "solved")
+
+
+def controls_printed(profile: str) -> tuple[Row, ...]:
+    """The same by the printed kind of probe."""
+    return _controls(profile, "printed")
+
+
+def granularity(profile: str) -> tuple[Row, ...]:
+    """From one target a clip to one a patch, as printed and centred, by the solved probe."""
+    chosen = sizes(profile)
+    names = [
+        name + centred
+        for name in ("global", *(f"cells-{cells}" for cells in chosen.cells), "dense")
+        for centred in ("", "-centred")
+    ]
+    main = ("global", "dense", "global-centred", "dense-centred")
+    return tuple(row(profile, name, "solved", chosen.seeds if name in main else chosen.few_seeds) for name in names)
+
+
+def table10(profile: str) -> tuple[Row, ...]:
+    """Table 10, as far as the stand-in for DINOv2 allows: targets projected and not."""
+    seeds = sizes(profile).few_seeds
+    return tuple(row(profile, name, "printed", seeds) for name in ("own-channels",))
+
+
+def table14(profile: str) -> tuple[Row, ...]:
+    """Table 14: without the variance term; the default stands in Table 1."""
+    seeds, place = sizes(profile).few_seeds, Printed("Table 14", "λ=0 (off)", column="LP acc.")
+    return (row(profile, "no-variance", "printed", seeds, printed=place),)
+
+
+def table15(profile: str) -> tuple[Row, ...]:
+    """Table 15: cameras."""
+    chosen = sizes(profile)
+    labels = {1: "1 (default)", 2: "2", 4: "4"}
+    return tuple(
+        row(
+            profile, f"cameras-{cameras}", "printed", chosen.few_seeds,
+            printed=Printed("Table 15", labels[cameras], column="LP acc."),
+        )
+        for cameras in chosen.cameras
+    )  # fmt: skip
+
+
+def table4(profile: str) -> tuple[Row, ...]:
+    """Table 4 and Figure 6: fine-tuning with shares of the labels, every share with the updates of all labels."""
+    chosen = sizes(profile)
+    labels = {"scratch": "From scratch", "dense": "Dense (ours)"}
+    rows = []
+    for percent in chosen.label_percents:
+        for name in ("scratch", "global", "dense", "position"):
+            place = Printed("Table 4", labels[name], column=f"{percent}%") if name in labels else None
+            rows.append(
+                Row(
+                    id=f"{name}-labels-{percent}",
+                    title=f"{METHODS[name].short}, {percent} % of the labels",
+                    recipes=tuple(finetune(profile, name, seed, percent) for seed in chosen.seeds),
+                    method=METHODS[name],
+                    backbone=STUDENT,
+                    label_percent=percent,
+                    printed=place,
+                    because="" if place else "the paper gives no table of it",
+                )
+            )
+    return tuple(rows)
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """Rows above the tables: labels alone and hand-made statistics; the untrained student is a row of the paper's."""
+    rows = baseline_rows("msr", finetune(profile, "scratch"), sizes(profile).seeds, STUDENT)
+    return tuple(row for row in rows if row.id != "msr-untrained")
+
+
+def baselines_odd(profile: str) -> tuple[Row, ...]:
+    """The same where even subjects are scored."""
+    like = finetune(profile, "scratch")
+    like = replace(like, data=probe(profile, "random", "solved", split="odd").data)
+    rows = baseline_rows("odd", like, sizes(profile).seeds, STUDENT)
+    return tuple(row for row in rows if row.id != "odd-untrained")
