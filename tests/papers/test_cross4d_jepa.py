@@ -1,0 +1,95 @@
+"""Cross4D-JEPA's rows: what an arm changes and nothing else, who is scored, which rate was chosen."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from pointvideo import papers
+from pointvideo.papers.cross4d_jepa.distillation import PROBES, finetune, pretrain, probe
+from pointvideo.papers.cross4d_jepa.methods import ARMS
+from pointvideo.papers.cross4d_jepa.settings import EVEN, sizes
+from pointvideo.report.claims import claims
+from pointvideo.report.reported import cells, printed
+from pointvideo.study.profiles import PROFILES
+
+PAPER = papers.get("cross4d_jepa")
+
+
+def differing(one, other) -> set[str]:
+    return {each.name for each in fields(one) if getattr(one, each.name) != getattr(other, each.name)}
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_an_arm_differs_from_dense_in_what_it_says_alone(name):
+    plain, varied, arm = pretrain("laptop", "dense"), pretrain("laptop", name), ARMS[name]
+    about = {"targets"} if arm.teacher != "imagenet" or arm.targets or arm.render else set()
+    assert differing(plain, varied) == set(arm.changes) | about
+    inside = {"teacher"} if arm.teacher != "imagenet" else set(arm.targets) | ({"render"} if arm.render else set())
+    assert differing(plain.targets, varied.targets) == inside
+    teachers = plain.targets.teacher, varied.targets.teacher
+    assert teachers[0].grid == teachers[1].grid and teachers[0].width == teachers[1].width
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_claim_has_its_rows_and_every_printed_number_its_place(profile):
+    rows = PAPER.rows(profile)
+    for row in PAPER.known_rows.values():
+        assert row.printed or row.because, row.id
+        assert bool(printed(PAPER, row)) == bool(row.printed), row.id
+    if profile == "laptop":
+        for claim in claims(PAPER):
+            assert set(claim.rows) <= set(rows), claim.id
+
+
+def test_the_family_that_is_tested_as_one_has_eight():
+    assert sum(claim.confirmatory for claim in claims(PAPER)) == 8
+
+
+def test_the_printed_differences_are_those_of_the_printed_numbers():
+    checked = 0
+    for claim in claims(PAPER):
+        values = [printed(PAPER, PAPER.row(name)) for name in claim.rows]
+        if claim.question or not all(values):
+            continue
+        total = sum(
+            weight * 100 * value["accuracy"].value for weight, value in zip(claim.rows.values(), values, strict=True)
+        )
+        assert total == pytest.approx(claim.reported), claim.id
+        checked += 1
+    assert checked >= 9
+
+
+def test_thirteen_accuracies_of_single_runs_are_counts_of_275():
+    whole = [cell for cell in cells(PAPER) if cell.table in ("Table 10", "Table 19") and cell.scored]
+    assert len(whole) == 8
+    for cell in whole:
+        assert cell.scored == 275 and abs(cell.correct / 275 - cell.value) < 0.0005 + 1e-9, cell
+    printed_to_three = ["0.807", "0.847", "0.826", "0.666", "0.680", "0.593", "0.800", "0.804", "0.331", "0.258",
+                        "0.222", "0.171", "0.160"]  # fmt: skip
+
+    def counts(total: int) -> int:
+        return sum(abs(round(float(text) * total) / total - float(text)) < 0.0005 + 1e-9 for text in printed_to_three)
+
+    assert counts(275) == 11 and max(counts(total) for total in range(255, 301) if total != 275) == 7
+
+
+def test_even_subjects_are_scored_where_odd_ones_train():
+    data = probe("laptop", "dense", "printed", split="odd").data
+    assert data.held_out == EVEN and data.pool == "all" and data.short == "pad"
+    assert probe("laptop", "dense", "printed", split="odd").init.data == data
+
+
+def test_the_two_probes_differ_in_the_fit_and_the_scale():
+    kinds = {name: probe("laptop", "dense", name) for name in PROBES}
+    assert differing(kinds["printed"], kinds["solved"]) == {"fit", "standardised"}
+    assert kinds["printed"].training.epochs == 300 and not kinds["printed"].standardised
+
+
+def test_shares_of_the_labels_have_the_updates_of_all_and_the_arms_one_recipe():
+    whole, share = finetune("laptop", "dense"), finetune("laptop", "dense", label_percent=10)
+    assert share.training.clips_per_video == 10 * whole.training.clips_per_video
+    assert replace(finetune("laptop", "scratch"), init=whole.init) == whole
+
+
+def test_the_rate_is_one_that_was_tried():
+    assert sizes("laptop").pretrain.optimiser.rate in sizes("laptop").rates
