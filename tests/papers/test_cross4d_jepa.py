@@ -52,7 +52,7 @@ def test_the_printed_differences_are_those_of_the_printed_numbers():
         if claim.question or not all(values):
             continue
         total = sum(
-            weight * 100 * value["accuracy"].value for weight, value in zip(claim.rows.values(), values, strict=True)
+            weight * value["accuracy"].value for weight, value in zip(claim.rows.values(), values, strict=True)
         )
         assert total == pytest.approx(claim.reported), claim.id
         checked += 1
@@ -63,7 +63,7 @@ def test_thirteen_accuracies_of_single_runs_are_counts_of_275():
     whole = [cell for cell in cells(PAPER) if cell.table in ("Table 10", "Table 19") and cell.scored]
     assert len(whole) == 8
     for cell in whole:
-        assert cell.scored == 275 and abs(cell.correct / 275 - cell.value) < 0.0005 + 1e-9, cell
+        assert cell.scored == 275 and abs(100 * cell.correct / 275 - cell.value) < 0.05 + 1e-9, cell
     printed_to_three = ["0.807", "0.847", "0.826", "0.666", "0.680", "0.593", "0.800", "0.804", "0.331", "0.258",
                         "0.222", "0.171", "0.160"]  # fmt: skip
 

@@ -4,7 +4,7 @@ cell. It fails where something cannot be, and prints what is the same wherever t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,14 @@ import numpy as np
 from ..study.keys import is_recipe
 from ..study.rehearsal import Rehearsal, rehearse
 from ..study.runner import store_of
+from ..tasks.probe import Probe
 from .results import Result
 
 if TYPE_CHECKING:
     from ..data.store import Store
     from ..study.experiments import Row
     from .evidence import Evidence
+    from .layout import TableRow
 
 
 def own_lines(found: Evidence) -> list[str]:
@@ -31,11 +33,12 @@ def own_lines(found: Evidence) -> list[str]:
     """
     runs = {line.row.id: line.results for line in found.table.rows}
     faults = [f"row {name}: no run" for name, results in runs.items() if not results]
-    trained = [line for line in found.table.rows if is_network(line.row)]
-    recipe = trained[0].row.recipes[0]
+    judged = [line for line in found.table.rows if is_network(line.row) or is_probe(line.row)]
+    trained = [line for line in judged if is_network(line.row)]
+    recipe = judged[0].row.recipes[0]
     store = store_of(recipe.dataset)
-    faults += [fault for line in trained for fault in _of_row(line.row, line.results, store_of)]
-    faults += _alike([(line.row, result) for line in trained for result in line.results])
+    faults += [fault for line in judged for fault in _of_row(line.row, line.results, store_of)]
+    faults += _alike([(line.row, result) for line in judged for result in line.results])
     rehearsals = rehearsed(line.row for line in trained)
     faults += [fault for one in rehearsals for fault in one.faults()]
     if faults:
@@ -44,7 +47,11 @@ def own_lines(found: Evidence) -> list[str]:
     return [
         f"this run: {len(runs)} rows, {keys} runs of {found.planned}, each with a key of its own",
         *_split(recipe, store),
-        f"{sum(len(line.results) for line in trained)} fine-tunings: all losses fall, other starts give other runs",
+        *_counted("fine-tunings: all losses fall, other starts give other runs", trained),
+        *_counted(
+            "probes: other encoders give other results, what is solved knows its training videos",
+            [line for line in judged if line not in trained],
+        ),
         *(
             f"{one.backbone}: starts near the loss of a guess, its weights move, it learns a few videos by heart"
             for one in rehearsals
@@ -76,7 +83,17 @@ def idle_line(found: Evidence) -> str:
 
 def is_network(row: Row) -> bool:
     """Whether the row's runs train a network on labels."""
-    return not row.baseline and hasattr(row.recipes[0], "evaluate_every")
+    return not row.baseline and not is_probe(row) and hasattr(row.recipes[0], "evaluate_every")
+
+
+def is_probe(row: Row) -> bool:
+    """Whether the row's runs say what a frozen encoder's features are worth."""
+    return not row.baseline and isinstance(row.recipes[0], Probe)
+
+
+def _counted(words: str, lines: Sequence[TableRow]) -> list[str]:
+    count = sum(len(line.results) for line in lines)
+    return [f"{count} {words}"] if count else []
 
 
 def rehearsed(rows: Iterable[Row]) -> list[Rehearsal]:
@@ -92,6 +109,11 @@ def _of_row(row: Row, results: Iterable[Result], stores: Any) -> list[str]:
         losses = [entry["loss"] for entry in result.curve if "loss" in entry]
         if len(losses) > 1 and not losses[-1] < losses[0]:
             found.append(f"row {row.id}: loss from {losses[0]:.3f} to {losses[-1]:.3f}, expected it to fall")
+        known = result.curve[-1].get("train_accuracy", 1.0) if getattr(recipe, "fit", "") == "converged" else 1.0
+        if known <= result.outcome.tally(result.key).guess:
+            found.append(
+                f"row {row.id}: its solved probe knows {known:.0%} of the training videos, no more than a guess"
+            )
         if row.folds == 1:
             store = stores(recipe.dataset)
             test = {store.sequences[place].name for place in recipe.data.split(store, "test")}
@@ -106,7 +128,7 @@ def _alike(runs: list[tuple[Row, Result]]) -> list[str]:
     same: dict[tuple[float, ...], list[Row]] = defaultdict(list)
     for row, result in runs:
         losses = tuple(entry["loss"] for entry in result.curve if "loss" in entry)
-        if len(losses) > 1:
+        if losses:
             same[losses].append(row)
     starts = {row.id: getattr(row.recipes[0], "init", None) for row, _ in runs}
     return [

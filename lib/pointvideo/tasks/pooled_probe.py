@@ -103,11 +103,20 @@ class PooledProbeJob(ClipProbe):
         """Mean and deviation of each feature, or nothing and 1."""
         return standard(rows) if self.recipe.standardised else (torch.zeros_like(rows[0]), torch.ones_like(rows[0]))
 
+    def converge(self, rows: Tensor, labels: Tensor, videos: np.ndarray) -> dict:
+        """The solved probe, and the mean deviation of a raw feature."""
+        return super().converge(rows, labels, videos) | _raw(rows)
+
     def approach(self, rows: Tensor, labels: Tensor) -> dict:
         """The short probe, on features that are standardised where the recipe says so."""
         mean, deviation = self.scale(rows.double())
-        numbers = super().approach(((rows.double() - mean) / deviation).float(), labels)
+        numbers = super().approach(((rows.double() - mean) / deviation).float(), labels) | _raw(rows)
         with torch.no_grad():
             self.module.mean.copy_(mean)
             self.module.deviation.copy_(deviation)
         return numbers
+
+
+def _raw(rows: Tensor) -> dict[str, float]:
+    """How far features are spread before any standardisation, mean over features."""
+    return {"raw_std": float(rows.std(dim=0).mean())} if len(rows) > 1 else {}

@@ -1,0 +1,84 @@
+"""One clip looked at step by step, as the teacher sees it and as the student's targets are made of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ...backbones import Clip, tokens_of
+from ...data.clips import ClipSampler
+from ...data.store import Store
+from ...pretexts.cross4d import Cross4DPretrain, point_targets, token_targets
+from ...recipe import stable_seed
+from ...teachers.render import Drawn, coverage, draw, patch_of
+from ...teachers.targets import clip_points, middle_start, projection
+
+COMPONENTS = 3  # of a principal component analysis, shown as red, green, blue
+
+
+class Seen(NamedTuple):
+    """A clip on its way from points to targets.
+
+    ``drawn`` from the cameras; ``maps`` (frames, grid, grid, channels) the projected map of the first camera;
+    ``targets`` (frames, points, channels) of the points and ``visible`` (frames, points), which have one; ``anchors``
+    (frames, tokens, 3) in the student's unit, ``taught`` (frames, tokens), which of them have a target; ``student``,
+    its clip.
+    """
+
+    drawn: Drawn
+    maps: Float[Tensor, "frames grid grid channels"]
+    targets: Float[Tensor, "frames points channels"]
+    visible: Bool[Tensor, "frames points"]
+    anchors: Float[Tensor, "frames tokens 3"]
+    taught: Bool[Tensor, "frames tokens"]
+    student: Clip
+
+    @property
+    def coverage(self) -> float:
+        """Share of the points that a camera sees."""
+        return coverage(self.drawn.pixel.flatten(1))
+
+
+@torch.no_grad()
+def look_at(recipe: Cross4DPretrain, store: Store, video: int) -> Seen:
+    """A video's clip as the recipe's teacher and student see it; nothing is read from the disk's targets."""
+    spec = recipe.targets
+    sampler = ClipSampler(store, spec.frames)
+    start = middle_start(store.frame_counts, spec.frames)
+    xyz = clip_points(sampler, spec, np.array([video]), start[[video]])
+    drawn = draw(spec.render, spec.teacher.side, xyz[0])
+    maps = spec.teacher.build()(drawn)
+    if spec.width is not None:
+        maps = maps @ projection(spec.teacher.width, spec.width, stable_seed(spec.seed, 0x9A))
+    cell = patch_of(drawn.pixel, spec.teacher.side, spec.teacher.grid)[None]
+    values = maps.flatten(2, 3)[None]
+    targets, visible = point_targets(cell, values)
+    thin = spec.render.points // recipe.data.points
+    student = Clip(recipe.data.in_unit(xyz, xyz.mean(dim=(1, 2)))[:, :, ::thin])
+    torch.manual_seed(recipe.seed)
+    anchors = tokens_of(recipe.backbone.build().eval(), student).xyz
+    _, taught = token_targets(anchors, student.xyz, cell[..., ::thin], values)
+    return Seen(drawn, maps[0], targets[0], visible[0], anchors[0], taught[0], student)
+
+
+def colours_of(
+    rows: Float[Tensor, "rows channels"], others: Float[Tensor, "more channels"] | None = None
+) -> Float[np.ndarray, "rows 3"]:
+    """The first three principal components as red, green and blue from 0 to 1, cut at the 2nd and 98th per cent.
+
+    rows: what is coloured. others: rows that the components are those of, ``rows`` themselves when left out.
+    """
+    basis = rows if others is None else others
+    mean = basis.mean(dim=0)
+    _, _, directions = torch.linalg.svd((basis - mean).double(), full_matrices=False)
+    directions = directions[:COMPONENTS].T
+    signs = directions.sum(dim=0).sign()  # a component has no sign of its own: one that does not change from run to run
+    found = ((rows - mean).double() @ (directions * torch.where(signs == 0, 1.0, signs))).numpy()
+    inside = ((basis - mean).double() @ (directions * torch.where(signs == 0, 1.0, signs))).numpy()
+    low, high = np.percentile(inside, [2, 98], axis=0)
+    found = np.clip((found - low) / np.maximum(high - low, 1e-9), 0, 1)
+    return np.pad(found, ((0, 0), (0, COMPONENTS - found.shape[1])), constant_values=0.5)
