@@ -111,9 +111,7 @@ def _of_row(row: Row, results: Iterable[Result], stores: Any) -> list[str]:
             found.append(f"row {row.id}: loss from {losses[0]:.3f} to {losses[-1]:.3f}, expected it to fall")
         known = result.curve[-1].get("train_accuracy", 1.0) if getattr(recipe, "fit", "") == "converged" else 1.0
         if known <= result.outcome.tally(result.key).guess:
-            found.append(
-                f"row {row.id}: its solved probe knows {known:.0%} of the training videos, no more than a guess"
-            )
+            found.append(f"row {row.id}: its solved probe knows {known:.0%} of its training videos, as a guess does")
         if row.folds == 1:
             store = stores(recipe.dataset)
             test = {store.sequences[place].name for place in recipe.data.split(store, "test")}
