@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import operators, segmentation, step, tubes
+from benchmarks import operators, point4d, segmentation, step, tubes
 from benchmarks.case import Case
 from benchmarks.operators import AUTHORS, PLAIN
 
@@ -72,6 +72,19 @@ CASES = (
         "P4Transformer, training step", step.training_step, "{batch} × {frames} × {points}, width {width}",
         {"batch": 4, "frames": 24, "points": 2048, "width": 1024, "depth": 5},
         {"batch": 2, "frames": 6, "points": 256, "width": 32, "depth": 2}, {PLAIN: 3.0},
+    ),
+    Case(
+        "draw_points", point4d.drawing, "{frames} × {points} at {side} × {side}, squares of {size}",
+        {"frames": 24, "points": 2048, "side": 144, "size": 2},
+        {"frames": 2, "points": 128, "side": 16, "size": 2}, {PLAIN: 10.0},
+    ),
+    *(
+        Case(
+            "Point4D, training step", point4d.training_step, TUBES + ", width {width}",
+            {"batch": 16, "frames": 24, "points": points, "width": 64, "near": near, "far": far, "hidden": 128},
+            {"batch": 2, "frames": 2, "points": 64, "width": 16, "near": 8, "far": 4, "hidden": 16}, {PLAIN: 3.0},
+        )
+        for points, near, far in ((256, 32, 12), (2048, 128, 64))
     ),
     *(
         Case(
