@@ -55,8 +55,12 @@ def draw_denominators(paper: Paper) -> Figure:
     figure, axes = panels(1, ratio=0.3)
     colours = ["#0072B2" if total == FOUND else "#D55E00" if total == STATED else "#bbbbbb" for total in counts]
     axes.bar(counts.keys(), counts.values(), color=colours, width=0.8)
-    for total, words in ((FOUND, "275, the even subjects"), (STATED, "297, as stated")):
-        axes.annotate(words, (total, counts[total]), (0, 4), textcoords="offset points", ha="center", fontsize=8)
+    for total, words, above in ((FOUND, "275, the even subjects", 4), (STATED, "297, as stated", 52)):
+        arrow = {"arrowstyle": "-", "linewidth": 0.6, "color": "#555555"}
+        axes.annotate(
+            words, (total, counts[total]), (0, above), textcoords="offset points", ha="center", fontsize=8,
+            arrowprops=arrow if above > 10 else None,
+        )  # fmt: skip
     axes.set_xlabel("videos in the test set, n")
     axes.set_ylabel(f"accuracies that are k of n,\nof {len(single_runs(paper))}")
     fit(axes, [[0, max(counts.values()) + 1]], ends=(0, 100))
