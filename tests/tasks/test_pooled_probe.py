@@ -10,7 +10,7 @@ from pointvideo.backbones import Clip
 from pointvideo.backbones.contract import tokens_of
 from pointvideo.recipe import Optimiser, Training
 from pointvideo.study.trainer import fit
-from pointvideo.tasks.pooled_probe import PooledProbe
+from pointvideo.tasks.pooled_probe import Corruption, PooledProbe
 
 from ..pretexts.test_cross4d import DATA, SIZE
 from ..study.dots import make_store
@@ -97,3 +97,27 @@ def test_what_is_refused(change, message):
 def test_its_title_says_which_probe_it_is():
     assert probe().title == "converged probe of the mean token, raw, untrained, Point4D, seed 0"
     assert "short probe of the max token, standardised" in probe(fit="short", pooling="max", standardised=True).title
+
+
+def test_a_corruption_leaves_what_it_says():
+    clip = Clip(torch.rand(3, 8, 40, 3))
+    assert torch.equal(Corruption().apply(clip, 0).xyz, clip.xyz)
+    fewer = Corruption(frames=0.5).apply(clip, 0).xyz
+    assert torch.equal(fewer, clip.xyz[:, [0, 2, 5, 7]])
+    thin = Corruption(points=0.25).apply(clip, 0).xyz
+    assert thin.shape == (3, 8, 10, 3)
+    near = torch.cdist(thin[1, 4], clip.xyz[1, 4]).amin(dim=1)
+    assert float(near.max()) == 0 and len(thin[1, 4].unique(dim=0)) == 10
+    moved = Corruption(noise=0.05).apply(clip, 0).xyz - clip.xyz
+    assert 0.045 < float(moved.std()) < 0.055
+    assert torch.equal(Corruption(points=0.25).apply(clip, 0).xyz, thin)
+    assert Corruption(frames=0.25, noise=0.1).title == "25% of the frames, noise of 0.1"
+    with pytest.raises(ValueError, match="Corruption.points: got 0"):
+        Corruption(points=0.0)
+
+
+def test_test_clips_are_corrupted_and_training_clips_are_not(store):
+    plain, thin = probe().job(store), probe(corruption=Corruption(points=0.5)).job(store)
+    assert thin.test_clip(slice(0, 2), 1).xyz.shape[2] == DATA.points // 2
+    clips = [job.labelled(*next(iter(job.training_clips())))[0].xyz for job in (plain, thin)]
+    assert torch.equal(*clips)

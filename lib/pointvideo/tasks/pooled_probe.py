@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -23,7 +23,39 @@ from ..backbones import Clip, tokens_of
 from ..data.clips import Clips
 from ..data.store import Store
 from ..recipe import stable_seed
+from ..values import Checked, NotNegative, Within
 from .probe import ClipProbe, Probe, Probed, standard
+
+
+@dataclass(frozen=True)
+class Corruption(Checked):
+    """What is done to test clips alone, behind the probe's back (Table 13)."""
+
+    frames: Annotated[float, Within(above=0, high=1)] = 1.0  # share that is left, evenly spaced
+    points: Annotated[float, Within(above=0, high=1)] = 1.0  # share of every frame's that is left, drawn at random
+    noise: NotNegative = 0.0  # standard deviation of every coordinate, in the network's unit
+
+    @property
+    def title(self) -> str:
+        """Words, "" for none."""
+        words = [f"{self.frames:.0%} of the frames"] * (self.frames < 1)
+        words += [f"{self.points:.0%} of the points"] * (self.points < 1)
+        return ", ".join(words + [f"noise of {self.noise:g}"] * (self.noise > 0))
+
+    def apply(self, clip: Clip, seed: int) -> Clip:
+        """The clips with what is left of them; a clip keeps at least one frame and one point of each."""
+        xyz, random = clip.xyz, torch.Generator().manual_seed(seed)
+        batch, frames, points, _ = xyz.shape
+        if self.frames < 1:
+            left = max(1, round(self.frames * frames))
+            xyz = xyz[:, torch.linspace(0, frames - 1, left).round().long()]
+        if self.points < 1:
+            left = max(1, round(self.points * points))
+            chosen = torch.rand(batch, xyz.shape[1], points, generator=random).argsort(dim=-1)[..., :left]
+            xyz = xyz.gather(2, chosen[..., None].expand(-1, -1, -1, 3))
+        if self.noise:
+            xyz = xyz + self.noise * torch.randn(xyz.shape, generator=random)
+        return Clip(xyz.contiguous())
 
 
 @dataclass(frozen=True)
@@ -32,6 +64,7 @@ class PooledProbe(Probe):
 
     pooling: Literal["mean", "max"] = "mean"  # over the tokens of a clip
     standardised: bool = False
+    corruption: Corruption = Corruption()
 
     def __post_init__(self):
         super().__post_init__()
@@ -46,6 +79,7 @@ class PooledProbe(Probe):
     @property
     def title(self) -> str:
         kind = "standardised" if self.standardised else "raw"
+        kind += f", tested on {self.corruption.title}" if self.corruption.title else ""
         return super().title.replace("probe per clip", f"probe of the {self.pooling} token, {kind}")
 
     def network(self, outputs: int) -> PooledProbed:
@@ -90,6 +124,10 @@ class PooledProbeJob(ClipProbe):
         chosen = (first + last) // 2
         return Clips(clips.sequence[chosen], clips.start[chosen], clips.frames, clips.step, clips.videos_total,
                      clips.videos_scored)  # fmt: skip
+
+    def test_clip(self, chosen: slice, seed: int) -> Clip:
+        """Test clips as the network takes them, corrupted where the recipe says so."""
+        return self.recipe.corruption.apply(super().test_clip(chosen, seed), stable_seed(seed, 0xC0))
 
     def training_clips(self) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
         """The clip in the middle of every training video, a batch at a time with its seed."""

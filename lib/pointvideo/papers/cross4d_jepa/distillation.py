@@ -9,12 +9,13 @@ from ...data.augment import Augment
 from ...pretexts.cross4d import Cross4DPretrain
 from ...recipe import Optimiser, Training
 from ...study.experiments import same_updates
-from ...tasks.pooled_probe import PooledProbe
+from ...tasks.pooled_probe import Corruption, PooledProbe
 from ...tasks.recognition import Finetune
 from ...teachers import Render, TargetSpec
 from .methods import arm
 from .settings import clip_data, sizes, teacher
 
+NONE = Corruption()
 TURN = 15.0  # degrees about the vertical axis, either way
 
 
@@ -32,6 +33,12 @@ PROBES = {
     "printed-std": ProbeKind("probe as printed, standardised", "short", True),
     "solved-raw": ProbeKind("solved probe, raw", "converged", False),
     "solved": ProbeKind("solved probe", "converged", True),
+}
+# Table 13, mild to severe; its noise is in units that are not stated, here in radii of the clip
+CORRUPTIONS = {
+    "frames": tuple(Corruption(frames=share) for share in (0.75, 0.5, 0.25)),
+    "points": tuple(Corruption(points=share) for share in (0.75, 0.5, 0.25)),
+    "jitter": tuple(Corruption(noise=noise) for noise in (0.01, 0.02, 0.05)),
 }
 # 300 epochs are printed; rate and batch are not, nor whether the rate falls
 _SHORT = Training(
@@ -65,7 +72,13 @@ def pretrain(
 
 
 def probe(
-    profile: str, name: str, kind: str, seed: int = 0, split: str = "stated", rate: float | None = None
+    profile: str,
+    name: str,
+    kind: str,
+    seed: int = 0,
+    split: str = "stated",
+    rate: float | None = None,
+    corruption: Corruption = NONE,
 ) -> PooledProbe:
     """A probe of an arm's encoder, of the untrained one for "random"; ``kind`` of :data:`PROBES`."""
     chosen, how = sizes(profile), PROBES[kind]
@@ -76,6 +89,7 @@ def probe(
         init=None if name == "random" else pretrain(profile, name, seed, split, rate),
         fit=how.fit,
         standardised=how.standardised,
+        corruption=corruption,
         seed=seed,
     )
 

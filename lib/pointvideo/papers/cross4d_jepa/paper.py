@@ -26,6 +26,7 @@ _EXPERIMENTS = (
     Experiment("granularity", "Cross4D-JEPA: from one target a clip to one a patch", tables.granularity, _MSR),
     Experiment("4", "Cross4D-JEPA, Table 4: label-efficient fine-tuning", tables.table4, _MSR, picture="shares"),
     Experiment("10", "Cross4D-JEPA, Table 10: projection of the targets", tables.table10, _MSR),
+    Experiment("13", "Cross4D-JEPA, Table 13: test clips with less in them", tables.table13, _MSR),
     Experiment("14", "Cross4D-JEPA, Table 14: the variance term", tables.table14, _MSR),
     Experiment("15", "Cross4D-JEPA, Table 15: cameras", tables.table15, _MSR),
 )

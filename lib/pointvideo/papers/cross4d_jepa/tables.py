@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...study.experiments import Printed, Row
 from ...study.trivial_rows import baseline_rows
-from .distillation import PROBES, finetune, probe
+from .distillation import CORRUPTIONS, PROBES, finetune, probe
 from .methods import ARMS, METHODS
 from .settings import sizes
 
@@ -145,6 +145,30 @@ def table10(profile: str) -> tuple[Row, ...]:
     """Table 10, as far as the stand-in for DINOv2 allows: targets projected and not."""
     seeds = sizes(profile).few_seeds
     return tuple(row(profile, name, "printed", seeds) for name in ("own-channels",))
+
+
+def table13(profile: str) -> tuple[Row, ...]:
+    """Table 13: test clips with fewer frames, fewer points, noise; global, which the paper leaves out, as well."""
+    seeds = sizes(profile).few_seeds
+    groups = {
+        "frames": "temporal subsample (24/18/12/6 frames)",
+        "points": "point dropout (keep 100/75/50/25%)",
+        "jitter": "coordinate jitter (σ=0/.01/.02/.05)",
+    }
+    return tuple(
+        Row(
+            id=f"{name}-{kind}-{strength}",
+            title=f"{METHODS[name].short}, {corruption.title}",
+            recipes=tuple(probe(profile, name, "printed", seed, corruption=corruption) for seed in seeds),
+            method=METHODS[name],
+            backbone=STUDENT,
+            printed=Printed("Table 13", f"{name}, {groups[kind]}", column=column) if name != "global" else None,
+            because="" if name != "global" else "the paper leaves global out",
+        )
+        for kind, several in CORRUPTIONS.items()
+        for strength, (corruption, column) in enumerate(zip(several, ("mild", "mod.", "severe"), strict=True), 1)
+        for name in ("random", "global", "dense")
+    )
 
 
 def table14(profile: str) -> tuple[Row, ...]:
