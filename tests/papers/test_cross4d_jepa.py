@@ -51,9 +51,7 @@ def test_the_printed_differences_are_those_of_the_printed_numbers():
         values = [printed(PAPER, PAPER.row(name)) for name in claim.rows]
         if claim.question or not all(values):
             continue
-        total = sum(
-            weight * value["accuracy"].value for weight, value in zip(claim.rows.values(), values, strict=True)
-        )
+        total = sum(weight * value["accuracy"].value for weight, value in zip(claim.rows.values(), values, strict=True))
         assert total == pytest.approx(claim.reported), claim.id
         checked += 1
     assert checked >= 9

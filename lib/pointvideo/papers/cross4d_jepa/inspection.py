@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ...backbones import Clip, tokens_of
+from ...backbones import Clip, Tokens, tokens_of
 from ...data.clips import ClipSampler
 from ...data.store import Store
 from ...pretexts.cross4d import Cross4DPretrain, point_targets, token_targets
 from ...recipe import stable_seed
+from ...study.runner import pretrained_weights
 from ...teachers.render import Drawn, coverage, draw, patch_of
 from ...teachers.targets import clip_points, middle_start, projection
 
@@ -82,3 +84,45 @@ def colours_of(
     low, high = np.percentile(inside, [2, 98], axis=0)
     found = np.clip((found - low) / np.maximum(high - low, 1e-9), 0, 1)
     return np.pad(found, ((0, 0), (0, COMPONENTS - found.shape[1])), constant_values=0.5)
+
+
+@torch.no_grad()
+def painted(
+    recipe: Cross4DPretrain, store: Store, videos: Sequence[int], *, trained: bool
+) -> tuple[Float[np.ndarray, "videos frames points 3"], Float[np.ndarray, "videos frames points 3"]]:
+    """The points of clips, and each one's colour: that of the nearest token of its frame, by the principal components
+    of all tokens of these clips (the rule of the paper's supplement D).
+
+    trained: with the weights that the recipe has left, which is trained if it has not been; else as it begins.
+    """
+    clip, tokens = _tokens(recipe, store, videos, trained)
+    colours = torch.from_numpy(colours_of(tokens.features.flatten(0, 2))).view(*tokens.features.shape[:3], 3)
+    near = torch.cdist(clip.xyz.flatten(0, 1), tokens.xyz.flatten(0, 1)).argmin(dim=-1)
+    found = colours.flatten(0, 1).gather(1, near[..., None].expand(-1, -1, 3))
+    return clip.xyz.numpy(), found.view(*clip.xyz.shape[:3], 3).numpy()
+
+
+@torch.no_grad()
+def share_of_place(recipe: Cross4DPretrain, store: Store, videos: Sequence[int], *, trained: bool) -> float:
+    """Share of the variance of token features that a linear map of the token's (x, y, z) explains, 0 to 1; arguments
+    as for :func:`painted`."""
+    _, tokens = _tokens(recipe, store, videos, trained)
+    features, places = tokens.features.flatten(0, 2).double(), tokens.xyz.flatten(0, 2).double()
+    features = features - features.mean(dim=0)
+    inputs = torch.cat([places, torch.ones(len(places), 1, dtype=places.dtype)], dim=1)
+    rest = features - inputs @ torch.linalg.lstsq(inputs, features).solution
+    return 1 - float(rest.square().sum() / features.square().sum())
+
+
+def _tokens(recipe: Cross4DPretrain, store: Store, videos: Sequence[int], trained: bool) -> tuple[Clip, Tokens]:
+    """The student's clips of some videos, and its tokens."""
+    spec, places = recipe.targets, np.asarray(videos)
+    start = middle_start(store.frame_counts, spec.frames)[places]
+    xyz = clip_points(ClipSampler(store, spec.frames), spec, places, start)
+    thin = spec.render.points // recipe.data.points
+    clip = Clip(recipe.data.in_unit(xyz, xyz.mean(dim=(1, 2)))[:, :, ::thin])
+    torch.manual_seed(recipe.seed)
+    backbone = recipe.backbone.build().eval()
+    if trained:
+        backbone.load_state_dict(pretrained_weights(recipe))
+    return clip, tokens_of(backbone, clip)
