@@ -8,8 +8,8 @@ import math
 import pytest
 import torch
 
-from pointvideo.losses.jepa import best_constant, loss_of_constant, normalised, token_regression
 from pointvideo.losses.mast_pre import cardinality_changes, cardinality_loss
+from pointvideo.losses.regression import best_constant, loss_of_constant, normalised, token_regression
 from pointvideo.losses.uni4d import motion_contrast, video_contrast
 
 

@@ -11,7 +11,7 @@ from pointvideo.backbones import Tokens, TransformerSize
 from pointvideo.backbones.point4d import Point4DSize
 from pointvideo.backbones.set_abstraction import AbstractionSize
 from pointvideo.data.clips import FrameBatch
-from pointvideo.losses.jepa import normalised
+from pointvideo.losses.regression import normalised
 from pointvideo.pretexts.jepa import JEPAPretrain
 from pointvideo.pretexts.masked_tokens import Predictor, token_anchors
 from pointvideo.pretexts.mast_pre import MaSTPrePretrain

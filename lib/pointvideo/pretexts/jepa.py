@@ -2,7 +2,7 @@
 
 A context network sees the visible part of a clip (:mod:`.masked_tokens`); the target network, the moving average of its
 weights, sees all of it. A predictor, given the context's tokens and the places of the hidden ones, says what the target
-network makes of these (:mod:`pointvideo.losses.jepa`). What is left is the target network, which the source evaluates.
+network makes of these (:mod:`pointvideo.losses.regression`). What is left is the target network, which the source evaluates.
 
 Assran et al., "Self-supervised learning from images with a joint-embedding predictive architecture", CVPR 2023, section
 3 and appendix A. Theirs: four target blocks of 15 to 20 % each, a context without them, a narrow predictor with a mask
@@ -26,7 +26,7 @@ from ..backbones import Clip, Tokens
 from ..backbones.point4d import Point4D
 from ..data.store import Store
 from ..losses.distillation import variance_term
-from ..losses.jepa import loss_of_constant, normalised, token_regression
+from ..losses.regression import loss_of_constant, normalised, token_regression
 from ..losses.strl import ema_momentum, ema_update
 from ..values import NotNegative, Within
 from .masked_tokens import Masked, MaskedJob, MaskedTokens

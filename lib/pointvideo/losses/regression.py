@@ -1,15 +1,14 @@
-r"""i-JEPA's objective: features of what is hidden, predicted from features of what is visible.
+r"""Regression of numbers that a token has, features of another network or counts, and its best constant.
 
-With :math:`\hat s_j` the prediction and :math:`s_j` the target network's feature of token j, whose mean over its
-channels is 0 and variance 1,
+With :math:`\hat s_j` the prediction and :math:`s_j` the target of token j,
 
 .. math::
     L = \frac{1}{|\mathcal M|\,d} \sum_{j \in \mathcal M} \sum_{k=1}^{d} \rho(\hat s_{j,k} - s_{j,k}), \qquad
     \rho(e) = e^2 \quad\text{or}\quad \rho(e) = \begin{cases} e^2/2 & |e| < 1 \\ |e| - 1/2 & \text{else.} \end{cases}
 
-Assran et al., "Self-supervised learning from images with a joint-embedding predictive architecture", CVPR 2023,
-section 3: squares, added up over the tokens of a block; the released code has the second form, means, and normalises
-the target so.
+i-JEPA predicts features of what is hidden from features of what is visible: Assran et al., "Self-supervised learning
+from images with a joint-embedding predictive architecture", CVPR 2023, section 3: squares, added up over the tokens of
+a block; the released code has the second form, means, and targets whose mean over channels is 0 and variance 1.
 """
 
 from __future__ import annotations
