@@ -2,7 +2,8 @@
 
 A context network sees the visible part of a clip (:mod:`.masked_tokens`); the target network, the moving average of its
 weights, sees all of it. A predictor, given the context's tokens and the places of the hidden ones, says what the target
-network makes of these (:mod:`pointvideo.losses.regression`). What is left is the target network, which the source evaluates.
+network makes of these (:mod:`pointvideo.losses.regression`). What is left is the target network, which the source
+evaluates.
 
 Assran et al., "Self-supervised learning from images with a joint-embedding predictive architecture", CVPR 2023, section
 3 and appendix A. Theirs: four target blocks of 15 to 20 % each, a context without them, a narrow predictor with a mask
