@@ -26,6 +26,7 @@ from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisti
 from pointvideo.tasks.probe import Probe
 from pointvideo.tasks.trivial import LabelsOnly
 
+from ..pretexts.test_masked_tokens import RECIPES as MASKED
 from ..tasks import tiny
 from . import dots
 
@@ -64,6 +65,7 @@ RECIPES = {
     "C2PPretrain": dots.pretrain,
     "STRLPretrain": strl,
     "VideoMAEPretrain": videomae,
+    **MASKED,
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentPoints": tiny.segment_points,
