@@ -22,8 +22,10 @@ ARROWS = {
     "data": {"base", "kernels"},
 }
 ARROWS["recipe"] = {"base", "kernels", "backbones", "data"}
-ARROWS["pretexts"] = ARROWS["tasks"] = {*ARROWS["recipe"], "recipe", "losses"}
-ARROWS["study"] = {*ARROWS["tasks"], "tasks", "pretexts"}
+ARROWS["teachers"] = {*ARROWS["recipe"], "recipe"}
+ARROWS["tasks"] = {*ARROWS["recipe"], "recipe", "losses"}
+ARROWS["pretexts"] = {*ARROWS["tasks"], "teachers"}
+ARROWS["study"] = {*ARROWS["pretexts"], "tasks", "pretexts"}
 ARROWS["report"] = {*ARROWS["study"], "study"}
 ARROWS["papers"] = {*ARROWS["report"], "report"}
 ARROWS["top"] = {*ARROWS, "top"}
