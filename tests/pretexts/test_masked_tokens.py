@@ -351,6 +351,6 @@ def test_no_hidden_token_in_a_batch_is_one_clear_line(store):
 
 def test_titles_tell_settings_apart():
     assert jepa().title == "i-JEPA pre-training, Point4D, 10 frames, seed 0"
-    assert "momentum 0.99, variance 1" in jepa().tuned().title
+    assert "momentum 0.99, variance 1" in jepa().balanced().title
     assert mast_pre().title == "MaST-Pre pre-training, Point4D, 10 frames, seed 0"
-    assert "weights" in mast_pre().tuned().title and "geometry" in uni4d().tuned().title
+    assert "weights" in mast_pre().balanced().title and "geometry" in uni4d().balanced().title

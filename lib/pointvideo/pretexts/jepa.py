@@ -55,7 +55,7 @@ class JEPAPretrain(MaskedTokens):
         words += [f"variance {self.variance:g}"] * (self.variance > 0)
         return ", ".join(words)
 
-    def tuned(self) -> JEPAPretrain:
+    def balanced(self) -> JEPAPretrain:
         """The same for a pre-training of some thousand updates: a target that has time to follow, and no collapse."""
         return replace(self, distance="smooth", momentum=0.99, variance=1.0)
 

@@ -59,7 +59,7 @@ class MaSTPrePretrain(MaskedTokens):
         changed = (self.points, self.cardinality) != (plain.points, plain.cardinality)
         return f"weights {self.points:g} and {self.cardinality:g}" if changed else ""
 
-    def tuned(self) -> MaSTPrePretrain:
+    def balanced(self) -> MaSTPrePretrain:
         """The same with weights that make each term's best constant cost about 1 on recorded MSR-Action3D."""
         return replace(self, points=5.0, cardinality=0.75)
 

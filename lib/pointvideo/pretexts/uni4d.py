@@ -72,7 +72,7 @@ class Uni4DPretrain(MaskedTokens):
                 words.append(f"{name} {getattr(self, name):g}")
         return ", ".join(words)
 
-    def tuned(self) -> Uni4DPretrain:
+    def balanced(self) -> Uni4DPretrain:
         """The same for a pre-training of some thousand updates on some hundred clips: a slow network that has time to
         follow, a queue that holds no clip twice, weights that make each term's best constant cost about 1 on recorded
         MSR-Action3D."""

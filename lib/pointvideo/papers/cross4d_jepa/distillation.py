@@ -7,11 +7,13 @@ from typing import Literal
 
 from ...data.augment import Augment
 from ...pretexts.cross4d import Cross4DPretrain
+from ...pretexts.job import Pretraining
 from ...recipe import Optimiser, Training
 from ...study.experiments import same_updates
 from ...tasks.pooled_probe import Corruption, PooledProbe
 from ...tasks.recognition import Finetune
 from ...teachers import Render, TargetSpec
+from . import rivals
 from .methods import arm
 from .settings import clip_data, sizes, teacher
 
@@ -80,18 +82,25 @@ def probe(
     rate: float | None = None,
     corruption: Corruption = NONE,
 ) -> PooledProbe:
-    """A probe of an arm's encoder, of the untrained one for "random"; ``kind`` of :data:`PROBES`."""
+    """A probe of an arm's or a rival's encoder, of the untrained one for "random"; ``kind`` of :data:`PROBES`."""
     chosen, how = sizes(profile), PROBES[kind]
     return PooledProbe(
         backbone=chosen.backbone,
         data=clip_data(profile, split),
         training=_SHORT,
-        init=None if name == "random" else pretrain(profile, name, seed, split, rate),
+        init=_start(profile, name, seed, split, rate),
         fit=how.fit,
         standardised=how.standardised,
         corruption=corruption,
         seed=seed,
     )
+
+
+def _start(profile: str, name: str, seed: int, split: str, rate: float | None) -> Pretraining | None:
+    """What an encoder was pre-trained by: nothing for "random", a rival, or an arm of the paper's."""
+    if name in rivals.METHODS:
+        return rivals.rival(profile, name, seed, split)
+    return None if name == "random" else pretrain(profile, name, seed, split, rate)
 
 
 def finetune(profile: str, name: str, seed: int = 0, label_percent: int = 100) -> Finetune:

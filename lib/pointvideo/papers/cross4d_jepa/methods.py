@@ -9,6 +9,7 @@ from typing import Any
 from ...study import trivial_rows
 from ...study.experiments import SCRATCH, Method
 from ...study.trivial_rows import UNTRAINED
+from . import rivals
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,10 @@ ARMS: dict[str, Arm] = {
 }  # fmt: skip
 RANDOM = Method(UNTRAINED.label, UNTRAINED.colour, UNTRAINED.marker, "untrained")
 METHODS: dict[str, Method] = (
-    trivial_rows.METHODS | {"random": RANDOM, "scratch": SCRATCH} | {name: arm.method for name, arm in ARMS.items()}
+    trivial_rows.METHODS
+    | {"random": RANDOM, "scratch": SCRATCH}
+    | {name: arm.method for name, arm in ARMS.items()}
+    | rivals.METHODS
 )
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from ...study.experiments import Printed, Row
 from ...study.trivial_rows import baseline_rows
+from . import rivals
 from .distillation import CORRUPTIONS, PROBES, finetune, probe
 from .methods import ARMS, METHODS
 from .settings import sizes
 
 STUDENT = "Point4D"
 _TABLE1 = ("Table 1", "MSR-Action3D")
-_TEACHER = "printed for DINOv2-large; ours is EfficientNet-Lite0, trained on ImageNet with labels"
 _OURS = {"printed": "", "printed-std": "", "solved-raw": "a probe of ours", "solved": "a probe of ours"}
 
 
@@ -26,7 +26,7 @@ def row(
     printed: Printed | None = None,
 ) -> Row:
     """A row ``<arm>-<probe>``, with ``-odd`` for the split by odd and even subjects."""
-    because = _OURS[kind] or (ARMS[name].because if name in ARMS else "") or _TEACHER
+    because = _OURS[kind] or (ARMS[name].because if name in ARMS else "printed without balanced terms")
     return Row(
         id=f"{name}-{kind}" + ("" if split == "stated" else f"-{split}"),
         title=f"{METHODS[name].short}, {PROBES[kind].title}",
@@ -139,6 +139,20 @@ def granularity(profile: str) -> tuple[Row, ...]:
     ]
     main = ("global", "dense", "global-centred", "dense-centred")
     return tuple(row(profile, name, "solved", chosen.seeds if name in main else chosen.few_seeds) for name in names)
+
+
+def table7(profile: str) -> tuple[Row, ...]:
+    """Table 7: other pre-trainings on the same student, by the probe as printed and by the solved one."""
+    seeds = sizes(profile).few_seeds
+    rows = []
+    for kind in ("printed", "solved"):
+        for name in ("random", "dense", *rivals.METHODS):
+            label = {"random": "random init", "dense": "Cross4D-JEPA (dense)", **rivals.PRINTED}.get(name)
+            place = Printed("Table 7", label, column="LP acc.") if label and kind == "printed" else None
+            several = sizes(profile).seeds if name in ("random", "dense") else seeds
+            found = row(profile, name, kind, several, printed=place)
+            rows.append(replace(found, id=f"{found.id}-7") if name in ("random", "dense") and place else found)
+    return tuple(rows)
 
 
 def table10(profile: str) -> tuple[Row, ...]:
