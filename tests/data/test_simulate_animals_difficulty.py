@@ -19,7 +19,7 @@ GRID, REACH = np.array([10, 10, 10]), 2.2  # voxels; root-mean-square radii to e
 
 def clips(folder):
     """Descriptors (videos, frames, voxels), centres (videos, frames, 3), labels, who trains and who is scored."""
-    store = build(Animals(points=512), folder, progress=False)
+    store = build(Animals(points=256), folder, progress=False)
     described, centres = [], []
     for number, sequence in enumerate(store.sequences):
         times = np.linspace(0, sequence.frames - 1, FRAMES).round().astype(int)

@@ -99,7 +99,7 @@ def _drives(small: bool) -> World:
 def _animals(small: bool = False) -> World:
     from .simulate.animals import Animals
 
-    return Animals(repeats=1, points=512) if small else Animals()
+    return Animals(individuals=2, repeats=1, points=512) if small else Animals()
 
 
 SETS = (
@@ -118,7 +118,7 @@ SETS = (
         "synthia4d", "Synthia 4D", "synthia4d_files", 22589, "frame", "metre", 21.0, ("semantic segmentation",), _drives
     ),
     DataSet(
-        "deformingthings4d", "DeformingThings4D (animals)", "deformingthings4d", 1772, "file", "metre", 0.6,
+        "deformingthings4d", "DeformingThings4D (animals)", "deformingthings4d", 1772, "file", "metre", 0.5,
         ("recognition",), _animals,
     ),
 )  # fmt: skip

@@ -41,8 +41,8 @@ KINDS = {
     "deer": Build(0.85, 0.46, 0.20, 0.55, 62, 0.34, 0.12, leg=0.045, ear=0.22),
     "bear": Build(0.80, 0.66, 0.40, 0.25, 15, 0.45, 0.08, leg=0.14, ear=0.1),
     "lizard": Build(0.16, 1.25, 0.34, 0.40, 10, 0.75, 2.2, leg=0.10, ear=0.0),
-    "kangaroo": Build(0.75, 0.48, 0.24, 0.25, 45, 0.30, 1.1, ear=0.25, upright=48, arm=0.5),
-    "ostrich": Build(1.15, 0.34, 0.24, 0.75, 72, 0.20, 0.3, leg=0.045, ear=0.0, upright=15, arm=0.6),
+    "kangaroo": Build(0.75, 0.48, 0.24, 0.25, 45, 0.30, 1.1, ear=0.25, upright=48.0, arm=0.5),
+    "ostrich": Build(1.15, 0.34, 0.24, 0.75, 72, 0.20, 0.3, leg=0.045, ear=0.0, upright=15.0, arm=0.6),
 }
 
 
@@ -138,47 +138,48 @@ def skin(
 ) -> tuple[list[str], Float[np.ndarray, "points 3"], UInt8[np.ndarray, " points"]]:
     """Places drawn evenly over the outside of a body as it stands: the bone of each, where on it, and its part."""
     body = capsules(build)
-    ends = [[rest[bone][0][0] @ point + rest[bone][1][0] for point in (start, end)] for bone, _, start, end, *_ in body]
     area = np.array(
         [np.pi * (a + b) * np.linalg.norm(q - p) + 2 * np.pi * (a * a + b * b) for _, _, p, q, a, b in body]
     )
-    bones, local, part = [], [], []
-    while len(bones) < points:
-        number = int(rng.choice(len(body), p=area / area.sum()))
-        bone, name, *shape = body[number]
-        place = _on_capsule(*shape, rng)
-        world = rest[bone][0][0] @ place + rest[bone][1][0]
-        others = (pair + list(each[4:]) for at, (pair, each) in enumerate(zip(ends, body, strict=True)) if at != number)
-        if not any(_inside(world, *other) for other in others):
-            bones.append(bone)
-            local.append(place)
-            part.append(PARTS.index(name))
-    return bones, np.array(local), np.array(part, np.uint8)
+    number = rng.choice(len(body), 4 * points + 256, p=area / area.sum())  # about a third lies inside the body
+    local, world = np.empty((len(number), 3)), np.empty((len(number), 3))
+    for at, (bone, _, *shape) in enumerate(body):
+        own = number == at
+        local[own] = _on_capsule(*shape, int(own.sum()), rng)
+        world[own] = local[own] @ rest[bone][0][0].T + rest[bone][1][0]
+    hidden = np.zeros(len(number), bool)
+    for at, (bone, _, start, end, *radii) in enumerate(body):
+        ends = (rest[bone][0][0] @ point + rest[bone][1][0] for point in (start, end))
+        hidden |= (number != at) & _inside(world, *ends, *radii)
+    kept = np.flatnonzero(~hidden)[:points]
+    part = np.array([PARTS.index(body[at][1]) for at in number[kept]], np.uint8)
+    return [body[at][0] for at in number[kept]], local[kept], part
 
 
-def _on_capsule(start, end, first: float, last: float, rng: np.random.Generator) -> np.ndarray:
-    """A place drawn on the skin of a tapered capsule."""
+def _on_capsule(start, end, first: float, last: float, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Places drawn on the skin of a tapered capsule: its side, or one of the half balls at its ends."""
     line = end - start
     length = np.linalg.norm(line)
     along = line / length
-    away = rng.normal(size=3)
-    caps = np.cumsum([np.pi * (first + last) * length, 2 * np.pi * first**2, 2 * np.pi * last**2])
-    which = int(np.searchsorted(caps, rng.random() * caps[-1]))
-    if which:  # a half of a ball, outwards
-        away /= np.linalg.norm(away)
-        outward = -along if which == 1 else along
-        return (start, end)[which - 1] + (first, last)[which - 1] * away * (1 if away @ outward > 0 else -1)
-    away -= (away @ along) * along
-    share = rng.random()
+    away, share = rng.normal(size=(count, 3)), rng.random(count)
+    parts = np.array([np.pi * (first + last) * length, 2 * np.pi * first**2, 2 * np.pi * last**2])
+    which = rng.choice(3, count, p=parts / parts.sum())[:, None]
+    outward = np.where(which == 1, -along, along)
+    ball = away / np.linalg.norm(away, axis=1, keepdims=True)
+    ball *= np.sign((ball * outward).sum(1, keepdims=True))
+    away -= (away @ along)[:, None] * along
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
     if abs(last - first) > 1e-9:  # more where it is thicker
         share = (np.sqrt(first**2 + share * (last**2 - first**2)) - first) / (last - first)
-    return start + share * line + (first + share * (last - first)) * away / np.linalg.norm(away)
+    side = start + share[:, None] * line + (first + share * (last - first))[:, None] * away
+    return np.where(which == 0, side, np.where(which == 1, start + first * ball, end + last * ball))
 
 
-def _inside(place, start, end, first: float, last: float) -> bool:
+def _inside(places, start, end, first: float, last: float) -> np.ndarray:
     line = end - start
-    share = np.clip((place - start) @ line / (line @ line), 0, 1)
-    return bool(np.linalg.norm(place - start - share * line) < 0.999 * (first + share * (last - first)))
+    share = ((places - start) @ line / (line @ line)).clip(0, 1)
+    reach = np.linalg.norm(places - start - share[:, None] * line, axis=1)
+    return reach < 0.999 * (first + share * (last - first))
 
 
 def move(bones: list[str], local: np.ndarray, posed: dict[str, Frames]) -> Float[np.ndarray, "frames points 3"]:

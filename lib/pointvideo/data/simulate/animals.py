@@ -26,9 +26,9 @@ RATE = 15.0  # frames a second
 CHANNELS = {"root": 3, **dict.fromkeys(LIMBS, 3)} | dict.fromkeys(
     ("pitch", "roll", "yaw", "flex", "neck", "aside", "nod", "wag", "lift"), 1
 )
-"""Degrees: ``pitch`` nose up, ``roll``, ``yaw``, ``aside`` (of the neck) and ``wag`` (of the tail) to the right,
-``flex`` of the back, ``neck`` and ``lift`` (of the tail) up, ``nod`` down. ``root`` and feet (outward, up, forward) are in
-heights of the hip from where they rest."""
+"""Degrees: ``pitch`` nose up; ``roll``, ``yaw``, ``aside`` (of the neck) and ``wag`` (of the tail) to the right;
+``flex`` of the back; ``neck`` and ``lift`` (of the tail) up; ``nod`` down. ``root`` and feet are (outward, up, forward)
+from where they rest, in heights of the hip."""
 GAITS = {  # phases of left fore, right fore, left hind, right hind; share of a stride that a foot is on the ground
     "walk": ((0.25, 0.75, 0.0, 0.5), 0.62),
     "trot": ((0.0, 0.5, 0.5, 0.0), 0.5),
@@ -125,8 +125,8 @@ MOTION_NAMES = (
 
 
 def perform(name: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """One motion once: channel -> (frames, 3) or (frames,), see `CHANNELS`; 1.8 to 3.2 seconds."""
-    before, length, after = rng.uniform(0.1, 0.6), rng.uniform(1.4, 2.0), rng.uniform(0.1, 0.6)
+    """One motion once: channel -> (frames, 3) or (frames,), see `CHANNELS`; 1.4 to 4 seconds."""
+    before, length, after = rng.uniform(0.1, 1.0), rng.uniform(1.2, 2.0), rng.uniform(0.1, 1.0)
     seconds = np.arange(int((before + length + after) * RATE)) / RATE
     if name in GAITS:
         motion = _stride(name, seconds, rng)
@@ -140,7 +140,8 @@ def perform(name: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
             values = np.stack([np.broadcast_to(np.asarray(value, float), width) for _, value in moves])
             motion[channel] = PchipInterpolator(times, values)(np.clip(seconds, times[0], times[-1]))
             motion[channel] = motion[channel] if width == 3 else motion[channel][:, 0]
-    sizes = {"root": 0.006, "yaw": 2.0, "neck": 3.0, "aside": 5.0, "nod": 3.0, "wag": 14.0, "lift": 8.0, "pitch": 1.0}
+    motion["root"] = motion["root"] + np.outer(seconds - seconds.mean(), rng.normal(0, (0.06, 0.0, 0.12)))  # it drifts
+    sizes = {"root": 0.02, "yaw": 2.0, "neck": 3.0, "aside": 5.0, "nod": 3.0, "wag": 14.0, "lift": 8.0, "pitch": 1.0}
     for channel, width in CHANNELS.items():  # no animal stands still
         shape = (len(seconds), 3) if width == 3 else (len(seconds),)
         found = motion.get(channel, np.zeros(shape))
@@ -178,7 +179,7 @@ class Animals:
     """
 
     seed: int = 0
-    individuals: int = 2
+    individuals: int = 3
     repeats: int = 2
     points: int = 1024
 
@@ -212,7 +213,7 @@ class Animals:
         number = list(KINDS).index(kind)
         rng = _stream(self.seed, _RECORDING, motion, number, individual, repeat)
         world = move(bones, local, pose(build, perform(MOTION_NAMES[motion], rng)))
-        around, above = np.deg2rad(rng.normal(45, 15)), rng.uniform(0.2, 0.6)
+        around, above = np.deg2rad(rng.normal(45, 12)), rng.uniform(0.2, 0.6)
         view = look_at(np.array([np.sin(around), above, np.cos(around)]), np.zeros(3))  # from ahead and one side
         xyz = (world @ view.rotation.T).astype(np.float32)
         name = f"m{motion + 1:02d}_{kind}{individual}_e{repeat:02d}"
