@@ -183,7 +183,7 @@ def test_any_folder_with_a_store_is_a_set(data, made):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("kinetics", "no data set 'kinetics', known: hand_object, hoi4d_action, hoi4d_semantic, msr_action3d, people"),
+        ("kinetics", "no data set 'kinetics', known: animals, deformingthings4d, hand_object, hoi4d_action"),
         ("synthia4d-tiny", "no data set 'synthia4d-tiny', known: .*; did you mean synthia4d"),
         ("-small", "no data set '-small'"),
         ("", "no data set ''"),
