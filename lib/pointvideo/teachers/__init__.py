@@ -3,6 +3,7 @@
 from .contract import Teacher
 from .controls import LocalGeometry, PatchPosition
 from .efficientnet import EfficientNetLite
+from .hub import PretrainedTransformer
 from .render import Drawn, Render, coverage, draw, patch_of
 from .targets import Targets, TargetSpec, targets_of
 
@@ -11,6 +12,7 @@ __all__ = [
     "EfficientNetLite",
     "LocalGeometry",
     "PatchPosition",
+    "PretrainedTransformer",
     "Render",
     "TargetSpec",
     "Targets",
