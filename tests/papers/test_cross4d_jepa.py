@@ -7,7 +7,8 @@ import pytest
 from pointvideo import papers
 from pointvideo.papers.cross4d_jepa.distillation import PROBES, finetune, pretrain, probe
 from pointvideo.papers.cross4d_jepa.methods import ARMS
-from pointvideo.papers.cross4d_jepa.settings import EVEN, sizes
+from pointvideo.papers.cross4d_jepa.settings import EVEN, PUBLISHED, at_hand, sizes, teacher
+from pointvideo.papers.cross4d_jepa.tables import table2
 from pointvideo.report.claims import claims
 from pointvideo.report.reported import cells, printed
 from pointvideo.study.profiles import PROFILES
@@ -19,7 +20,10 @@ def differing(one, other) -> set[str]:
     return {each.name for each in fields(one) if getattr(one, each.name) != getattr(other, each.name)}
 
 
-@pytest.mark.parametrize("name", ARMS)
+OURS = [name for name, arm in ARMS.items() if arm.teacher not in PUBLISHED]  # without weights that have to be fetched
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_an_arm_differs_from_dense_in_what_it_says_alone(name):
     plain, varied, arm = pretrain("laptop", "dense"), pretrain("laptop", name), ARMS[name]
     about = {"targets"} if arm.teacher != "imagenet" or arm.targets or arm.render else set()
@@ -91,3 +95,18 @@ def test_shares_of_the_labels_have_the_updates_of_all_and_the_arms_one_recipe():
 
 def test_the_rate_is_one_that_was_tried():
     assert sizes("laptop").pretrain.optimiser.rate in sizes("laptop").rates
+
+
+def test_table_2_has_the_teachers_that_have_been_fetched(tmp_path, monkeypatch):
+    pytest.importorskip("transformers")
+    from ..teachers.test_hub import network
+
+    monkeypatch.setenv("POINTVIDEO_TEACHERS", str(tmp_path))
+    assert at_hand() == () and len(table2("laptop")) == 3
+    network("dinov2").save_pretrained(tmp_path / PUBLISHED["dinov2"])
+    assert at_hand() == ("dinov2",)
+    rows = table2("laptop")
+    assert [row.id for row in rows[3:]] == ["global-dinov2-printed", "dense-dinov2-printed"]
+    found = teacher("laptop", "dinov2")
+    assert found.grid == teacher("laptop", "imagenet").grid == 9 and "DINOv2" in found.title
+    assert [printed(PAPER, row)["accuracy"].value for row in rows[3:]] == [64, 81]

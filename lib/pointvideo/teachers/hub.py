@@ -89,6 +89,11 @@ class PretrainedTransformer(Checked):
         check_grid(folder, side, patch)
         return cls(folder, side, level, family, patch, width, checkpoint.digest)
 
+    @classmethod
+    def of_grid(cls, folder: str, grid: int, level: str = "last") -> PretrainedTransformer:
+        """:meth:`found` with images of so many patches a side, whatever the size of a patch."""
+        return cls.found(folder, grid * _whole(read_checkpoint(folder), "patch_size"), level)
+
     @property
     def block(self) -> int | None:
         """Number of the block whose output is taken, from 1; None for the last layer, 0 for a level that is none."""

@@ -86,6 +86,19 @@ ARMS: dict[str, Arm] = {
         for cells, marker in ((1, "<"), (2, ">"), (3, "p"))
         for word in ("", "-centred")
     },
+    **{
+        f"{grain}-{name}": Arm(
+            Method(f"{grain}, {title}", colour, marker, f"{grain} target{'s' * (grain == 'dense')} of {title}"),
+            teacher=name,
+            changes={"granularity": grain} if grain == "global" else {},
+            because="",
+        )
+        for name, title, marker in (
+            ("dinov2", "DINOv2", "o"), ("dinov3", "DINOv3", "s"), ("vjepa2", "V-JEPA 2", "^"),
+            ("videomae", "VideoMAE", "D"),
+        )
+        for grain, colour in (("global", _GLOBAL), ("dense", _DENSE))
+    },
     "no-variance": Arm(
         Method("no variance term", _DENSE, "x", "dense targets, no variance term"),
         changes={"variance": 0.0}, because=_PAPER_VARIES,

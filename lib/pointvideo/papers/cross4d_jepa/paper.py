@@ -25,6 +25,7 @@ _EXPERIMENTS = (
     Experiment("controls-printed", "Cross4D-JEPA: the controls, probe as printed", tables.controls_printed, _MSR),
     Experiment("granularity", "Cross4D-JEPA: from one target a clip to one a patch", tables.granularity, _MSR),
     Experiment("4", "Cross4D-JEPA, Table 4: label-efficient fine-tuning", tables.table4, _MSR, picture="shares"),
+    Experiment("2", "Cross4D-JEPA, Table 2: teachers", tables.table2, _MSR),
     Experiment("7", "Cross4D-JEPA, Table 7: pre-trainings without images", tables.table7, _MSR),
     Experiment("10", "Cross4D-JEPA, Table 10: projection of the targets", tables.table10, _MSR),
     Experiment("13", "Cross4D-JEPA, Table 13: test clips with less in them", tables.table13, _MSR),

@@ -5,17 +5,20 @@ Neither student nor probe of the paper is known to the last number; ``deviations
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...backbones.point4d import Point4DSize
 from ...backbones.set_abstraction import AbstractionSize
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import of_profile, small_training
-from ...teachers import EfficientNetLite, LocalGeometry, PatchPosition
+from ...teachers import EfficientNetLite, LocalGeometry, PatchPosition, PretrainedTransformer
 from ...teachers.contract import Teacher
 
 EVEN = (2, 4, 6, 8, 10)  # subjects that are scored where the odd ones train, as the printed counts suggest
+PATCH = 16  # pixels along a patch of EfficientNet-Lite0's level
 SPLITS = {"stated": {}, "odd": {"held_out": EVEN, "pool": "all"}, "choice": {"held_out": (4, 5)}}
 # Rates of the pre-training, of which the best for dense targets is taken, by its score on two held-out training
 # subjects; every other arm takes the same one, which can only favour the paper's.
@@ -128,9 +131,28 @@ def sizes(profile: str) -> Sizes:
     return of_profile(_SIZES, profile)
 
 
+# Table 2's teachers: the folder in POINTVIDEO_TEACHERS that each is looked for in, as its owners call it
+PUBLISHED = {
+    "dinov2": "dinov2-large",
+    "dinov3": "dinov3-vitl16-pretrain-lvd1689m",
+    "vjepa2": "vjepa2-vitl-fpc64-256",
+    "videomae": "videomae-large",
+}
+
+
+def at_hand() -> tuple[str, ...]:
+    """Those of :data:`PUBLISHED` that have been fetched."""
+    home = os.environ.get("POINTVIDEO_TEACHERS", "")
+    return tuple(name for name, folder in PUBLISHED.items() if home and (Path(home) / folder).is_dir())
+
+
 def teacher(profile: str, kind: str) -> Teacher:
-    """The image network "imagenet", the same "untrained", or what stands in its place: "position", "geometry"."""
+    """The image network "imagenet", the same "untrained", what stands in its place, "position" or "geometry", or one of
+    :data:`PUBLISHED`, at as many patches a side as the others have."""
     side = sizes(profile).side
+    if kind in PUBLISHED:
+        grid = side // PATCH
+        return PretrainedTransformer.of_grid(PUBLISHED[kind], grid)
     if kind in ("imagenet", "untrained"):
         return EfficientNetLite(side=side, weights=kind)
     return {"position": PatchPosition, "geometry": LocalGeometry}[kind](side=side)

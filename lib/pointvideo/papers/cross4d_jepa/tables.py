@@ -10,7 +10,7 @@ from ...study.trivial_rows import baseline_rows
 from . import rivals
 from .distillation import CORRUPTIONS, PROBES, finetune, probe
 from .methods import ARMS, METHODS
-from .settings import sizes
+from .settings import at_hand, sizes
 
 STUDENT = "Point4D"
 _TABLE1 = ("Table 1", "MSR-Action3D")
@@ -153,6 +153,25 @@ def table7(profile: str) -> tuple[Row, ...]:
             found = row(profile, name, kind, several, printed=place)
             rows.append(replace(found, id=f"{found.id}-7") if name in ("random", "dense") and place else found)
     return tuple(rows)
+
+
+def table2(profile: str) -> tuple[Row, ...]:
+    """Table 2: teachers, those of the paper as far as their weights have been fetched."""
+    few, seeds = sizes(profile).few_seeds, sizes(profile).seeds
+    labels = {"dinov2": "DINOv2", "dinov3": "DINOv3", "vjepa2": "V-JEPA 2", "videomae": "VideoMAEv2"}
+    columns = {"global": "global", "dense": "dense (ours)"}
+    stand_in = (
+        row(profile, name, "printed", seeds, printed=Printed(*_TABLE1, column=columns[name])) for name in columns
+    )
+    return (
+        *stand_in,
+        row(profile, "untrained-teacher", "printed", seeds),
+        *(
+            row(profile, f"{grain}-{name}", "printed", few, printed=Printed("Table 2", labels[name], column=column))
+            for name in at_hand()
+            for grain, column in columns.items()
+        ),
+    )
 
 
 def table10(profile: str) -> tuple[Row, ...]:
