@@ -294,7 +294,7 @@ FIGURES = {
     "accuracies of segmentation": lambda: runs.draw_accuracies(
         frames_table(*(f"as-pptr-{start}" for start in STARTS)), "edit"
     ),
-    "curves": lambda: runs.draw_curves({"PPTr, 24 frames": videos_table().rows}, table=videos_table()),
+    "curves": lambda: runs.draw_curves({"PPTr, 24 frames": videos_table().rows}),
     "curves in two columns": lambda: runs.draw_curves(
         {name: frames_table("as-pptr-scratch", "as-pptr-c2p", "as-pptr-strl").rows for name in ("PPTr", "PPTr again")}
     ),
