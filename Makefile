@@ -120,7 +120,8 @@ kernel: $(STAMP) ## install the Jupyter kernel PointVideo into .venv, with the s
 
 lab: kernel ## open page 00 in JupyterLab with the kernel PointVideo; further options in LAB=
 	@$(RUN) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
-		--KernelSpecManager.allowed_kernelspecs=pointvideo --KernelSpecManager.ensure_native_kernel=False $(LAB)
+		--KernelSpecManager.allowed_kernelspecs=pointvideo --KernelSpecManager.ensure_native_kernel=False \
+		--MappingKernelManager.default_kernel_name=pointvideo $(LAB)
 
 docs: $(STAMP) ## make the site of pages and documents in build/site; nothing is executed
 	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -c docs/site . "$$POINTVIDEO_CACHE/site"

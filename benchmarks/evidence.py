@@ -32,7 +32,7 @@ def run(options: argparse.Namespace, results: Results) -> None:
         if left < min(longest, options.seconds / 4) or left <= 0:
             break
         begin = time.monotonic()
-        budget = min(2.0, left / (len(cases) - place) / FORMS)
+        budget = min(0.2 if options.quick else 2.0, left / (len(cases) - place) / FORMS)
         rows, passed = run_case(
             case, machine, device=device.type, rounds=ROUNDS, budget=budget, quick=options.quick, with_memory=False
         )

@@ -72,21 +72,27 @@ def script_definitions(text: str, roots: Iterable[Root] = ()) -> dict[str, str]:
 
     Returns:
         "module:name" of each definition, and the name of each yaml file that one reads, to 12 hexadecimal digits. The
-        texts of errors count here, since a script may print them; docstrings and comments do not.
+        texts of errors count here, what can only refuse, and what ``outside_key`` names; docstrings do not.
 
     Raises:
         ValueError: as for :func:`digest_of`; or the script does not parse.
     """
     roots = tuple(map(_unit, roots))
     script = script_name(text), "script"
-    Library.of(_tops([script, *roots])).add_script(*script, text)
-    reach = _reached([":".join(unit) for unit in (script, *roots)], (), ())
+    Library.of(_tops([script, *roots]), everything=True).add_script(*script, text)
+    reach = _reached([":".join(unit) for unit in (script, *roots)], (), (), everything=True)
     return {name: found for name, found in reach.written.items() if name != ":".join(script)}
 
 
-def _reached(roots: Iterable[Root], values: Iterable[Root], outside: Iterable[str]) -> _Reach:
+def script_covers(text: str, roots: Iterable[Root] = ()) -> set[str]:
+    """What :func:`script_definitions` covers: "module:name", and "module:class.method"."""
+    script_definitions(text, roots)
+    return _reached([f"{script_name(text)}:script", *roots], (), (), everything=True).covered()
+
+
+def _reached(roots: Iterable[Root], values: Iterable[Root], outside: Iterable[str], everything: bool = False) -> _Reach:
     key = frozenset(map(_unit, roots)), frozenset(map(_unit, values)), frozenset(outside)
-    library = Library.of(_tops(key[0] | key[1]))
+    library = Library.of(_tops(key[0] | key[1]), everything)
     if key not in library.remembered:
         library.remembered[key] = _Reach(library, *key)
     return library.remembered[key]
@@ -122,19 +128,22 @@ class _Class:
         self.whole |= any(base.whole for base in above)
         self.outside = set().union(*(base.outside for base in above))
         for statement in node.body:
-            if _bound(statement) == {"outside_key"}:
+            if _bound(statement) == {"outside_key"} and not library.everything:
                 self.outside |= {node.value for node in ast.walk(statement) if isinstance(node, ast.Constant)}
                 self.outside.add("outside_key")
         self.body: list[ast.stmt] = []
         self.methods: dict[str, list[ast.stmt]] = {}
         for statement in node.body:
             if isinstance(statement, FUNCTIONS):
-                if statement.name not in self.outside and not (self.frozen and _only_refuses(statement)):
+                if statement.name not in self.outside and not self._refuses(statement, library):
                     self.methods.setdefault(statement.name, []).append(statement)
             elif not _bound(statement) or not _bound(statement) <= self.outside:
                 self.body.append(statement)
 
         self.constructing = {name for name, found in self.methods.items() if _constructs(found)}
+
+    def _refuses(self, method: ast.stmt, library: Library) -> bool:
+        return self.frozen and _only_refuses(method) and not library.everything
 
     def head(self, fields: bool) -> ast.ClassDef:
         """The class without its methods; a frozen dataclass's fields where they are asked for."""

@@ -11,7 +11,7 @@ import yaml
 
 from .files import write_text
 from .report.evidence import Evidence, committed_ledger, evidence
-from .report.overview import PAPER_HEADER, headline, headlines, paper_line
+from .report.overview import PAPER_HEADER, headline, headlines, paper_line, training_time
 from .report.paper_results import results_page
 from .report.render import markdown_table
 from .report.speed import best_ratios, speed_section
@@ -73,18 +73,20 @@ def _filled(path: Path, parts: Mapping[str, str]) -> str:
 
 
 def _papers(root: Path, papers: Sequence[Paper], found: Mapping[str, Sequence[Evidence]]) -> str:
-    """One line a paper, those that are still to come as well, then the findings on recorded data that say most."""
-    lines, said = [], []
+    """One line a paper, those that are still to come as well, then the findings on recorded data that say
+    most, and how much of a gain is training time."""
+    lines, said, costs = [], [], []
     for paper in papers:
         tables = [one.table for one in found[paper.name]]
         planned = [one.planned for one in found[paper.name]]
         lines.append(paper_line(paper, tables, planned, f"{RESULTS}/{paper.name}.md"))
         said += [f"- {headline(finding)}" for finding in headlines(tables)]
+        costs += [text] if (text := training_time(paper, tables)) else []
     there = {paper.title for paper in papers}
     for reference in yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))["references"]:
         if reference["title"] not in there:
             lines.append((_called(reference), "to come", "", ""))
-    return markdown_table(PAPER_HEADER, lines) + "\n" + "\n".join(said)
+    return "\n\n".join([markdown_table(PAPER_HEADER, lines).strip(), "\n".join(said), *costs])
 
 
 def _called(reference: Mapping[str, Any]) -> str:

@@ -114,26 +114,29 @@ def script_name(text: str) -> str:
 
 
 class Library:
-    """All source that is our own: this package, the roots' packages, modules that are not installed."""
+    """All source that is our own: this package, the roots' packages, modules that are not installed.
 
-    def __init__(self, tops: frozenset[str]) -> None:
-        self.tops = tops | {PACKAGE, "__main__"}
+    everything: what only talks about a run, or can only refuse it, counts as well, as it does for a page.
+    """
+
+    def __init__(self, tops: frozenset[str], everything: bool = False) -> None:
+        self.tops, self.everything = tops | {PACKAGE, "__main__"}, everything
         self.modules: dict[str, Module | None] = {}
         self.stamps: dict[str, Any] = {}
         self.remembered: dict[Any, Any] = {}
 
     @staticmethod
     @lru_cache(maxsize=16)
-    def _of(tops: frozenset[str]) -> list[Library]:
-        return [Library(tops)]
+    def _of(tops: frozenset[str], everything: bool) -> list[Library]:
+        return [Library(tops, everything)]
 
     @staticmethod
-    def of(tops: frozenset[str]) -> Library:
+    def of(tops: frozenset[str], everything: bool = False) -> Library:
         """The library for roots of these packages; read anew when a module was loaded anew."""
         tops = tops | {PACKAGE}
-        held = Library._of(tops)
+        held = Library._of(tops, everything)
         if not all(_is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
-            held[0] = Library(tops)
+            held[0] = Library(tops, everything)
         return held[0]
 
     def module(self, name: str) -> Module | None:

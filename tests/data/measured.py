@@ -1,13 +1,14 @@
 """What was measured of a simulated world once, kept until the world's source or the measurement changes.
 
 `pytest --measure` measures anew and writes `measured.json`; without it a measurement whose source is as it was is taken
-from there, and any other is made, each time.
+from there, and any other is made, each time, with a warning.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def measured(
     if not again and kept.get(name, {}).get("source") == source:
         return {number: value for number, value in kept[name].items() if number != "source"}
     found = {number: round(float(value), 4) for number, value in measure().items()}
-    if again:
+    if not again:
+        warnings.warn(f"the world {name!r} has changed and is measured: `pytest --measure` keeps it", stacklevel=2)
+    else:
         file.write_text(json.dumps(kept | {name: {"source": source} | found}, indent=2, sort_keys=True) + "\n")
     return found

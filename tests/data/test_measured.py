@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from types import SimpleNamespace
 
 from pointvideo.source import Library
@@ -23,9 +24,13 @@ def test_a_measurement_is_kept_by_its_source(tmp_path):
         made.append(1)
         return {"share": 0.123456}
 
-    for source, again, times in [("a", False, 1), ("a", True, 2), ("a", False, 2), ("b", False, 3), ("b", False, 4)]:
-        assert measured("world", source, measure, config(again), file) == {"share": 0.1235}
+    steps = [("a", False, 1, True), ("a", True, 2, False), ("a", False, 2, False), ("b", False, 3, True)]
+    for source, again, times, told in steps:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            assert measured("world", source, measure, config(again), file) == {"share": 0.1235}
         assert len(made) == times
+        assert ["'world' has changed" in str(warning.message) for warning in said] == [True] * told
     assert json.loads(file.read_text()) == {"world": {"share": 0.1235, "source": "a"}}
 
 

@@ -16,6 +16,7 @@ from pointvideo.report.claims import judge
 from pointvideo.report.deviations import deviations_table
 from pointvideo.report.figures import (
     ablations,
+    backbones,
     cameras,
     classes,
     clouds,
@@ -288,13 +289,44 @@ def labelled():
     return shares.draw_labelled({10: np.arange(0, 60, 9), 40: np.arange(0, 60, 3), 100: np.arange(60)}, 60, [0, 20, 45])
 
 
-EXPLAINING = ("diagram", "deviations", "windows")  # show no data
+def tokens(stages: int = 1):
+    """Films of a clip, and of tokens at each of so many stages: places (3, 8, 3) and features (3, 8, 16)."""
+    clip = frames(6)
+    places = np.stack([frame[:: len(frame) // 8][:8] for frame in clip[::2]])
+    features = np.random.default_rng(1).normal(size=(stages, 3, 8, 16))
+    return clip, {f"stage {number}": (places, found) for number, found in enumerate(features, 1)}
+
+
+def sampling():
+    cloud = frames(1)[0]
+    return backbones.draw_sampling(cloud, cloud[::64][:8], np.arange(0, 64, 2), 1, 0.4)
+
+
+def radii():
+    cloud, grid = frames(1)[0], np.linspace(0.1, 1.2, 9)
+    return backbones.draw_radii(
+        cloud, cloud[0], (0.2, 0.6), tuple(map(list, (grid, grid / 1.2, 1 - grid / 2))), used=0.6
+    )
+
+
+def attention():
+    clip, found = tokens()
+    weights = np.random.default_rng(2).dirichlet(np.ones(24)).reshape(3, 8)
+    return backbones.draw_attention_film(clip[::2], found["stage 1"][0], weights, (1, 3), range(3))
+
+
+def token_films():
+    clip, found = tokens(3)
+    return backbones.draw_token_films(clip[::2], found, range(3))
+
+
+EXPLAINING = ("diagram", "deviations", "windows", "stages")  # show no data
 FIGURES = {
     "accuracies": lambda: runs.draw_accuracies(videos_table()),
     "accuracies of segmentation": lambda: runs.draw_accuracies(
         frames_table(*(f"as-pptr-{start}" for start in STARTS)), "edit"
     ),
-    "curves": lambda: runs.draw_curves({"PPTr, 24 frames": videos_table().rows}, table=videos_table()),
+    "curves": lambda: runs.draw_curves({"PPTr, 24 frames": videos_table().rows}),
     "curves in two columns": lambda: runs.draw_curves(
         {name: frames_table("as-pptr-scratch", "as-pptr-c2p", "as-pptr-strl").rows for name in ("PPTr", "PPTr again")}
     ),
@@ -334,6 +366,21 @@ FIGURES = {
     "tubes": tubes,
     "action statistics": lambda: labels.draw_action_statistics(Actions()),
     "class statistics": lambda: labels.draw_class_statistics(Actions()),
+    "stages": lambda: backbones.draw_stages(
+        {
+            "P4Transformer": ["clip\n24 x 1024", "tubes\n12 x 64", "one transformer\n768 tokens"],
+            "PPTr": ["clip\n24 x 1024", "tubes\n12 x 64", "groups\n12 x 8", "two transformers\n96 tokens"],
+        },
+        shared=2,
+    ),
+    "sampling": sampling,
+    "radii": radii,
+    "frames seen": lambda: backbones.draw_frames_seen(
+        {"after the tubes": np.eye(4, 8, dtype=bool), "at the end": np.ones((4, 8), bool)}
+    ),
+    "token films": token_films,
+    "attention film": attention,
+    "primitives": lambda: backbones.draw_primitives(frames(1)[0], frames(1)[0][::32][:16], 4, np.full((4, 4), 0.25)),
     "diagram": method,
     "deviations": lambda: deviations.draw_kinds(deviations_table(C2P)),
     "windows": lambda: c2p.draw_windows({"3": C2PLoss(), "one": C2PLoss(predictors="one")}),

@@ -12,6 +12,7 @@ from pointvideo.report.overview import (
     overview,
     overview_html,
     paper_line,
+    training_time,
 )
 
 from .made_up import build_table, made_up_row, made_up_segmentation
@@ -92,3 +93,25 @@ def test_headlines_are_recorded_and_decided_ones_come_first():
     assert len(headlines([table], most=1)) == 1
     said = headline(found[0])
     assert said.startswith(found[0].text) and f"**{found[0].difference} points** at 5 seeds; {found[0].word}" in said
+
+
+@pytest.mark.parametrize(
+    ("longer", "share"), [(71, "less than half"), (81, "most"), (88, "all"), (None, None), (0, None)]
+)
+def test_what_a_gain_owes_to_training_time_is_said_as_the_runs_have_it(longer, share):
+    """None: no run; 0: no gain to divide."""
+    right = {"pptr-scratch-24": [70, 71, 69, 70, 70], "pptr-c2p-24": [85, 86, 84, 85, 85]}
+    if longer == 0:
+        right["pptr-c2p-24"] = right["pptr-scratch-24"]
+    if longer is not None:
+        right["pptr-longer-24"] = [longer or 71] * 5
+    records = {row: made_up_row(row, of, randomness=number) for number, (row, of) in enumerate(right.items())}
+    table = build_table("Table 4", list(right), records)
+    said = training_time(papers.get("c2p"), [simulated(), table])
+    if share is None:
+        assert said == ""
+    else:
+        assert f"so far, {share} of the gain is training time." in said
+        by_rows = {frozenset(finding.claim.rows): finding for finding in table.findings}
+        for other in ("pptr-scratch-24", "pptr-longer-24"):
+            assert f"**{by_rows[frozenset(('pptr-c2p-24', other))].difference}" in said

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
+import matplotlib
 import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from pointvideo.definitions import script_covers
 from pointvideo.source import Library
 from pointvideo.study.notebooks import fingerprint as module
 from pointvideo.study.notebooks.fingerprint import changed, store_fingerprint
+from pointvideo.study.runner import project_root
+
+from .test_reach import executed
 
 DRAWS = "from pointvideo.report.figures.ribbons import draw_ribbons\n\ndraw_ribbons([], {})  # two of them"
 TABLE = 'from pointvideo.page import Page\n\npage = Page("c2p", "4", "quick")\npage.kept()'
@@ -143,3 +152,34 @@ def test_a_changed_record_cell_output_claim_and_package(pages, root, monkeypatch
 
 def test_a_page_without_a_fingerprint_is_stale(tmp_path: Path):
     assert changed(page(DRAWS), tmp_path) == ["no fingerprint"]
+
+
+def uncovered() -> list[str]:
+    """What a page with a committed table executes that its fingerprint does not cover."""
+    matplotlib.use("Agg")
+    text = (
+        "from pointvideo.page import Page\nfrom pointvideo.report.figures.runs import draw_accuracies\n"
+        "page = Page('c2p', 'released-msr', 'quick')\nfound = page.committed\ntable = found._table()\n"
+        "table.to_html()\ndraw_accuracies(table)\npage.deviations('seeds').to_page()\n"
+    )
+    found = executed(lambda: exec(compile(text, "page", "exec"), {}))
+    assert len(found) > 300
+    covered = script_covers(text, module._roots(text, module._papers(text)))
+    # a class's body runs when its module is imported; a limit in an annotation can only refuse a value
+    return sorted(name for name in found - covered if not is_class(name) and not name.startswith("pointvideo.values:"))
+
+
+def is_class(name: str) -> bool:
+    where, _, inner = name.partition(":")
+    return inspect.isclass(getattr(sys.modules[where], inner, None))
+
+
+@pytest.mark.slow
+def test_a_page_executes_nothing_that_its_fingerprint_does_not_cover(tmp_path):
+    """In a process of its own, where functions are what they are and not wrapped in checks of their types."""
+    code = "import json; from tests.study.test_fingerprint import uncovered; print(json.dumps(uncovered()))"
+    paths = os.pathsep.join([str(project_root() / "lib"), str(project_root())])
+    environment = os.environ | {"PYTHONPATH": paths, "POINTVIDEO_CACHE": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert json.loads(ran.stdout.splitlines()[-1]) == []

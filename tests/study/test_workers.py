@@ -114,22 +114,22 @@ from pointvideo.study.workers import LocalPool
 from tests.study.toy import PretrainLine, SlowLine
 if __name__ == "__main__":
     recipes = [SlowLine(seed=seed, pause=float(sys.argv[2]), init=PretrainLine(seed=seed)) for seed in range(2)]
-    with LocalPool(2) as pool:
+    with LocalPool(int(sys.argv[3])) as pool:
         missing = run_all(recipes, Ledger(sys.argv[1]), pool, say=lambda line: print(line, flush=True))
     sys.exit(len(missing))
 """
 
 
-def start(tmp_path: Path, pause: float) -> subprocess.Popen:
+def start(tmp_path: Path, pause: float, jobs: int) -> subprocess.Popen:
     script = tmp_path / "plan.py"
-    script.write_text(PLAN.replace("LocalPool(2)", f"LocalPool({min(2, cores())})"))
-    command = [sys.executable, str(script), str(tmp_path), str(pause)]
+    script.write_text(PLAN)
+    command = [sys.executable, str(script), str(tmp_path), str(pause), str(min(jobs, cores()))]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.mark.slow
 def test_two_plans_on_one_cache_do_no_run_twice(tmp_path):
-    plans = [start(tmp_path, 0.2) for _ in range(2)]
+    plans = [start(tmp_path, 0.2, jobs=1) for _ in range(2)]
     said = [plan.communicate(timeout=300)[0] for plan in plans]
     assert [plan.returncode for plan in plans] == [0, 0], said
     assert sorted(batches(tmp_path)) == [(s, e, b) for s in range(2) for e in range(2) for b in range(2)], said
@@ -138,9 +138,9 @@ def test_two_plans_on_one_cache_do_no_run_twice(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
-def test_a_plan_that_ends_early_takes_its_processes_with_it(tmp_path, number):
-    plan = start(tmp_path, 0.7)
+@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, 2), (signal.SIGKILL, 1)], ids=["Ctrl-C", "killed"])
+def test_a_plan_that_ends_early_takes_its_processes_with_it(tmp_path, number, jobs):
+    plan = start(tmp_path, 0.7, jobs)
     slow = [SlowLine(seed=seed, pause=0.7, init=PretrainLine(seed=seed)) for seed in range(2)]
     checkpoints = [tmp_path / "runs" / key(recipe) / CHECKPOINT for recipe in slow]
     wait_for(lambda: any(path.exists() for path in checkpoints))

@@ -92,6 +92,47 @@ def headline(finding: Finding) -> str:
     return f"{finding.text}: **{finding.difference} points** at {seeds} seeds; {finding.word}"
 
 
+def training_time(paper: Paper, tables: Iterable[Table]) -> str:
+    """How much of a pre-training's gain on recorded data is training time, in two sentences; "" where no run tells.
+
+    What tells is two findings about one row: the claim that it beats a row from scratch, whose interval lies above
+    zero, and the question whether it beats one that is trained from scratch for longer. Of several pairs the one with
+    most seeds.
+    """
+    questions: dict[str, list[tuple[Finding, int]]] = {}  # better row -> with how long the other one is trained
+    claimed: list[tuple[str, Finding, int]] = []
+    for finding in findings_by_source(tables)["recorded"]:
+        row = {weight: name for name, weight in finding.claim.rows.items()}
+        if finding.contrast is None or set(row) != {1, -1} or (epochs := _epochs_from_scratch(paper, row[-1])) is None:
+            continue
+        if finding.claim.question:
+            questions.setdefault(row[1], []).append((finding, epochs))
+        elif finding.contrast.interval.low > 0:
+            claimed.append((row[1], finding, epochs))
+    pairs = [
+        (gain, rest)
+        for better, gain, epochs in claimed
+        for rest, longer in questions.get(better, ())
+        if longer > epochs
+    ]
+    if not pairs:
+        return ""
+    gain, rest = max(pairs, key=lambda pair: min(finding.contrast.seeds for finding in pair))
+    left = rest.contrast.estimate / gain.contrast.estimate
+    share = "all" if left <= 0 else "most" if left < 0.5 else "less than half"
+    return (
+        f"{gain.claim.statement}: **{gain.difference} points**. Over a network trained from scratch for as long as "
+        f"pre-training and fine-tuning take together it is **{rest.difference}**: so far, {share} of the gain is "
+        "training time."
+    )
+
+
+def _epochs_from_scratch(paper: Paper, name: str) -> int | None:
+    """How many epochs a row is trained for that starts from nothing; None for any other row."""
+    recipe = paper.row(name).recipes[0]
+    return recipe.training.epochs if getattr(recipe, "init", recipe) is None else None
+
+
 def findings_by_source(tables: Iterable[Table]) -> dict[str, list[Finding]]:
     """Source -> what runs on such data say about claims, in the tables' order, each claim once; a claim that has not
     been run stands nowhere. Recorded and simulated findings are never in one list."""

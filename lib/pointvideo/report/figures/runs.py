@@ -92,15 +92,12 @@ def draw_curves(
     pairs: Mapping[str, Sequence[TableRow]],
     name: str | None = None,
     label: str | None = None,
-    *,
-    table: Table | None = None,
 ) -> Figure:
     """Learning curves: training loss above, a metric on the test set below; one column a pair.
 
     pairs: column's title -> rows; mean over seeds with a band of one standard deviation. A row without a run says so, a
     column without one is left out.
-    name: of the metric; without one the task's first. label: of the lower axis, where it has to be another. table: the
-    rows' own, whose strongest baseline of labels alone is marked.
+    name: of the metric; without one the task's first. label: of the lower axis, where it has to be another.
     """
     if not pairs:
         raise ValueError("learning curves need at least one pair of rows, found none")
@@ -132,11 +129,8 @@ def draw_curves(
         below.xaxis.get_major_locator().set_params(integer=True)
     lowest = min((float(values.min()) for values in losses), default=0.0)
     fit(axes[0, 0], losses, least=0.05, ends=(0 if lowest >= 0 else lowest, np.inf))
-    levels = {} if table is None else labels_alone(table, shown)
     for below in axes[1]:
-        marks = fit(below, reached, levels=levels)
-        if marks:
-            below.legend(marks.values(), marks)
+        fit(below, reached)
     axes[0, 0].set_ylabel("training loss")
     axes[1, 0].set_ylabel(label or (task.curve if shown == task.main else f"{task.title(shown)} on the test set, %"))
     return figure
