@@ -23,8 +23,14 @@ _HOUSE = __package__.rpartition(".")[0]
 ROOTS = (f"{__package__}.runner:trained", f"{__package__}.device:make_fabric")
 # Where its data come from. How a store came to be is not in the key: the store's fingerprint says what is in it.
 VALUES = (f"{_HOUSE}.data.store:Store",)
-# What only carries a run's state to the disk and back, as it is.
-OUTSIDE = (f"{_HOUSE}.files", f"{__package__}.tensors", f"{__package__}.logs")
+# What only carries a run's state to the disk and back, as it is, and what only names things by what they rest on.
+OUTSIDE = (
+    f"{_HOUSE}.files",
+    f"{_HOUSE}.definitions",
+    f"{_HOUSE}.source",
+    f"{__package__}.tensors",
+    f"{__package__}.logs",
+)
 BEFORE = "before"
 
 
