@@ -67,7 +67,8 @@ def draw_accuracies(table: Table, name: str | None = None) -> Figure:
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)
     if handles or lines:
-        figure.legend([*handles, *lines.values()], [*kinds, *lines], loc="outside upper right", ncols=5)
+        columns = 5 if len(kinds) + len(lines) < 5 else 3  # five would be wider than the page
+        figure.legend([*handles, *lines.values()], [*kinds, *lines], loc="outside upper right", ncols=columns)
     return figure
 
 

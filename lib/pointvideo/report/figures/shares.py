@@ -50,7 +50,7 @@ def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]
         printed(axes[2], list(accuracies))
     entries = [axis.get_legend_handles_labels() for axis in axes[:2]]
     handles, labels = entries[0][0] + entries[1][0], entries[0][1] + entries[1][1]
-    figure.legend([*handles, *levels.values()], [*labels, *levels], loc="outside upper right", ncols=4)
+    figure.legend([*handles, *levels.values()], [*labels, *levels], loc="outside upper right", ncols=3)
     return figure
 
 
