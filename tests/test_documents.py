@@ -72,7 +72,7 @@ def test_make_targets_exist():
         targets |= {f"{verb}-{paper.name}-{number}" for verb in ("table", "run") for number in paper.experiments}
         targets |= {f"paper-{paper.name}", f"power-{paper.name}"}
     for path in FILES:
-        named = set(re.findall(r"(?:`|^ *|… )(?:[A-Z_]+=\S+ )?make ([a-z0-9][a-z0-9-]*)", path.read_text(), re.M))
+        named = set(re.findall(r"(?:`|^ *|… )(?:[A-Z_]+=\S+ )?make ([a-z0-9][a-z0-9_-]*)", path.read_text(), re.M))
         examples = {name for name in named if "-toy" in name or name.endswith("-")}  # of contributing.md; run-PAPER-N
         assert named - examples <= targets, path.name
 

@@ -29,7 +29,7 @@ ARROWS["study"] = {*ARROWS["pretexts"], "tasks", "pretexts"}
 ARROWS["report"] = {*ARROWS["study"], "study"}
 ARROWS["papers"] = {*ARROWS["report"], "report"}
 ARROWS["top"] = {*ARROWS, "top"}
-PAPERS = re.compile(r"c2p|pointcpsc|crossvideo|cross4d|jepa|mvnet", re.IGNORECASE)
+PAPERS = re.compile(r"c2p|pointcpsc|crossvideo|cross4d|(?<!v)(?<!v-)jepa|mvnet", re.IGNORECASE)  # V-JEPA is a teacher
 
 
 @functools.cache

@@ -43,13 +43,13 @@ def test_the_packages_papers():
 
 
 def test_a_paper_outside_the_package(home):
-    assert set(papers.names()) == {"c2p", "other"}
+    assert set(papers.names()) == {"c2p", "cross4d_jepa", "other"}
     paper = papers.get("other")
     assert (paper.short, paper.folder) == ("Other", home / "other")
 
 
 def test_names_that_do_not_fit_are_refused_in_one_line(home, monkeypatch):
-    with pytest.raises(ValueError, match="paper: got 'mae', expected one of c2p, other"):
+    with pytest.raises(ValueError, match="paper: got 'mae', expected one of c2p, cross4d_jepa, other"):
         papers.get("mae")
     (home / "second" / "other").mkdir(parents=True)
     (home / "second" / "other" / "paper.py").touch()

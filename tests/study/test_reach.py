@@ -23,9 +23,11 @@ from pointvideo.study import keys
 from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import trained
 from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisticsSize
+from pointvideo.tasks.pooled_probe import PooledProbe
 from pointvideo.tasks.probe import Probe
 from pointvideo.tasks.trivial import LabelsOnly
 
+from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
 from ..tasks import tiny
 from . import dots
@@ -37,6 +39,9 @@ OUTSIDE = {
     "files": "carries bytes to the disk and back",
     "study.tensors": "carries tensors to the disk and back, checked by a digest",
     "study.logs": "tells a curve to a logger",
+    "definitions": "names kept targets by what they rest on",
+    "source": "finds what a definition reaches, for such a name",
+    "source_text": "reads it",
 }
 
 
@@ -65,6 +70,7 @@ RECIPES = {
     "C2PPretrain": dots.pretrain,
     "STRLPretrain": strl,
     "VideoMAEPretrain": videomae,
+    "Cross4DPretrain": cross4d,
     **MASKED,
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
@@ -76,6 +82,7 @@ RECIPES = {
     "LabelsOnly of points": lambda: LabelsOnly(tiny.STREET, tiny.TRAINING, "prior", "point"),
     "frame statistics": lambda: tiny.segment_actions(backbone=FrameStatisticsSize(layers=1, width=8)),
     "Probe of clips": lambda: Probe(dots.BACKBONE, dots.DATA, dots.TRAINING, level="clip", l2=(0.1,)),
+    "PooledProbe": lambda: PooledProbe(cross4d().backbone, cross4d().data, dots.TRAINING, l2=(0.1,)),
     "Probe of frames": lambda: Probe(
         FrameStatisticsSize(layers=1, width=8), tiny.ACTIONS, tiny.TRAINING, level="frame", l2=(0.1,)
     ),
