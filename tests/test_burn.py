@@ -83,7 +83,8 @@ def test_a_users_own_folder_never_gets_the_mark(tmp_path: Path):
         burn.made_folder(tmp_path / "file")
 
 
-def test_what_writes_into_the_cache_leaves_the_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_writes_into_the_cache_leaves_the_mark(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tmp_path = tmp_path / "cache"
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path))
     Ledger(tmp_path).run_directory("key")
     with locked(simulated_store("dots")):
