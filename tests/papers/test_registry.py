@@ -10,6 +10,7 @@ import pytest
 from pointvideo import papers
 from pointvideo.study.experiments import PROFILES
 
+OURS = papers.names()  # of the package itself
 OTHER = """
 from pathlib import Path
 
@@ -43,13 +44,13 @@ def test_the_packages_papers():
 
 
 def test_a_paper_outside_the_package(home):
-    assert set(papers.names()) == {"c2p", "cross4d_jepa", "other"}
+    assert set(papers.names()) == {*OURS, "other"}
     paper = papers.get("other")
     assert (paper.short, paper.folder) == ("Other", home / "other")
 
 
 def test_names_that_do_not_fit_are_refused_in_one_line(home, monkeypatch):
-    with pytest.raises(ValueError, match="paper: got 'mae', expected one of c2p, cross4d_jepa, other"):
+    with pytest.raises(ValueError, match=f"paper: got 'mae', expected one of {', '.join((*OURS, 'other'))}"):
         papers.get("mae")
     (home / "second" / "other").mkdir(parents=True)
     (home / "second" / "other" / "paper.py").touch()
