@@ -20,23 +20,12 @@ STATED, FOUND = 297, 275  # test videos
 
 def single_runs(paper: Paper) -> tuple[str, ...]:
     """The accuracies of single runs on MSR-Action3D with three decimals, in per cent as printed, each once."""
-    found = [
+    found = (
         cell.printed
         for cell in cells(paper)
         if cell.table in _SINGLE and _SINGLE[cell.table] in (None, cell.column) and "." in cell.printed
-    ]
-    # what three decimals end in 0 is printed in per cent without a decimal
-    found += [
-        cell.printed
-        for cell in cells(paper)
-        if (cell.table, cell.row) in (("Table 12", "NTU"), ("Table 18", "V-JEPA 2 (video)"), ("Table 19", _DELTA))
-        and _SINGLE[cell.table] in (None, cell.column)
-        and "." not in cell.printed
-    ]
+    )
     return tuple(dict.fromkeys(found))
-
-
-_DELTA = "co-temporal (Δ=0)"
 
 
 def denominators(paper: Paper) -> dict[int, int]:
