@@ -41,6 +41,8 @@ def test_a_point_is_shown_with_the_vector_of_its_patch(store):
         assert torch.allclose(seen.targets[frame, point], seen.maps[frame, row, column])
     assert 0 < seen.coverage <= 1 and seen.coverage == pytest.approx(float(seen.visible.double().mean()))
     assert seen.anchors.shape[:2] == seen.taught.shape == (10, 4)
+    known = {tuple(vector) for vector in seen.targets[frame][seen.visible[frame]].tolist()}
+    assert {tuple(vector) for vector in seen.answers[frame][seen.taught[frame]].tolist()} <= known
 
 
 def test_colours_are_principal_components_whichever_way_they_point():

@@ -79,10 +79,8 @@ def draw_granularity(table: Table, frames: int) -> Figure:
                 counts.append(count(frames))
                 values.append(100 * np.array(line.values(table.metrics[0])))
         if counts:
-            method = METHODS["dense" + ending if ending else "dense"]
             least = min(map(len, values))
-            shade = method if not ending else METHODS["global"]
-            curve_with_band(axes, counts, np.array([one[:least] for one in values]).T, shade, title)
+            curve_with_band(axes, counts, np.array([one[:least] for one in values]).T, METHODS[f"dense{ending}"], title)
             seen += values
     axes.set_xscale("log")
     ticks = [count(frames) for _, count in GRAINS.values()]

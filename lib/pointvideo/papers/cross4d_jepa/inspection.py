@@ -8,16 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...backbones import Clip, Tokens, tokens_of
 from ...data.clips import ClipSampler
 from ...data.store import Store
 from ...pretexts.cross4d import Cross4DPretrain, point_targets, token_targets
-from ...recipe import stable_seed
 from ...study.runner import pretrained_weights
-from ...teachers.render import Drawn, coverage, draw, patch_of
-from ...teachers.targets import clip_points, middle_start, projection
+from ...teachers.render import Drawn, draw, patch_of
+from ...teachers.targets import clip_points, middle_start, targets_of
 
 COMPONENTS = 3  # of a principal component analysis, shown as red, green, blue
 
@@ -25,10 +24,10 @@ COMPONENTS = 3  # of a principal component analysis, shown as red, green, blue
 class Seen(NamedTuple):
     """A clip on its way from points to targets.
 
-    ``drawn`` from the cameras; ``maps`` (frames, grid, grid, channels) the projected map of the first camera;
-    ``targets`` (frames, points, channels) of the points and ``visible`` (frames, points), which have one; ``anchors``
-    (frames, tokens, 3) in the student's unit, ``taught`` (frames, tokens), which of them have a target; ``student``,
-    its clip.
+    ``drawn`` from the cameras; ``maps`` (frames, grid, grid, channels) of the first camera, projected; ``targets``
+    (frames, points, channels) of the points and ``visible`` (frames, points), which have one; ``anchors`` (frames,
+    tokens, 3) in the student's unit, ``answers`` (frames, tokens, channels), what the tokens have to say, and
+    ``taught`` (frames, tokens), which have to.
     """
 
     drawn: Drawn
@@ -36,35 +35,28 @@ class Seen(NamedTuple):
     targets: Float[Tensor, "frames points channels"]
     visible: Bool[Tensor, "frames points"]
     anchors: Float[Tensor, "frames tokens 3"]
+    answers: Float[Tensor, "frames tokens channels"]
     taught: Bool[Tensor, "frames tokens"]
-    student: Clip
 
     @property
     def coverage(self) -> float:
         """Share of the points that a camera sees."""
-        return coverage(self.drawn.pixel.flatten(1))
+        return float(self.visible.double().mean())
 
 
 @torch.no_grad()
 def look_at(recipe: Cross4DPretrain, store: Store, video: int) -> Seen:
-    """A video's clip as the recipe's teacher and student see it; nothing is read from the disk's targets."""
-    spec = recipe.targets
-    sampler = ClipSampler(store, spec.frames)
-    start = middle_start(store.frame_counts, spec.frames)
-    xyz = clip_points(sampler, spec, np.array([video]), start[[video]])
-    drawn = draw(spec.render, spec.teacher.side, xyz[0])
-    maps = spec.teacher.build()(drawn)
-    if spec.width is not None:
-        maps = maps @ projection(spec.teacher.width, spec.width, stable_seed(spec.seed, 0x9A))
-    cell = patch_of(drawn.pixel, spec.teacher.side, spec.teacher.grid)[None]
-    values = maps.flatten(2, 3)[None]
+    """A video's clip as the recipe's teacher and student see it."""
+    spec, videos = recipe.targets, np.array([video])
+    kept = targets_of(spec, store, videos)
+    xyz, student = _clips(recipe, store, videos)
+    cell, values = patch_of(kept.pixel(videos), spec.teacher.side, spec.teacher.grid), kept.map(videos)
     targets, visible = point_targets(cell, values)
-    thin = spec.render.points // recipe.data.points
-    student = Clip(recipe.data.in_unit(xyz, xyz.mean(dim=(1, 2)))[:, :, ::thin])
-    torch.manual_seed(recipe.seed)
-    anchors = tokens_of(recipe.backbone.build().eval(), student).xyz
-    _, taught = token_targets(anchors, student.xyz, cell[..., ::thin], values)
-    return Seen(drawn, maps[0], targets[0], visible[0], anchors[0], taught[0], student)
+    anchors = tokens_of(_backbone(recipe, trained=False), student).xyz
+    answers, taught = token_targets(anchors, student.xyz, cell[..., :: xyz.shape[2] // student.xyz.shape[2]], values)
+    maps = values[0, 0].unflatten(1, (spec.teacher.grid, spec.teacher.grid))
+    drawn = draw(spec.render, spec.teacher.side, xyz[0])
+    return Seen(drawn, maps, targets[0], visible[0], anchors[0], answers[0], taught[0])
 
 
 def colours_of(
@@ -78,9 +70,9 @@ def colours_of(
     mean = basis.mean(dim=0)
     _, _, directions = torch.linalg.svd((basis - mean).double(), full_matrices=False)
     directions = directions[:COMPONENTS].T
-    signs = directions.sum(dim=0).sign()  # a component has no sign of its own: one that does not change from run to run
-    found = ((rows - mean).double() @ (directions * torch.where(signs == 0, 1.0, signs))).numpy()
-    inside = ((basis - mean).double() @ (directions * torch.where(signs == 0, 1.0, signs))).numpy()
+    # a component has no sign of its own: one that does not change from run to run
+    directions = directions * torch.where(directions.sum(dim=0) < 0, -1.0, 1.0)
+    found, inside = (((values - mean).double() @ directions).numpy() for values in (rows, basis))
     low, high = np.percentile(inside, [2, 98], axis=0)
     found = np.clip((found - low) / np.maximum(high - low, 1e-9), 0, 1)
     return np.pad(found, ((0, 0), (0, COMPONENTS - found.shape[1])), constant_values=0.5)
@@ -116,13 +108,23 @@ def share_of_place(recipe: Cross4DPretrain, store: Store, videos: Sequence[int],
 
 def _tokens(recipe: Cross4DPretrain, store: Store, videos: Sequence[int], trained: bool) -> tuple[Clip, Tokens]:
     """The student's clips of some videos, and its tokens."""
-    spec, places = recipe.targets, np.asarray(videos)
-    start = middle_start(store.frame_counts, spec.frames)[places]
-    xyz = clip_points(ClipSampler(store, spec.frames), spec, places, start)
+    _, clip = _clips(recipe, store, np.asarray(videos))
+    return clip, tokens_of(_backbone(recipe, trained=trained), clip)
+
+
+def _clips(recipe: Cross4DPretrain, store: Store, videos: np.ndarray) -> tuple[Tensor, Clip]:
+    """The clips in the middle of videos: as they are drawn, in the store's unit, and as the student takes them."""
+    spec = recipe.targets
+    start = middle_start(store.frame_counts, spec.frames)[videos]
+    xyz = clip_points(ClipSampler(store, spec.frames), spec, videos, start)
     thin = spec.render.points // recipe.data.points
-    clip = Clip(recipe.data.in_unit(xyz, xyz.mean(dim=(1, 2)))[:, :, ::thin])
+    return xyz, Clip(recipe.data.in_unit(xyz, xyz.mean(dim=(1, 2)))[:, :, ::thin])
+
+
+def _backbone(recipe: Cross4DPretrain, *, trained: bool) -> nn.Module:
+    """The student as its pre-training begins, or with the weights that it has left."""
     torch.manual_seed(recipe.seed)
     backbone = recipe.backbone.build().eval()
     if trained:
         backbone.load_state_dict(pretrained_weights(recipe))
-    return clip, tokens_of(backbone, clip)
+    return backbone

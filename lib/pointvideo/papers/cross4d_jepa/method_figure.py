@@ -12,7 +12,9 @@ from ...report.figures.style import name_row, panels
 from .inspection import colours_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from torch import Tensor
 
     from .inspection import Seen
 
@@ -25,39 +27,38 @@ def draw_steps(seen: Seen, frames: tuple[int, ...]) -> Figure:
     point, the same in the third, fourth and fifth column; grey has no target."""
     figure, axes = panels(len(STEPS), len(frames), ratio=1.1, squeeze=False)
     shown = seen.targets[seen.visible]
-    xyz = seen.drawn.xyz.numpy()
-    low, high = bounds(*xyz)
-    middle, half = (low + high) / 2, float((high - low).max()) / 2
-    box = middle - half, middle + half  # a cube, so that all panels are square and their titles at one height
+    xyz, anchors = seen.drawn.xyz.numpy(), seen.anchors.numpy()
+    places, grid = (_cube(xyz), _cube(anchors)), seen.maps.shape[1]
     for row, frame in enumerate(frames):
         line = axes[row]
-        draw_cloud(line[0], xyz[frame], box=box, turn=0, tilt=0, size=0.6)
-        line[1].imshow(seen.drawn.images[0, frame], cmap="gray", vmin=0, vmax=1)
-        grid = seen.maps.shape[1]
-        patches = colours_of(seen.maps[frame].flatten(0, 1), shown).reshape(grid, grid, 3)
-        line[2].imshow(patches)
+        draw_cloud(line[0], xyz[frame], box=places[0], turn=0, tilt=0, size=0.6)
+        line[1].imshow(seen.drawn.images[0, frame].numpy(), cmap="gray", vmin=0, vmax=1)
+        line[2].imshow(colours_of(seen.maps[frame].flatten(0, 1), shown).reshape(grid, grid, 3))
+        _painted(line[3], xyz[frame], seen.targets[frame], seen.visible[frame], shown, places[0], 1.2)
+        _painted(line[4], anchors[frame], seen.answers[frame], seen.taught[frame], shown, places[1], 34)
+        line[1].set(xticks=[], yticks=[])
         line[2].set_xticks(np.arange(-0.5, grid), labels=[])
         line[2].set_yticks(np.arange(-0.5, grid), labels=[])
         line[2].tick_params(length=0)
         line[2].grid(color="white", linewidth=0.5)
-        visible = seen.visible[frame].numpy()
-        colours = np.tile(GREY, (len(visible), 1))
-        colours[visible] = colours_of(seen.targets[frame][seen.visible[frame]], shown)
-        order = np.argsort(visible, kind="stable")  # what has a target is drawn last
-        draw_cloud(line[3], xyz[frame][order], colour=colours[order], box=box, turn=0, tilt=0, size=1.2)
-        anchors, taught = seen.anchors[frame], seen.taught[frame].numpy()
-        student = seen.student.xyz[0, frame]
-        nearest = np.asarray(((anchors[:, None] - student[None]) ** 2).sum(-1).argmin(dim=1))
-        thin = xyz.shape[1] // student.shape[0]
-        picked = nearest * thin
-        tokens = np.tile(GREY, (len(taught), 1))
-        if taught.any():
-            tokens[taught] = colours_of(seen.targets[frame][picked[taught]], shown)
-        draw_cloud(line[4], xyz[frame][picked], colour=tokens, box=box, turn=0, tilt=0, size=34)
-        for panel in line[1:3]:
-            panel.set_xticks([] if panel is line[1] else panel.get_xticks(), labels=[])
-            panel.set_yticks([] if panel is line[1] else panel.get_yticks(), labels=[])
         name_row(line[0], f"frame {frame + 1}")
     for panel, title in zip(axes[0], STEPS, strict=True):
         panel.set_title(title, fontsize=8.5)
     return figure
+
+
+def _cube(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of a clip as a cube, so that all panels are square and their titles at one height."""
+    low, high = bounds(*points)
+    middle, half = (low + high) / 2, float((high - low).max()) / 2
+    return middle - half, middle + half
+
+
+def _painted(
+    panel: Axes, points: np.ndarray, vectors: Tensor, there: Tensor, shown: Tensor, box: tuple, size: float | int
+) -> None:
+    """Points in the colours of their vectors, those without one grey and behind the others."""
+    colours, order = np.tile(GREY, (len(points), 1)), np.argsort(there.numpy(), kind="stable")
+    if bool(there.any()):
+        colours[there.numpy()] = colours_of(vectors[there], shown)
+    draw_cloud(panel, points[order], colour=colours[order], box=box, turn=0, tilt=0, size=size)

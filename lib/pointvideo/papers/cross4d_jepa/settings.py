@@ -64,6 +64,19 @@ _AS_PRINTED = Training(
     clips_per_video=1,
     optimiser=Optimiser("adamw", 5e-4, 1e-4, warmup_epochs=5, schedule="cosine"),
 )
+_AUTHORS = Sizes(
+    frames=24,
+    points=2048,
+    drawn=2048,
+    side=144,
+    width=None,
+    backbone=Point4DSize(),
+    pretrain=_AS_PRINTED,
+    finetune=_AS_PRINTED,
+    seeds=tuple(range(5)),
+    few_seeds=tuple(range(3)),
+    label_percents=(10, 25, 50, 100),
+)
 _SIZES = {
     "quick": Sizes(
         frames=8,
@@ -97,32 +110,8 @@ _SIZES = {
         label_percents=(10, 25, 50, 100),
         rates=RATES,
     ),
-    "gpu": Sizes(
-        frames=24,
-        points=2048,
-        drawn=2048,
-        side=144,
-        width=None,
-        backbone=Point4DSize(),
-        pretrain=_AS_PRINTED,
-        finetune=_AS_PRINTED,
-        seeds=tuple(range(5)),
-        few_seeds=tuple(range(3)),
-        label_percents=(10, 25, 50, 100),
-    ),
-    "paper": Sizes(
-        frames=24,
-        points=2048,
-        drawn=2048,
-        side=144,
-        width=None,
-        backbone=Point4DSize(),
-        pretrain=_AS_PRINTED,
-        finetune=_AS_PRINTED,
-        seeds=tuple(range(5)),
-        few_seeds=tuple(range(3)),
-        label_percents=(10, 25, 50, 100),
-    ),
+    "gpu": _AUTHORS,
+    "paper": _AUTHORS,
 }
 
 
