@@ -10,6 +10,7 @@ from pointvideo.papers.cross4d_jepa.methods import ARMS
 from pointvideo.papers.cross4d_jepa.settings import EVEN, PUBLISHED, at_hand, sizes, teacher
 from pointvideo.papers.cross4d_jepa.tables import table2
 from pointvideo.report.claims import claims
+from pointvideo.report.evidence import committed_ledger, evidence
 from pointvideo.report.reported import cells, printed
 from pointvideo.study.profiles import PROFILES
 
@@ -86,8 +87,12 @@ def test_shares_of_the_labels_have_the_updates_of_all_and_the_arms_one_recipe():
     assert replace(finetune("laptop", "scratch"), init=whole.init) == whole
 
 
-def test_the_rate_is_one_that_was_tried():
-    assert sizes("laptop").pretrain.optimiser.rate in sizes("laptop").rates
+def test_the_rate_is_the_best_of_those_that_were_tried_on_held_out_subjects():
+    found = evidence(PAPER, "choice", "laptop", committed_ledger())
+    assert found.source == "recorded" and not found.missing
+    scores = {line.row.id: sum(line.values("accuracy")) for line in found.table.rows}
+    assert max(scores, key=scores.get) == f"choice-dense-{sizes('laptop').pretrain.optimiser.rate:g}"
+    assert all(recipe.data.held_out == (4, 5) for line in found.table.rows for recipe in line.row.recipes)
 
 
 def test_table_2_has_the_teachers_that_have_been_fetched(tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from .methods import arm
 from .settings import clip_data, sizes, teacher
 
 NONE = Corruption()
+SCORED = 3  # clips of a test video that vote after a fine-tuning: its first, middle and last
 TURN = 15.0  # degrees about the vertical axis, either way
 
 
@@ -114,6 +115,6 @@ def finetune(profile: str, name: str, seed: int = 0, label_percent: int = 100) -
         augment=Augment(per_axis=False, turn_degrees=TURN),
         label_percent=label_percent,
         evaluate_every=chosen.finetune.epochs,
-        evaluate_clips=1,
+        evaluate_clips=SCORED,
         seed=seed,
     )

@@ -176,8 +176,7 @@ def table2(profile: str) -> tuple[Row, ...]:
 
 def table10(profile: str) -> tuple[Row, ...]:
     """Table 10, as far as the stand-in for DINOv2 allows: targets projected and not."""
-    seeds = sizes(profile).few_seeds
-    return tuple(row(profile, name, "printed", seeds) for name in ("own-channels",))
+    return (row(profile, "own-channels", "printed", sizes(profile).few_seeds),)
 
 
 def table13(profile: str) -> tuple[Row, ...]:
@@ -206,12 +205,10 @@ def table13(profile: str) -> tuple[Row, ...]:
 
 def table14(profile: str) -> tuple[Row, ...]:
     """Table 14: with and without the variance term; the default is Table 1's run beside another printed number."""
-    seeds = sizes(profile).seeds, sizes(profile).few_seeds
-    places = (Printed("Table 14", label, column="LP acc.") for label in ("default (λ=1)", "λ=0 (off)"))
-    default, off = (
-        row(profile, name, "printed", several, printed=place)
-        for name, several, place in zip(("dense", "no-variance"), seeds, places, strict=True)
-    )
+    chosen, labels = sizes(profile), {"dense": "default (λ=1)", "no-variance": "λ=0 (off)"}
+    places = {name: Printed("Table 14", label, column="LP acc.") for name, label in labels.items()}
+    default = row(profile, "dense", "printed", chosen.seeds, printed=places["dense"])
+    off = row(profile, "no-variance", "printed", chosen.few_seeds, printed=places["no-variance"])
     return replace(default, id="dense-printed-14"), off
 
 
