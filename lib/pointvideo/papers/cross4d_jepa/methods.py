@@ -22,6 +22,7 @@ class Arm:
         changes: fields of the pre-training's recipe.
         targets: fields of its targets.
         render: fields of their cameras.
+        updates: how many times the updates of the others, by batches as much smaller; the clips seen are the same.
         printed: its column in Table 1, or "".
         because: why the paper has no such number.
     """
@@ -31,6 +32,7 @@ class Arm:
     changes: Mapping[str, Any] = field(default_factory=dict)
     targets: Mapping[str, Any] = field(default_factory=dict)
     render: Mapping[str, Any] = field(default_factory=dict)
+    updates: int = 1
     printed: str = ""
     because: str = "a control of ours"
 
@@ -102,6 +104,9 @@ ARMS: dict[str, Arm] = {
     "no-variance": Arm(
         Method("no variance term", _DENSE, "x", "dense targets, no variance term"),
         changes={"variance": 0.0}, because=_PAPER_VARIES,
+    ),
+    "more-updates": Arm(
+        Method("dense, 4 x the updates", _DENSE, "p", "dense targets, four times the updates"), updates=4
     ),
     "own-channels": Arm(
         Method("not projected", _DENSE, "+", "dense targets, not projected"),

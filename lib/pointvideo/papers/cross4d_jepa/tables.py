@@ -110,7 +110,7 @@ def _control_names(profile: str) -> dict[str, tuple[int, ...]]:
     chosen = sizes(profile)
     deciding = ("position", "untrained-teacher", "geometry", "shuffled")
     doses = [f"shift-{patches}" for patches in chosen.shifts] + [f"noise-{pixels}" for pixels in chosen.noises]
-    other = ("same-action", "other-action", *doses)
+    other = ("more-updates", "same-action", "other-action", *doses)
     return {name: chosen.seeds for name in deciding} | {name: chosen.few_seeds for name in other}
 
 
