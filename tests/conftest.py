@@ -1,7 +1,8 @@
 """What every test shares: run-time shape checks, the authors' goldens, the recorded data."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Before torch is imported: idle OpenMP threads sleep, so that a second process costs only its share of the cores.
@@ -47,6 +48,14 @@ if CHECKED:
     import tests.shape_checks  # noqa: F401  (the hook finds it by name)
 
     install_import_hook(checked_modules(), "tests.shape_checks.checked")
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open() -> Iterator[None]:
+    """matplotlib warns at the twenty-first open figure, which would fail whichever test draws that one."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 PAGE = "page"  # what a test says of a page: its name, and why it was executed again

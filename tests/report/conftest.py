@@ -1,4 +1,4 @@
-"""Every test of the report draws with matplotlib's own defaults, whatever ran before it, and leaves no figure open."""
+"""Every test of the report draws with matplotlib's own defaults, whatever ran before it."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -14,9 +14,6 @@ def plain_pictures() -> Iterator[None]:
     import matplotlib
 
     matplotlib.use("Agg")
-    import matplotlib.pyplot as pyplot
-
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
-    pyplot.close("all")

@@ -128,7 +128,6 @@ def test_picture_has_a_square_an_entry():
         assert drawn == sum(entry.kind == kind for entry in table)
     dots = [line for line in axes.lines if len(line.get_xdata())]
     assert len(dots) == sum(entry.switched for entry in table)
-    matplotlib.pyplot.close("all")
     with pytest.raises(ValueError, match="no deviations of C2P"):
         draw_kinds(DeviationsTable(C2P, ()))
 

@@ -32,7 +32,6 @@ def test_the_stamp_names_the_set_and_what_chose_the_clips():
 def test_a_shown_figure_is_the_stamped_file(tmp_path):
     from matplotlib import pyplot
 
-    pyplot.close("all")
     picture = show_figure(draw(None), tmp_path / "a.png", data_stamp(store("simulated")))
     assert picture.data == (tmp_path / "a.png").read_bytes()
     assert read_stamp(tmp_path / "a.png").source == "simulated"
