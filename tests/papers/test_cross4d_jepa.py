@@ -27,12 +27,14 @@ OURS = [name for name, arm in ARMS.items() if arm.teacher not in PUBLISHED]  # w
 @pytest.mark.parametrize("name", OURS)
 def test_an_arm_differs_from_dense_in_what_it_says_alone(name):
     plain, varied, arm = pretrain("laptop", "dense"), pretrain("laptop", name), ARMS[name]
-    about = {"targets"} if arm.teacher != "imagenet" or arm.targets or arm.render else set()
+    inside = {"teacher"} if arm.teacher != "imagenet" or arm.grid else set(arm.targets)
+    inside |= {"render"} if arm.render else set()
+    about = ({"targets"} if inside else set()) | ({"training"} if arm.updates > 1 else set())
     assert differing(plain, varied) == set(arm.changes) | about
-    inside = {"teacher"} if arm.teacher != "imagenet" else set(arm.targets) | ({"render"} if arm.render else set())
     assert differing(plain.targets, varied.targets) == inside
-    teachers = plain.targets.teacher, varied.targets.teacher
-    assert teachers[0].grid == teachers[1].grid and teachers[0].width == teachers[1].width
+    assert varied.targets.teacher.grid == (arm.grid or plain.targets.teacher.grid)
+    assert varied.targets.teacher.width == plain.targets.teacher.width
+    assert plain.training.batch == arm.updates * varied.training.batch
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -59,7 +59,7 @@ def pretrain(
     if rate is not None:
         training = replace(training, optimiser=replace(training.optimiser, rate=rate))
     spec = {
-        "teacher": teacher(profile, known.teacher),
+        "teacher": teacher(profile, known.teacher, known.grid),
         "render": Render(**{"points": chosen.drawn, **known.render}),
         "width": chosen.width,
         "frames": chosen.frames,

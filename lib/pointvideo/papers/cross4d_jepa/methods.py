@@ -22,6 +22,7 @@ class Arm:
         changes: fields of the pre-training's recipe.
         targets: fields of its targets.
         render: fields of their cameras.
+        grid: patches along a side of the image, where not the profile's.
         updates: how many times the updates of the others, by batches as much smaller; the clips seen are the same.
         printed: its column in Table 1, or "".
         because: why the paper has no such number.
@@ -32,6 +33,7 @@ class Arm:
     changes: Mapping[str, Any] = field(default_factory=dict)
     targets: Mapping[str, Any] = field(default_factory=dict)
     render: Mapping[str, Any] = field(default_factory=dict)
+    grid: int | None = None
     updates: int = 1
     printed: str = ""
     because: str = "a control of ours"
@@ -112,6 +114,13 @@ ARMS: dict[str, Arm] = {
         Method("not projected", _DENSE, "+", "dense targets, not projected"),
         targets={"width": None}, because=_PAPER_VARIES,
     ),
+    **{
+        f"grid-{grid}": Arm(
+            Method(f"{grid} x {grid} patches", _DENSE, marker, f"dense targets, {grid} x {grid} patches"),
+            grid=grid, because=_PAPER_VARIES,
+        )
+        for grid, marker in ((7, "<"), (12, ">"))
+    },
     **{
         f"cameras-{cameras}": Arm(
             Method(f"{cameras} cameras", _DENSE, marker, f"dense targets, {cameras} camera{'s' * (cameras > 1)}"),

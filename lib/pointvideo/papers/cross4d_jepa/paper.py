@@ -27,7 +27,7 @@ _EXPERIMENTS = (
     Experiment("4", "Cross4D-JEPA, Table 4: label-efficient fine-tuning", tables.table4, _MSR, picture="shares"),
     Experiment("2", "Cross4D-JEPA, Table 2: teachers", tables.table2, _MSR),
     Experiment("7", "Cross4D-JEPA, Table 7: pre-trainings without images", tables.table7, _MSR),
-    Experiment("10", "Cross4D-JEPA, Table 10: projection of the targets", tables.table10, _MSR),
+    Experiment("10", "Cross4D-JEPA, Table 10: projection and patches of the targets", tables.table10, _MSR),
     Experiment("13", "Cross4D-JEPA, Table 13: test clips with less in them", tables.table13, _MSR),
     Experiment("14", "Cross4D-JEPA, Table 14: the variance term", tables.table14, _MSR),
     Experiment("15", "Cross4D-JEPA, Table 15: cameras", tables.table15, _MSR),

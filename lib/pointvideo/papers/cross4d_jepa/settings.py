@@ -135,13 +135,12 @@ def at_hand() -> tuple[str, ...]:
     return tuple(name for name, folder in PUBLISHED.items() if home and (Path(home) / folder).is_dir())
 
 
-def teacher(profile: str, kind: str) -> Teacher:
+def teacher(profile: str, kind: str, grid: int | None = None) -> Teacher:
     """The image network "imagenet", the same "untrained", what stands in its place, "position" or "geometry", or one of
-    :data:`PUBLISHED`, at as many patches a side as the others have."""
-    side = sizes(profile).side
+    :data:`PUBLISHED`, all at as many patches a side: ``grid``, or the profile's where None."""
+    side = sizes(profile).side if grid is None else grid * PATCH
     if kind in PUBLISHED:
-        grid = side // PATCH
-        return PretrainedTransformer.of_grid(PUBLISHED[kind], grid)
+        return PretrainedTransformer.of_grid(PUBLISHED[kind], side // PATCH)
     if kind in ("imagenet", "untrained"):
         return EfficientNetLite(side=side, weights=kind)
     return {"position": PatchPosition, "geometry": LocalGeometry}[kind](side=side)

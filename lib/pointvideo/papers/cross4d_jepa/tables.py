@@ -175,8 +175,20 @@ def table2(profile: str) -> tuple[Row, ...]:
 
 
 def table10(profile: str) -> tuple[Row, ...]:
-    """Table 10, as far as the stand-in for DINOv2 allows: targets projected and not."""
-    return (row(profile, "own-channels", "printed", sizes(profile).few_seeds),)
+    """Table 10: projected or not, and finer or coarser patches, as images of another size have them."""
+    chosen, labels = sizes(profile), {"grid-7": "render img 98", "grid-12": "render img 168"}
+    default = Printed("Table 10", "default (d_p=384, img 126)", column="LP acc.")
+    return (
+        replace(row(profile, "dense", "printed", chosen.seeds, printed=default), id="dense-printed-10"),
+        row(profile, "own-channels", "printed", chosen.few_seeds),
+        *(
+            row(
+                profile, name, "printed", chosen.few_seeds,
+                printed=Printed("Table 10", label, column="LP acc."),
+            )
+            for name, label in labels.items()
+        ),
+    )  # fmt: skip
 
 
 def table13(profile: str) -> tuple[Row, ...]:
