@@ -15,7 +15,7 @@ from pointvideo.study.experiments import Paper
 from pointvideo.study.keys import recipe_key
 from pointvideo.study.ledger import Ledger
 from pointvideo.study.trivial_rows import baseline_rows
-from tests.study.dots import finetune, make_store, pretrain
+from tests.study.dots import DATA, finetune, make_store, pretrain
 
 from .made_up import C2P, row
 
@@ -70,6 +70,22 @@ def test_what_is_missing_is_run_once(tmp_path, world, monkeypatch):
     assert found.table.source == found.source == "recorded"
     assert not any("moved" in line.note for line in found.table.rows)
     assert [finding.claim.id for finding in found.findings] == ["c2p-pptr-24"]
+
+
+def test_a_start_on_another_set_is_held_against_that_sets_data(tmp_path, monkeypatch):
+    stores = {"msr_action3d": make_store(tmp_path / "one"), "people": make_store(tmp_path / "other", short=1)}
+    monkeypatch.setattr(runner, "store_of", stores.__getitem__)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: stores[dataset].fingerprint)
+    start = pretrain(data=replace(DATA, dataset="people"))
+    only = replace(row(PAIR[1]), recipes=(finetune(init=start),))
+    paper = tiny_paper(1, PAIR[1])
+    paper = replace(paper, experiments={"4": replace(paper.experiment("4"), rows=lambda profile: (only,))})
+    found = run_experiment(paper, "4", "laptop", Ledger(tmp_path / "cache"))
+    (line,) = found.table.rows
+    assert line.results and "moved" not in line.note
+    stores["people"] = stores["msr_action3d"]
+    again = run_experiment(paper, "4", "laptop", Ledger(tmp_path / "cache"))
+    assert len(again.ledger.records()) == len(found.ledger.records()) + 2  # other data, another pre-training
 
 
 def test_baselines_stand_on_top_and_are_the_bar_of_every_view(tmp_path, world, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..data.layout import cache_dir
 from ..study.experiments import Experiment, Paper, Row
-from ..study.keys import recipe_key
+from ..study.keys import recipe_chain, recipe_key
 from ..study.ledger import Ledger, Record, newest_of_recipe
 from ..study.runner import default_ledger, project_root, run
 from .claims import Claim, claims_about, claims_of
@@ -66,7 +66,7 @@ class Evidence:
         return self._table(
             current={
                 row.id: [
-                    recipe_key(recipe, record["dataset"]["fingerprint"])
+                    recipe_key(recipe, self._fingerprints(recipe, record))
                     for record in self.records[row.id]
                     for recipe in row.recipes
                     if recipe.seed == record["seed"]
@@ -98,6 +98,14 @@ class Evidence:
             family=family,
             note=self.experiment.note,
         )
+
+    def _fingerprints(self, recipe: Any, record: Record) -> Callable[[str], str]:
+        """Of the sets that a run is on and what it starts from; where a start's record is not there, the run's own."""
+        found: dict[str, str] = {}
+        for link in reversed(recipe_chain(recipe)):
+            found.setdefault(link.dataset, record["dataset"]["fingerprint"])
+            record = self.ledger.get(record["init"]) or record if record.get("init") else record
+        return found.__getitem__
 
     def _starts(self, records: Sequence[Record]) -> list[Record]:
         """The records of what runs start from, as far as the ledger has them."""

@@ -130,8 +130,18 @@ ARMS: dict[str, Arm] = {
     },
 }  # fmt: skip
 RANDOM = Method(UNTRAINED.label, UNTRAINED.colour, UNTRAINED.marker, "untrained")
+PLAIN = {  # Table 16: without features
+    "xyz": Method("raw coordinates", "#222222", "x", "raw coordinates"),
+    "chance": Method("any point", "#c8c8c8", "1", "any point, each as likely"),
+}
+P4_VARIANTS = {  # Table 20: dense targets for P4Transformer
+    "p4-norm": Method("last layer norm", "#0072B2", "v", "dense targets, a layer norm at the end"),
+    "p4-frames": Method("tokens of every frame", "#0072B2", "^", "dense targets, that and tokens of every frame"),
+}
 METHODS: dict[str, Method] = (
     trivial_rows.METHODS
+    | PLAIN
+    | P4_VARIANTS
     | {"random": RANDOM, "scratch": SCRATCH}
     | {name: arm.method for name, arm in ARMS.items()}
     | rivals.METHODS

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
-from . import tables
+from . import correspondence, p4transformer, tables
 from .methods import METHODS
 
 _MSR = "msr_action3d"
@@ -24,6 +24,7 @@ _EXPERIMENTS = (
     Experiment("controls", "Cross4D-JEPA: what carries the effect", tables.controls, _MSR),
     Experiment("controls-printed", "Cross4D-JEPA: the controls, probe as printed", tables.controls_printed, _MSR),
     Experiment("granularity", "Cross4D-JEPA: from one target a clip to one a patch", tables.granularity, _MSR),
+    Experiment("3", "Cross4D-JEPA, Table 3: two backbones", p4transformer.table3, _MSR),
     Experiment("4", "Cross4D-JEPA, Table 4: label-efficient fine-tuning", tables.table4, _MSR, picture="shares"),
     Experiment("2", "Cross4D-JEPA, Table 2: teachers", tables.table2, _MSR),
     Experiment("7", "Cross4D-JEPA, Table 7: pre-trainings without images", tables.table7, _MSR),
@@ -31,8 +32,13 @@ _EXPERIMENTS = (
     Experiment("13", "Cross4D-JEPA, Table 13: test clips with less in them", tables.table13, _MSR),
     Experiment("14", "Cross4D-JEPA, Table 14: the variance term", tables.table14, _MSR),
     Experiment("15", "Cross4D-JEPA, Table 15: cameras", tables.table15, _MSR),
+    Experiment("16", "Cross4D-JEPA, Table 16: points found again", correspondence.table16, correspondence.SET),
+    Experiment("18", "Cross4D-JEPA, Table 18: one target a clip, two backbones", p4transformer.table18, _MSR),
+    Experiment("20", "Cross4D-JEPA, Table 20: dense targets for P4Transformer", p4transformer.table20, _MSR),
 )
-_BASELINES = {"1-odd": tables.baselines_odd, "fair-odd": tables.baselines_odd, "choice": None}
+_BASELINES = {
+    "1-odd": tables.baselines_odd, "fair-odd": tables.baselines_odd, "choice": None, "16": correspondence.baselines,
+}  # fmt: skip
 PAPER = Paper(
     name="cross4d_jepa",
     title="Cross4D-JEPA: Dense Cross-modal Correspondence Distillation for 4D Point Cloud Representation Learning",
