@@ -11,8 +11,7 @@ import torch
 
 from pointvideo.backbones import Clip, Tokens
 from pointvideo.backbones.contract import tokens_of
-from pointvideo.data.layout import DepthCamera, Sequence, StoreError
-from pointvideo.data.writer import StoreWriter
+from pointvideo.data.layout import StoreError
 from pointvideo.recipe import Optimiser, Training
 from pointvideo.study.keys import recipe_dict
 from pointvideo.study.rebuild import recipe_from_dict
@@ -23,38 +22,15 @@ from pointvideo.tasks.scoring.part_segmentation import PART_SEGMENTATION, PartSc
 
 from ..pretexts.test_cross4d import DATA, SIZE
 from ..study.dots import make_store
+from ..unchecked import check_again
+from .bodies import NAMES, SHARES, make_bodies
 
-NAMES = ("low", "middle", "high", "never")
-SHARES = (20, 45, 25)  # points of a frame of each of the first three
 SHORT = Training(60, 16, 1, Optimiser("adamw", 1e-2, warmup_epochs=0, milestones=()))
 
 
 @pytest.fixture(scope="module")
 def bodies(tmp_path_factory):
-    """Twelve videos of a body whose three parts lie above each other, for 8 to 14 frames; the fourth never occurs."""
-    random = np.random.default_rng(0)
-    camera = DepthCamera(320, 240, 280.0, 160.0, 120.0)
-    fields = {
-        "pixels": {"dtype": "uint16", "shape": (3,), "unit": "pixel, pixel, depth count"},
-        "part": {"dtype": "uint8", "shape": (), "unit": "body part", "names": list(NAMES)},
-    }
-    path = tmp_path_factory.mktemp("data") / "people"
-    about = {"source": "simulated", "unit": "depth count", "camera": camera, "classes": ["walk"], "fields": fields}
-    part = np.repeat(np.arange(3), SHARES).astype(np.uint8)
-    with StoreWriter(path, name="people", **about) as writer:
-        for number in range(12):
-            subject, length = 1 + number % 6, (14, 8)[number % 2]
-            frames = []
-            for time in range(length):
-                row = 160 - 30 * part + random.integers(-12, 13, len(part))
-                column = 150 + 2 * time + random.integers(-20, 21, len(part))
-                depth = random.integers(480, 520, len(part))
-                order = random.permutation(len(part))
-                pixels = np.stack([column, row, depth], axis=1).astype(np.uint16)
-                frames.append({"pixels": pixels[order], "part": part[order]})
-            split = "train" if subject <= 4 else "test"
-            writer.add(Sequence(f"v{number:02d}", 0, subject, split, length), frames)
-        return writer.finish()
+    return make_bodies(tmp_path_factory.mktemp("data") / "people")
 
 
 def recipe(**changes) -> PointProbe:
@@ -176,8 +152,8 @@ def test_standardised_features_do_not_depend_on_their_scale_and_raw_ones_do(bodi
     for standardised in (True, False):
         for scale in (0.01, 10.0):
             monkeypatch.setattr(PointProbed, "features", lambda self, clip, scale=scale: scale * plain(self, clip))
-            training = SHORT if fit_by == "short" else Training(1, 3, 1)
-            probe = recipe(fit=fit_by, standardised=standardised, training=training, l2=(0.01,))
+            training = replace(SHORT, epochs=20) if fit_by == "short" else Training(1, 3, 1)
+            probe = recipe(fit=fit_by, standardised=standardised, training=training, l2=(0.01,), most=320)
             losses[standardised, scale] = solved(probe, bodies)[0]["loss"]
     assert losses[True, 0.01] == pytest.approx(losses[True, 10.0], rel=1e-2)
     assert losses[False, 0.01] > losses[False, 10.0] + 0.03
@@ -215,7 +191,7 @@ def test_a_recipe_is_rebuilt_from_a_record_and_says_what_it_is():
 )
 def test_what_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        recipe(**change)
+        check_again(recipe(), **change)
 
 
 def test_a_store_without_parts_is_refused_in_a_line(tmp_path):
