@@ -94,6 +94,7 @@ def draw_parts(probes: Mapping[str, Told], names: Sequence[str], titles: Sequenc
 
 
 def part_shades(names: Sequence[str]) -> list[str]:
-    """A colour of each part: of people their own ones, of other bodies those in order."""
-    free = list(SHADES.values())
-    return [SHADES.get(name, free[place % len(free)]) for place, name in enumerate(names)]
+    """A colour of each part: parts of people have their own ones, others share out what is left, in order."""
+    free = [shade for name, shade in SHADES.items() if name not in names]
+    others = [name for name in names if name not in SHADES]
+    return [SHADES.get(name) or free[others.index(name) % len(free)] for name in names]
