@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
-from . import correspondence, p4transformer, tables
+from . import correspondence, p4transformer, segmentation, tables
 from .methods import METHODS
 
-_MSR = "msr_action3d"
+_MSR, _DT4D = "msr_action3d", "deformingthings4d"
 _TEACHER = (
     "The teacher is EfficientNet-Lite0, trained on ImageNet with labels; it stands in for DINOv2-large, on which the "
     "printed numbers rest."
@@ -35,17 +35,27 @@ _EXPERIMENTS = (
     Experiment("16", "Cross4D-JEPA, Table 16: points found again", correspondence.table16, correspondence.SET),
     Experiment("18", "Cross4D-JEPA, Table 18: one target a clip, two backbones", p4transformer.table18, _MSR),
     Experiment("20", "Cross4D-JEPA, Table 20: dense targets for P4Transformer", p4transformer.table20, _MSR),
+    Experiment("6", "Cross4D-JEPA, Table 6: parts of bodies, point by point", segmentation.table6, "people"),
+    Experiment("5", "Cross4D-JEPA, Tables 5 and 12: transfer to simulated people", segmentation.table5, "people"),
+    Experiment("5-animals", "Cross4D-JEPA, Tables 5 and 12: transfer to animals", segmentation.table5_animals, _DT4D),
+    Experiment("5-msr", "Cross4D-JEPA, Tables 5 and 12: transfer to MSR-Action3D", segmentation.table5_msr, _MSR),
 )
 _BASELINES = {
-    "1-odd": tables.baselines_odd, "fair-odd": tables.baselines_odd, "choice": None, "16": correspondence.baselines,
-}  # fmt: skip
+    "1-odd": tables.baselines_odd,
+    "fair-odd": tables.baselines_odd,
+    "choice": None,
+    "16": correspondence.baselines,
+    "6": segmentation.part_baselines,
+    "5": segmentation.people_baselines,
+    "5-animals": segmentation.animal_baselines,
+}
 PAPER = Paper(
     name="cross4d_jepa",
     title="Cross4D-JEPA: Dense Cross-modal Correspondence Distillation for 4D Point Cloud Representation Learning",
     short="Cross4D-JEPA",
     venue="arXiv 2026",
     arxiv="2607.00514",
-    methods=METHODS,
+    methods=METHODS | {"place": segmentation.PLACE},
     experiments={
         each.number: replace(each, baselines=_BASELINES.get(each.number, tables.baselines), note=_TEACHER)
         for each in _EXPERIMENTS
