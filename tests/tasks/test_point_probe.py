@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from pointvideo.backbones import Clip, Tokens
+from pointvideo.backbones import Clip
 from pointvideo.backbones.contract import tokens_of
 from pointvideo.data.layout import StoreError
 from pointvideo.recipe import Optimiser, Training
@@ -17,7 +17,7 @@ from pointvideo.study.keys import recipe_dict
 from pointvideo.study.rebuild import recipe_from_dict
 from pointvideo.study.trainer import fit
 from pointvideo.tasks.part_labels import PartsOnly
-from pointvideo.tasks.point_probe import PlaceSize, PointProbe, PointProbed, nearest_features
+from pointvideo.tasks.point_probe import PlaceSize, PointProbe, PointProbed
 from pointvideo.tasks.scoring.part_segmentation import PART_SEGMENTATION, PartScore
 
 from ..pretexts.test_cross4d import DATA, SIZE
@@ -68,18 +68,14 @@ def test_a_point_is_given_the_three_nearest_tokens_of_its_own_frame_by_inverse_d
 
 
 def test_or_the_nearest_token_of_its_own_frame_alone():
-    xyz, places, features = torch.rand(2, 4, 20, 3), torch.rand(2, 4, 5, 3), torch.randn(2, 4, 5, 6)
-    found = nearest_features(Tokens(places, features), xyz)
+    xyz = torch.rand(2, 4, 20, 3)
+    network = PointProbed(SIZE, 3, "nearest").eval()
+    tokens, found = tokens_of(network.backbone, Clip(xyz)), network.features(Clip(xyz))
     for video in range(2):
         for frame in range(4):
             for point in range(20):
-                apart = [float((place - xyz[video, frame, point]).norm()) for place in places[video, frame]]
-                assert torch.equal(found[video, frame, point], features[video, frame, apart.index(min(apart))])
-    network = PointProbed(SIZE, 3, "nearest").eval()
-    tokens = tokens_of(network.backbone, Clip(xyz))
-    assert torch.equal(network.features(Clip(xyz)), nearest_features(tokens, xyz))
-    with pytest.raises(ValueError, match="got 2 frames of tokens for 4 frames, expected one for each"):
-        nearest_features(Tokens(places[:, :2], features[:, :2]), xyz)
+                apart = [float((place - xyz[video, frame, point]).norm()) for place in tokens.xyz[video, frame]]
+                assert torch.equal(found[video, frame, point], tokens.features[video, frame, apart.index(min(apart))])
 
 
 @pytest.mark.parametrize("fit_by", ["converged", "short"])

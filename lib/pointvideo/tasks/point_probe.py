@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from ..backbones import BackboneSize, Clip, Tokens, tokens_of
 from ..data.store import Store
-from ..kernels import nearest_neighbors
 from ..values import Checked, Count
 from . import probe
 from .part_labels import PartsJob
@@ -29,6 +28,7 @@ from .pooled_probe import PooledProbeJob, _raw
 from .probe import Probe, Probed
 from .scoring.part_segmentation import PART_SEGMENTATION
 from .task import Task
+from .token_features import features_at_points
 
 
 @dataclass(frozen=True)
@@ -85,26 +85,7 @@ class PointProbed(Probed):
         tokens = tokens_of(self.backbone, clip)
         if self.carried == "interpolated":
             return point_features(tokens, clip.xyz)
-        return nearest_features(tokens, clip.xyz)
-
-
-def nearest_features(
-    tokens: Tokens, xyz: Float[Tensor, "clips frames points 3"]
-) -> Float[Tensor, "clips frames points width"]:
-    """Of each point that of the nearest token of its own frame.
-
-    Raises:
-        ValueError: another number of frames of tokens than of points.
-    """
-    if tokens.xyz.shape[1] != xyz.shape[1]:
-        raise ValueError(
-            f"tokens: got {tokens.xyz.shape[1]} frames of tokens for {xyz.shape[1]} frames, expected one for each: a "
-            "point takes the nearest token of its own frame"
-        )
-    clouds, queries = tokens.xyz.detach().flatten(0, 1), xyz.flatten(0, 1)
-    _, index = nearest_neighbors(clouds.contiguous(), queries.contiguous(), 1)
-    rows = torch.arange(len(clouds), device=xyz.device)[:, None]
-    return tokens.features.flatten(0, 1)[rows, index[..., 0]].view(*xyz.shape[:3], -1)
+        return features_at_points(tokens.xyz, tokens.features, clip.xyz, neighbours=1)
 
 
 class PointProbeJob(probe.PointProbe, PartsJob):
