@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from ..data.layout import cache_dir
 from ..study.experiments import Experiment, Paper, Row
-from ..study.keys import recipe_key
+from ..study.keys import recipe_chain, recipe_key
 from ..study.ledger import Ledger, Record, newest_of_recipe
-from ..study.runner import default_ledger, project_root, run
+from ..study.runner import default_ledger, fingerprint_of, project_root, run
 from .claims import Claim, claims_about, claims_of
 from .findings import Finding
 from .layout import Table
@@ -66,7 +66,7 @@ class Evidence:
         return self._table(
             current={
                 row.id: [
-                    recipe_key(recipe, record["dataset"]["fingerprint"])
+                    present_key(recipe, record, self.ledger)
                     for record in self.records[row.id]
                     for recipe in row.recipes
                     if recipe.seed == record["seed"]
@@ -251,6 +251,22 @@ def _rows(paper: Paper, experiment: Experiment, profile: str) -> tuple[Row, ...]
     if paper.experiments.get(experiment.number) is experiment:
         return paper.tables(profile)[experiment.number]
     return experiment.every_row(profile)
+
+
+def present_key(recipe: Any, record: Record, ledger: Ledger) -> str:
+    """The key that the present code gives a record's run, on the data that the record names.
+
+    What it starts from may have been trained on another set: that one is as the start's own record names it, or as it
+    is at hand where that record is not.
+    """
+    known: dict[str, str] = {}
+    of: Record | None = record
+    for link in reversed(recipe_chain(recipe)):
+        if of is None:
+            break
+        known.setdefault(link.dataset, of["dataset"]["fingerprint"])
+        of = ledger.get(of["init"]) if of.get("init") else None
+    return recipe_key(recipe, lambda name: known[name] if name in known else fingerprint_of(name))
 
 
 def figures_folder(profile: str, source: Source | None = "recorded") -> Path:
