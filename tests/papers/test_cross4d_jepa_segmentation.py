@@ -19,6 +19,7 @@ from pointvideo.report.evidence import present_key  # noqa: E402
 from pointvideo.report.figures.style import small_texts, use_style  # noqa: E402
 from pointvideo.study import runner  # noqa: E402
 from pointvideo.study.keys import recipe_key  # noqa: E402
+from pointvideo.study.ledger import Ledger  # noqa: E402
 from pointvideo.tasks.point_probe import PlaceSize, PointProbe  # noqa: E402
 
 from ..pretexts.test_cross4d import DATA  # noqa: E402
@@ -68,17 +69,18 @@ def test_every_claim_has_the_seeds_of_a_first_look():
     assert checked == 13
 
 
-def test_a_transfer_is_current_on_the_two_sets_that_its_records_name(monkeypatch):
+def test_a_transfer_is_current_on_the_two_sets_that_its_records_name(tmp_path, monkeypatch):
     recipe = segmentation.transferred("quick", "msr", "people", "solved")
     sets = {"msr_action3d": "recorded then", "people": "simulated"}
     start = {"dataset": {"fingerprint": sets["msr_action3d"]}, "init": None}
     record = {"dataset": {"fingerprint": sets["people"]}, "init": "start"}
-    expected = recipe_key(recipe, sets.__getitem__)
-    assert present_key(recipe, record, {"start": start}) == expected
+    expected, ledger = recipe_key(recipe, sets.__getitem__), Ledger(tmp_path)
     monkeypatch.setattr(evidence, "fingerprint_of", lambda name: f"{name} at hand")
-    assert present_key(recipe, record, {"start": start}) == expected
+    monkeypatch.setattr(Ledger, "get", lambda self, key: {"start": start}.get(key))
+    assert present_key(recipe, record, ledger) == expected
     other = {"people": "simulated", "msr_action3d": "msr_action3d at hand"}
-    assert present_key(recipe, record, {}) == recipe_key(recipe, other.__getitem__) != expected
+    monkeypatch.setattr(Ledger, "get", lambda self, key: None)
+    assert present_key(recipe, record, ledger) == recipe_key(recipe, other.__getitem__) != expected
 
 
 def test_no_number_of_a_licensed_set_stands_beside_a_simulated_one():
