@@ -155,6 +155,17 @@ def test_standardised_features_do_not_depend_on_their_scale_and_raw_ones_do(bodi
     assert losses[False, 0.01] > losses[False, 10.0] + 0.03
 
 
+def test_a_step_of_the_short_probe_sees_the_points_of_a_batch_of_clips(bodies, monkeypatch):
+    seen = []
+    plain = torch.nn.functional.cross_entropy
+    monkeypatch.setattr(
+        torch.nn.functional, "cross_entropy", lambda *given: (seen.append(len(given[0])), plain(*given))[1]
+    )
+    training = replace(SHORT, epochs=2, batch=3)
+    _, job = solved(recipe(fit="short", training=training, most=8 * 7), bodies)
+    assert seen == 2 * [21, 21, 14] and job.training.batch == 3
+
+
 def test_it_probes_the_weights_that_it_is_given(bodies):
     from ..pretexts.test_cross4d import recipe as pretrain
 

@@ -10,7 +10,7 @@ Nguyen et al., "Cross4D-JEPA", 2026, section 4.4, Table 6, on HOI4D; how feature
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -97,20 +97,30 @@ class PointProbeJob(probe.PointProbe, PartsJob):
     def labelled(self, sequence: np.ndarray, start: np.ndarray, seed: int) -> tuple[Clip, Tensor, Tensor, np.ndarray]:
         """As its parent's, but so few points count that all clips together have ``most``."""
         clip, labels, _, place = super().labelled(sequence, start, seed)
-        each = max(1, self.recipe.most // len(self.stream.videos))
         drawn = torch.rand(labels.shape, generator=torch.Generator().manual_seed(seed)).flatten(1)
-        chosen = drawn.argsort(dim=1)[:, : min(each, drawn.shape[1])]
+        chosen = drawn.argsort(dim=1)[:, : self._points_a_clip]
         counted = torch.zeros_like(drawn, dtype=torch.bool).scatter_(1, chosen, True)
         return clip, labels, counted.view(labels.shape), place
+
+    @property
+    def _points_a_clip(self) -> int:
+        data = self.recipe.data
+        return min(max(1, self.recipe.most // len(self.stream.videos)), data.frames * data.points)
 
     def converge(self, rows: Tensor, labels: Tensor, videos: np.ndarray) -> dict:
         """The solved probe, and the mean deviation of a raw feature."""
         return super().converge(rows, labels, videos) | _raw(rows)
 
     def approach(self, rows: Tensor, labels: Tensor) -> dict:
-        """The short probe, on features that are standardised where the recipe says so."""
+        """The short probe, on features that are standardised where the recipe says so; a step sees as many points as
+        ``training.batch`` clips have."""
         mean, deviation = self.scale(rows.double())
-        numbers = super().approach(((rows.double() - mean) / deviation).float(), labels) | _raw(rows)
+        scaled, clips = ((rows.double() - mean) / deviation).float(), self.training
+        self.training = replace(clips, batch=clips.batch * self._points_a_clip)
+        try:
+            numbers = super().approach(scaled, labels) | _raw(rows)
+        finally:
+            self.training = clips
         with torch.no_grad():
             self.module.mean.copy_(mean)
             self.module.deviation.copy_(deviation)

@@ -3,6 +3,7 @@ matplotlib loads only inside the function."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,18 +75,22 @@ def draw_parts(probes: Mapping[str, Told], names: Sequence[str], titles: Sequenc
 
     shades = part_shades(names)
     first = next(iter(probes.values()))
+    frame = first.xyz.shape[1] // 2
+    boxes = [bounds(cloud[frame]) for cloud in first.xyz]
+    half = 1.06 * np.max([high - low for low, high in boxes], axis=0) / 2  # every panel at one scale
     figure, axes = panels(1 + len(probes), len(titles), ratio=1.35, squeeze=False)
     for clip, (line, title) in enumerate(zip(axes, titles, strict=True)):
-        frame = first.xyz.shape[1] // 2
-        xyz = first.xyz[clip, frame]
+        middle = np.mean(boxes[clip], axis=0)
         columns = [("truth", first.truth[clip], "")]
         for name, one in probes.items():
             right = float((one.said[clip] == one.truth[clip]).mean())
             columns.append((name, one.said[clip], f"{right:.0%} right"))
         for panel, (name, labels, words) in zip(line, columns, strict=True):
             colour = np.array([to_rgb(shades[label]) for label in labels[frame]])
-            draw_cloud(panel, xyz, colour=colour, box=bounds(xyz), turn=0, tilt=0, size=16)
-            panel.set_title(f"{name}\n{words}" if clip == 0 else words, fontsize=SMALL, loc="center")
+            box = (middle - half, middle + half)
+            draw_cloud(panel, first.xyz[clip, frame], colour=colour, box=box, turn=0, tilt=0, size=14)
+            head = f"{textwrap.fill(name, 18)}\n{words}" if clip == 0 else words
+            panel.set_title(head, fontsize=SMALL, loc="center")
         name_row(line[0], title)
     present = np.unique(first.truth)
     marks = [Line2D([], [], marker="o", linestyle="", color=shades[part], label=names[part]) for part in present]

@@ -91,7 +91,7 @@ def _score(found: Mapping[str, Any], classes: Sequence[str]) -> PartScore:
 
 PART_SEGMENTATION = Task(
     name="part segmentation",
-    unit="points",
+    unit="videos",
     metrics=MEANS,
     titles={"miou": "mIoU", "macc": "mAcc", "point_accuracy": "OA", FAMILY: "IoU of {}"},
     columns={"mIoU": "miou", "mAcc": "macc", "OA": "point_accuracy"},
