@@ -173,6 +173,17 @@ def test_a_class_counts_with_the_methods_that_are_used(package: Path):
     assert {"tiny.networks:Size.words", "tiny.networks:Size.large"} <= definitions_of("tiny.networks:Size")
 
 
+def test_a_method_that_only_another_method_names_counts(package: Path, edit):
+    edit(
+        "networks.py",
+        "    def words",
+        "    def early(self):\n        return 1\n\n    def late(self):\n        return self.early()\n\n    def words",
+    )
+    edit("train.py", "def default", "def counted(size):\n    return size.late()\n\n\ndef default")
+    covered = definitions_of("tiny.train:counted", values=["tiny.networks:Size"])
+    assert {"tiny.networks:Size.late", "tiny.networks:Size.early"} <= covered
+
+
 def test_talk_stays_outside(package: Path, edit):
     edit(
         "networks.py",

@@ -200,9 +200,11 @@ class _Reach:
         self.whole = {self._meant(root) for root in roots}
         self.waiting = [(unit, True) for unit in sorted(self.whole)]
         self.waiting += [(unit, False) for unit in sorted(map(self._meant, values))]
-        while self.waiting:
+        known = None
+        while self.waiting or known != len(self.attributes):  # a method that is found may name another
             while self.waiting:
                 self._visit(*self.waiting.pop())
+            known = len(self.attributes)
             self._visit_methods()
 
     def _meant(self, root: Unit) -> Unit:

@@ -23,13 +23,18 @@ from pointvideo.study import keys
 from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import trained
 from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisticsSize
+from pointvideo.tasks.part_labels import PartsOnly
+from pointvideo.tasks.point_probe import PlaceSize, PointProbe
 from pointvideo.tasks.pooled_probe import PooledProbe
 from pointvideo.tasks.probe import Probe
 from pointvideo.tasks.trivial import LabelsOnly
 
+from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
 from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
+from ..tasks import test_correspondence as correspondence
 from ..tasks import tiny
+from ..tasks.bodies import make_bodies
 from . import dots
 
 PACKAGE = Path(pointvideo.__file__).parent
@@ -50,8 +55,14 @@ def stores(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     hands = build(HandObject(sequences=10, frames=20, points=64), folder / "hands", progress=False)
     street = build(Street(frames=4, points=128, weathers=1, tests=1), folder / "street", progress=False)
-    dotted = dots.make_store(folder / "msr_action3d")
-    return {"msr_action3d": dotted, "hoi4d_action": hands, "hoi4d_semantic": hands, "synthia4d": street}
+    return {
+        "msr_action3d": dots.make_store(folder / "msr_action3d"),
+        "hoi4d_action": hands,
+        "hoi4d_semantic": hands,
+        "synthia4d": street,
+        "people": make_bodies(folder / "people"),
+        "deformingthings4d": correspondence.make_animals(folder / "animals"),
+    }
 
 
 def strl() -> STRLPretrain:
@@ -64,6 +75,7 @@ def videomae() -> VideoMAEPretrain:
     )
 
 
+BODIES = replace(cross4d().data, dataset="people")
 RECIPES = {
     "Finetune": dots.finetune,
     "Finetune of P4Transformer": lambda: dots.finetune(backbone=dots.P4TRANSFORMER),
@@ -83,6 +95,13 @@ RECIPES = {
     "frame statistics": lambda: tiny.segment_actions(backbone=FrameStatisticsSize(layers=1, width=8)),
     "Probe of clips": lambda: Probe(dots.BACKBONE, dots.DATA, dots.TRAINING, level="clip", l2=(0.1,)),
     "PooledProbe": lambda: PooledProbe(cross4d().backbone, cross4d().data, dots.TRAINING, l2=(0.1,)),
+    "PooledProbe of P4Transformer": lambda: PooledProbe(P4TRANSFORMER_TOKENS, cross4d().data, dots.TRAINING, l2=(0.1,)),
+    "PointProbe": lambda: PointProbe(cross4d().backbone, BODIES, dots.TRAINING, l2=(0.1,), most=800),
+    "PointProbe of coordinates": lambda: PointProbe(PlaceSize(), BODIES, dots.TRAINING, l2=(0.1,), most=800),
+    "PartsOnly": lambda: PartsOnly(BODIES, dots.TRAINING),
+    "Correspondence": correspondence.recipe,
+    "PlainCorrespondence by position": lambda: correspondence.plain("position"),
+    "PlainCorrespondence by chance": lambda: correspondence.plain("chance"),
     "Probe of frames": lambda: Probe(
         FrameStatisticsSize(layers=1, width=8), tiny.ACTIONS, tiny.TRAINING, level="frame", l2=(0.1,)
     ),

@@ -27,12 +27,16 @@ WORLD = Animals(individuals=2, repeats=1, points=96)
 CHOSEN = ("m01_cat", "m04_horse", "m17_ostrich", "m16_bear")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def make_animals(path):
     few = {name: make for name, make in WORLD.recordings().items() if name.startswith(CHOSEN)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Animals, "recordings", lambda self: few)
-        return build(WORLD, tmp_path_factory.mktemp("data") / "animals", progress=False, workers=1)
+        return build(WORLD, path, progress=False, workers=1)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_animals(tmp_path_factory.mktemp("data") / "animals")
 
 
 def recipe(**changes) -> Correspondence:

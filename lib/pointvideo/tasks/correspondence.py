@@ -33,7 +33,6 @@ from ..data.store import Store
 from ..kernels import nearest_neighbors
 from ..recipe import Training, stable_seed, start_from
 from ..stream import ClipData, ClipReader
-from ..teachers.targets import middle_start
 from ..values import Count, Filled, Positive, Whole
 from .downstream import Downstream
 from .scoring.correspondence import CORRESPONDENCE, FAMILY
@@ -139,7 +138,7 @@ class Search:
         self.module.backbone = nn.Identity()
         clips = recipe.data.clips(store, "test")
         self.videos, self.total = np.unique(clips.sequence), clips.videos_total
-        self.start = middle_start(store.frame_counts[self.videos], recipe.data.frames)
+        self.start = np.maximum(0, (store.frame_counts[self.videos] - recipe.data.frames) // 2)
         self.points = _tracked(recipe, store, self.videos)
         self.shares: dict[str, dict[str, float]] = {}
 
