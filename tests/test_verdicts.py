@@ -147,3 +147,10 @@ def test_bars_are_as_long_as_the_claims_are_many():
     assert green[0].get_facecolor() == green[1].get_facecolor() and green[0].get_hatch() != green[1].get_hatch()
     with pytest.raises(ValueError, match="at least one table"):
         draw_verdict_counts({})
+
+
+def test_the_legend_is_as_wide_as_the_page_at_most():
+    long = [f"the encoder of kind {number} is better" for number in range(8)]
+    for words, columns in ((["undecided", "not run"], 5), (long, 3)):
+        (legend,) = draw_verdict_counts({"Table 1": dict.fromkeys(words, 1)}).legends
+        assert legend._ncols == columns and legend.get_window_extent().width <= legend.figure.bbox.width

@@ -42,7 +42,11 @@ def draw_verdict_counts(tables: Mapping[str, Mapping[str, int]]) -> Figure:
     axes.set(ylim=(len(tables) - 0.4, -0.6), xlabel="claims and questions")
     axes.xaxis.get_major_locator().set_params(integer=True)
     patches = [Patch(edgecolor="white", label=word, **looks[word]) for word in words]
-    figure.legend(handles=patches, loc="outside upper left", ncols=5)
+    for columns in range(5, 0, -1):  # as many as the page is wide enough for
+        legend = figure.legend(handles=patches, loc="outside upper left", ncols=columns)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
     return figure
 
 
