@@ -182,6 +182,20 @@ def test_a_part_of_a_table_is_trained_and_the_table_written(monkeypatch, capsys)
     assert "got '0', expected a whole number of at least 1" in capsys.readouterr().err
 
 
+def test_a_table_without_rows_at_a_profile_is_left_out_of_the_paper_and_refused_alone(monkeypatch, capsys):
+    for command in ("run", "table"):
+        assert cli.main([command, "cross4d_jepa", "choice", "--profile", "quick"]) == 2
+        assert "table choice of cross4d_jepa has no rows at profile quick" in capsys.readouterr().err
+    asked = []
+    monkeypatch.setattr(
+        cli_training, "_train", lambda arguments, numbers: asked.append((arguments.paper, numbers)) or 0
+    )
+    for name, profile in (("cross4d-jepa", "quick"), ("cross4d_jepa", "laptop")):
+        assert cli.main(["paper", name, "--profile", profile]) == 0
+    (paper, quick), (same, laptop) = asked
+    assert paper == same == "cross4d_jepa" and set(laptop) - set(quick) == {"choice"}
+
+
 def test_outside_a_clone_a_table_says_where_the_records_are(monkeypatch, tmp_path, capsys):
     """A wheel has no records: "not run" alone would be wrong."""
     from pointvideo.study import runner

@@ -70,7 +70,8 @@ def add_paper_commands(subparsers) -> None:
 
 
 def _paper_name(name: str) -> str:
-    return _one_of("paper", name, papers.names())
+    spelled = name.replace("-", "_")
+    return _one_of("paper", spelled if spelled in papers.names() else name, papers.names())
 
 
 def _profile_name(name: str) -> str:
@@ -144,8 +145,8 @@ def _table(arguments: argparse.Namespace) -> int:
     from .study.runner import default_ledger, project_root
 
     paper, ledger = papers.get(arguments.paper), default_ledger()
-    profiles = [arguments.profile] if arguments.profile else reversed(PROFILES)
-    for profile in profiles:
+    profiles = [arguments.profile] if arguments.profile else [*reversed(PROFILES)]
+    for profile in cli_training.with_rows(paper, arguments.number, profiles):
         found = evidence(paper, arguments.number, profile, ledger)
         if found.source is not None:
             break

@@ -43,6 +43,7 @@ def _count(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """``pointvideo run``: what a table lacks, or some of it; the table is written either way."""
+    with_rows(papers.get(arguments.paper), arguments.number, [arguments.profile])
     if arguments.rows or arguments.seeds:
         return _train_part(arguments)
     return _train(arguments, [arguments.number])
@@ -50,7 +51,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def paper(arguments: argparse.Namespace) -> int:
     """``pointvideo paper``: what any table of a paper lacks."""
-    return _train(arguments, list(papers.get(arguments.paper).experiments))
+    experiments = papers.get(arguments.paper).experiments
+    return _train(arguments, [number for number, one in experiments.items() if one.every_row(arguments.profile)])
+
+
+def with_rows(paper: Paper, number: str, profiles: Sequence[str]) -> list[str]:
+    """Those of the profiles at which a table has rows: a search of a recipe, say, has them at one alone.
+
+    Raises:
+        ValueError: at none of them.
+    """
+    found = [profile for profile in profiles if paper.experiment(number).every_row(profile)]
+    if not found:
+        raise ValueError(f"table {number} of {paper.name} has no rows at profile {', '.join(profiles)}")
+    return found
 
 
 def _train(arguments: argparse.Namespace, numbers: list[str]) -> int:
