@@ -5,9 +5,10 @@ from dataclasses import fields, replace
 import pytest
 
 from pointvideo import papers
-from pointvideo.papers.cross4d_jepa.correspondence import FRAMES, baselines, pretrain_on_animals, search, table16
+from pointvideo.papers.cross4d_jepa.correspondence import baselines, search, table16
 from pointvideo.papers.cross4d_jepa.distillation import PROBES, finetune, pretrain, probe
 from pointvideo.papers.cross4d_jepa.methods import ARMS
+from pointvideo.papers.cross4d_jepa.sets import FRAMES, distilled
 from pointvideo.papers.cross4d_jepa.settings import EVEN, PUBLISHED, at_hand, sizes, teacher
 from pointvideo.papers.cross4d_jepa.tables import table2
 from pointvideo.report.claims import claims
@@ -125,7 +126,7 @@ def test_table_16_searches_the_animals_after_one_pre_training_or_another(profile
     assert differing(own, other) == {"init"} and other.init == pretrain(profile, "dense")
     assert differing(own.init, other.init) == {"data", "targets", "training"}
     for name in ("global", "position"):
-        assert differing(pretrain_on_animals(profile, name), own.init) == differing(
+        assert differing(distilled(profile, name, "animals"), own.init) == differing(
             pretrain(profile, name), pretrain(profile, "dense")
         )
     assert rows["random-found"].recipes[0] == replace(own, init=None) == search(profile, "random")
@@ -137,6 +138,6 @@ def test_the_cameras_see_fewer_points_than_the_simulated_animals_have():
     from pointvideo.data.catalogue import world_of
 
     for profile in ("quick", "laptop"):
-        recipe = pretrain_on_animals(profile, "dense")
+        recipe = distilled(profile, "dense", "animals")
         assert recipe.targets.render.points < world_of(recipe.dataset).points
         assert recipe.data.points < world_of(recipe.dataset).points

@@ -4,58 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...pretexts.cross4d import Cross4DPretrain
 from ...recipe import Training
 from ...stream import ClipData
-from ...study.experiments import Printed, Row, stretched
+from ...study.experiments import Printed, Row
 from ...tasks.correspondence import Correspondence, PlainCorrespondence
-from .distillation import pretrain
 from .methods import METHODS
+from .sets import data_of, distilled
 from .settings import sizes
 from .tables import STUDENT
 
-SET, FRAMES = "deformingthings4d", 16  # Table 8
-SHORTER = 0.6  # epochs beside those on MSR-Action3D, Table 8
-_SMALL = {"quick": "deformingthings4d-small"}
-# Points for the cameras, fewer than the simulated animals have: all of them would come in the same order in each frame.
-_DRAWN = {"quick": 256, "laptop": 768}
-_VIDEOS = {"laptop": 272}  # of each split: as many as MSR-Action3D has
 PRINTED = {"random": "random", "global": "global", "dense": "dense (ours)"}
 _ONCE = Training(epochs=1, batch=16)
-
-
-def animals(profile: str) -> ClipData:
-    """Clips of the animals, padded as a pre-training wants them."""
-    chosen = sizes(profile)
-    videos = _VIDEOS.get(profile, chosen.videos)
-    data = ClipData(_SMALL.get(profile, SET), frames=FRAMES, points=chosen.points, short="pad", videos=videos)
-    return data.in_radii()
-
-
-def pretrain_on_animals(profile: str, name: str, seed: int = 0) -> Cross4DPretrain:
-    """An arm's distillation on the animals; ``name`` of :data:`.methods.ARMS`."""
-    plain = pretrain(profile, name, seed)
-    render = replace(plain.targets.render, points=_DRAWN.get(profile, sizes(profile).drawn))
-    return replace(
-        plain,
-        data=animals(profile),
-        targets=replace(plain.targets, frames=FRAMES, render=render),
-        training=stretched(plain.training, SHORTER),
-    )
 
 
 def search(profile: str, name: str, seed: int = 0, start: str = "animals") -> Correspondence:
     """The search with an arm's features, the untrained encoder's for "random"; ``start``: the set that the arm was
     pre-trained on, "animals" or "msr"."""
-    init = None
-    if name != "random":
-        init = {"animals": pretrain_on_animals, "msr": pretrain}[start](profile, name, seed)
+    init = distilled(profile, name, start, seed)
     return Correspondence(sizes(profile).backbone, _scored(profile), _ONCE, init=init, seed=seed)
 
 
 def _scored(profile: str) -> ClipData:
     # a padded clip would find points where they have not moved
-    return replace(animals(profile), short="drop")
+    return replace(data_of(profile, "animals"), short="drop")
 
 
 def table16(profile: str) -> tuple[Row, ...]:

@@ -130,7 +130,8 @@ ARMS: dict[str, Arm] = {
     },
 }  # fmt: skip
 RANDOM = Method(UNTRAINED.label, UNTRAINED.colour, UNTRAINED.marker, "untrained")
-PLAIN = {  # Table 16: without features
+PLAIN = {  # Tables 6 and 16: without an encoder
+    "place": Method("own coordinates", "#44AA99", "h", "the point's own coordinates"),
     "xyz": Method("raw coordinates", "#222222", "x", "raw coordinates"),
     "chance": Method("any point", "#c8c8c8", "1", "any point, each as likely"),
 }

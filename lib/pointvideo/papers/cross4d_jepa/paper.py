@@ -8,8 +8,9 @@ from pathlib import Path
 from ...study.experiments import Experiment, Paper
 from . import correspondence, p4transformer, segmentation, tables
 from .methods import METHODS
+from .sets import ANIMALS
 
-_MSR, _DT4D = "msr_action3d", "deformingthings4d"
+_MSR = "msr_action3d"
 _TEACHER = (
     "The teacher is EfficientNet-Lite0, trained on ImageNet with labels; it stands in for DINOv2-large, on which the "
     "printed numbers rest."
@@ -32,12 +33,12 @@ _EXPERIMENTS = (
     Experiment("13", "Cross4D-JEPA, Table 13: test clips with less in them", tables.table13, _MSR),
     Experiment("14", "Cross4D-JEPA, Table 14: the variance term", tables.table14, _MSR),
     Experiment("15", "Cross4D-JEPA, Table 15: cameras", tables.table15, _MSR),
-    Experiment("16", "Cross4D-JEPA, Table 16: points found again", correspondence.table16, correspondence.SET),
+    Experiment("16", "Cross4D-JEPA, Table 16: points found again", correspondence.table16, ANIMALS),
     Experiment("18", "Cross4D-JEPA, Table 18: one target a clip, two backbones", p4transformer.table18, _MSR),
     Experiment("20", "Cross4D-JEPA, Table 20: dense targets for P4Transformer", p4transformer.table20, _MSR),
     Experiment("6", "Cross4D-JEPA, Table 6: parts of bodies, point by point", segmentation.table6, "people"),
     Experiment("5", "Cross4D-JEPA, Tables 5 and 12: transfer to simulated people", segmentation.table5, "people"),
-    Experiment("5-animals", "Cross4D-JEPA, Tables 5 and 12: transfer to animals", segmentation.table5_animals, _DT4D),
+    Experiment("5-animals", "Cross4D-JEPA, Tables 5 and 12: transfer to animals", segmentation.table5_animals, ANIMALS),
     Experiment("5-msr", "Cross4D-JEPA, Tables 5 and 12: transfer to MSR-Action3D", segmentation.table5_msr, _MSR),
 )
 _BASELINES = {
@@ -55,7 +56,7 @@ PAPER = Paper(
     short="Cross4D-JEPA",
     venue="arXiv 2026",
     arxiv="2607.00514",
-    methods=METHODS | {"place": segmentation.PLACE},
+    methods=METHODS,
     experiments={
         each.number: replace(each, baselines=_BASELINES.get(each.number, tables.baselines), note=_TEACHER)
         for each in _EXPERIMENTS

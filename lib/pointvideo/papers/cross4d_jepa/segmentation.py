@@ -1,32 +1,25 @@
 """Tables 5, 12 and 6: an encoder that was distilled on one set and is probed on another, and the parts of bodies.
 
-The paper's other sets are licensed. Simulated people stand in for NTU RGB+D, and their body parts for the labels of
-HOI4D; simulated animals stand in for DeformingThings4D, where that is not at hand. Table 12 is Table 5 with three
-decimals.
+Body parts of simulated people stand in for the labels of HOI4D. Table 12 is Table 5 with three decimals.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ...data.layout import SMALL
-from ...pretexts.cross4d import Cross4DPretrain
-from ...stream import ClipData
 from ...study.experiments import Method, Printed, Row
 from ...study.trivial_rows import LABELS, LINEAR, baseline_rows
 from ...tasks.frame_statistics import PointStatisticsSize
 from ...tasks.part_labels import PartsOnly
 from ...tasks.point_probe import PlaceSize, PointProbe
 from ...tasks.pooled_probe import PooledProbe
-from .distillation import PROBES, finetune, pretrain, probe
+from .distillation import PROBES, finetune, probe
 from .methods import METHODS
-from .settings import clip_data, sizes
+from .sets import SETS, data_of, distilled
+from .settings import sizes
 from .tables import STUDENT
 
-PEOPLE_RADIUS = 100.0  # of a clip of simulated people, in depth counts; the median is 99
-SETS = {"msr": "MSR-Action3D", "people": "simulated people", "animals": "animals"}
 KINDS = ("printed", "solved")
-PLACE = Method("own coordinates", "#44AA99", "h", "the point's own coordinates")
 PART_L2 = (0.1, 1e-2, 1e-3, 1e-4)
 _ARMS = ("global", "dense", "position")
 _STANDS_IN = {
@@ -36,25 +29,9 @@ _STANDS_IN = {
 _PARTS = "printed for HOI4D, for whose labels the body parts of simulated people stand in"
 
 
-def data_of(profile: str, where: str) -> ClipData:
-    """The clips of one of :data:`SETS` at a profile, in units of a clip's radius."""
-    plain = clip_data(profile)
-    if where == "msr":
-        return plain
-    if where == "people":
-        return replace(plain, dataset="people", divisor=PEOPLE_RADIUS)
-    small = SMALL if profile == "quick" else ""
-    return replace(plain, dataset=f"deformingthings4d{small}").in_radii()
-
-
-def start(profile: str, name: str, where: str, seed: int = 0) -> Cross4DPretrain | None:
-    """The distillation of an arm on a set, by the one teacher and schedule; None for "random"."""
-    return None if name == "random" else replace(pretrain(profile, name, seed), data=data_of(profile, where))
-
-
 def transferred(profile: str, source: str, target: str, kind: str, seed: int = 0) -> PooledProbe:
     """Actions or motions of ``target`` told by an encoder with dense targets on ``source``, or "random"."""
-    init = start(profile, "random" if source == "random" else "dense", source, seed)
+    init = distilled(profile, "random" if source == "random" else "dense", source, seed)
     return replace(probe(profile, "random", kind, seed), data=data_of(profile, target), init=init)
 
 
@@ -65,7 +42,7 @@ def parts(profile: str, name: str, where: str, kind: str, seed: int = 0) -> Poin
         backbone=like.backbone,
         data=data_of(profile, "people"),
         training=replace(like.training, batch=16),
-        init=start(profile, name, where, seed),
+        init=distilled(profile, name, where, seed),
         fit=like.fit,
         l2=PART_L2,
         most=4_000 if profile == "quick" else 20_000,
@@ -144,7 +121,7 @@ def part_baselines(profile: str) -> tuple[Row, ...]:
     """Rows above Table 6: labels alone, a point's coordinates, and statistics of its neighbourhood."""
     seeds, like = sizes(profile).seeds, parts(profile, "random", "", "solved")
     known = {
-        "coordinates": (PLACE, PlaceSize()),
+        "coordinates": (METHODS["place"], PlaceSize()),
         "linear": (replace(LINEAR, short="statistics of the point's neighbourhood"), PointStatisticsSize()),
     }
     most = PartsOnly(like.data, replace(like.training, epochs=1))
