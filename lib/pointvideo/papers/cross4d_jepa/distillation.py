@@ -55,7 +55,7 @@ def pretrain(
 ) -> Cross4DPretrain:
     """Distillation by an arm's name, see :data:`.methods.ARMS`; ``rate`` where it is not the profile's."""
     chosen, known = sizes(profile), arm(name)
-    training = replace(chosen.pretrain, batch=chosen.pretrain.batch // known.updates)
+    training = replace(chosen.pretrain, batch=chosen.pretrain.batch * known.batches)
     if rate is not None:
         training = replace(training, optimiser=replace(training.optimiser, rate=rate))
     spec = {

@@ -37,7 +37,7 @@ class Sizes:
     backbone: Point4DSize
     pretrain: Training
     finetune: Training
-    seeds: tuple[int, ...]  # of the main arms and the three controls that decide
+    seeds: tuple[int, ...]  # of whatever a claim on recorded MSR-Action3D rests on
     few_seeds: tuple[int, ...]  # of everything else
     label_percents: tuple[int, ...]
     shifts: tuple[int, ...] = (1, 2, 4)
@@ -103,7 +103,7 @@ _SIZES = {
         side=144,
         width=64,
         backbone=_student(64, 32, 12, 128),
-        pretrain=small_training(epochs=20, clips_per_video=1, batch=16),
+        pretrain=small_training(epochs=20, clips_per_video=1, batch=4),
         finetune=small_training(epochs=20, clips_per_video=1, batch=16),
         seeds=tuple(range(5)),
         few_seeds=tuple(range(3)),

@@ -105,18 +105,16 @@ def table11(profile: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _control_names(profile: str) -> dict[str, tuple[int, ...]]:
-    """Control -> its seeds."""
-    chosen = sizes(profile)
-    deciding = ("position", "untrained-teacher", "geometry", "shuffled")
-    doses = [f"shift-{patches}" for patches in chosen.shifts] + [f"noise-{pixels}" for pixels in chosen.noises]
-    other = ("more-updates", "same-action", "other-action", *doses)
-    return {name: chosen.seeds for name in deciding} | {name: chosen.few_seeds for name in other}
-
-
 def _controls(profile: str, kind: str) -> tuple[Row, ...]:
+    chosen = sizes(profile)
     main = [row for row in _main(profile, kind, "stated") if row.id != f"global-{kind}"]
-    return (*main, *(row(profile, name, kind, seeds) for name, seeds in _control_names(profile).items()))
+    shifts = [f"shift-{patches}" for patches in chosen.shifts]
+    noises = [f"noise-{pixels}" for pixels in chosen.noises]
+    names = (
+        "position", "untrained-teacher", "geometry", "shuffled", "fewer-updates", "same-action", "other-action",
+        *shifts, *noises,
+    )  # fmt: skip
+    return (*main, *(row(profile, name, kind, chosen.seeds) for name in names))
 
 
 def controls(profile: str) -> tuple[Row, ...]:
@@ -137,20 +135,18 @@ def granularity(profile: str) -> tuple[Row, ...]:
         for name in ("global", *(f"cells-{cells}" for cells in chosen.cells), "dense")
         for centred in ("", "-centred")
     ]
-    main = ("global", "dense", "global-centred", "dense-centred")
-    return tuple(row(profile, name, "solved", chosen.seeds if name in main else chosen.few_seeds) for name in names)
+    return tuple(row(profile, name, "solved", chosen.seeds) for name in names)
 
 
 def table7(profile: str) -> tuple[Row, ...]:
     """Table 7: other pre-trainings on the same student, by the probe as printed and by the solved one."""
-    seeds = sizes(profile).few_seeds
+    seeds = sizes(profile).seeds
     rows = []
     for kind in ("printed", "solved"):
         for name in ("random", "dense", *rivals.METHODS):
             label = {"random": "random init", "dense": "Cross4D-JEPA (dense)", **rivals.PRINTED}.get(name)
             place = Printed("Table 7", label, column="LP acc.") if label and kind == "printed" else None
-            several = sizes(profile).seeds if name in ("random", "dense") else seeds
-            found = row(profile, name, kind, several, printed=place)
+            found = row(profile, name, kind, seeds, printed=place)
             rows.append(replace(found, id=f"{found.id}-7") if name in ("random", "dense") and place else found)
     return tuple(rows)
 
@@ -180,10 +176,10 @@ def table10(profile: str) -> tuple[Row, ...]:
     default = Printed("Table 10", "default (d_p=384, img 126)", column="LP acc.")
     return (
         replace(row(profile, "dense", "printed", chosen.seeds, printed=default), id="dense-printed-10"),
-        row(profile, "own-channels", "printed", chosen.few_seeds),
+        row(profile, "own-channels", "printed", chosen.seeds),
         *(
             row(
-                profile, name, "printed", chosen.few_seeds,
+                profile, name, "printed", chosen.seeds,
                 printed=Printed("Table 10", label, column="LP acc."),
             )
             for name, label in labels.items()
@@ -193,7 +189,7 @@ def table10(profile: str) -> tuple[Row, ...]:
 
 def table13(profile: str) -> tuple[Row, ...]:
     """Table 13: test clips with fewer frames, fewer points, noise; global, which the paper leaves out, as well."""
-    seeds = sizes(profile).few_seeds
+    seeds = sizes(profile).seeds
     groups = {
         "frames": "temporal subsample (24/18/12/6 frames)",
         "points": "point dropout (keep 100/75/50/25%)",
@@ -220,7 +216,7 @@ def table14(profile: str) -> tuple[Row, ...]:
     chosen, labels = sizes(profile), {"dense": "default (λ=1)", "no-variance": "λ=0 (off)"}
     places = {name: Printed("Table 14", label, column="LP acc.") for name, label in labels.items()}
     default = row(profile, "dense", "printed", chosen.seeds, printed=places["dense"])
-    off = row(profile, "no-variance", "printed", chosen.few_seeds, printed=places["no-variance"])
+    off = row(profile, "no-variance", "printed", chosen.seeds, printed=places["no-variance"])
     return replace(default, id="dense-printed-14"), off
 
 
@@ -230,7 +226,7 @@ def table15(profile: str) -> tuple[Row, ...]:
     labels = {1: "1 (default)", 2: "2", 4: "4"}
     return tuple(
         row(
-            profile, f"cameras-{cameras}", "printed", chosen.few_seeds,
+            profile, f"cameras-{cameras}", "printed", chosen.seeds,
             printed=Printed("Table 15", labels[cameras], column="LP acc."),
         )
         for cameras in chosen.cameras
