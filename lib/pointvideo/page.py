@@ -217,14 +217,15 @@ class Page:
             only: claims with this in their id.
             name, kept: as for :meth:`show`.
         """
-        if of is None and not self.ran:
+        runs = of or (self.learned if self.ran else None)
+        found = [finding for finding in runs.findings if only in finding.claim.id] if runs else []
+        if runs is None or (found and all(finding.missing for finding in found)):
             return self._said("No verdicts yet: none of the trainings that they need is finished.")
-        of = of or self.learned
-        found = [finding for finding in of.findings if only in finding.claim.id]
         names = [finding.claim.statement for finding in found]
         for words in drop:
             names = [name.replace(words, "") for name in names]
-        return self.show(draw_findings(found, names=[textwrap.fill(name, 52) for name in names]), name, of, kept=kept)
+        figure = draw_findings(found, names=[textwrap.fill(name, 52) for name in names])
+        return self.show(figure, name, runs, kept=kept)
 
     def show(
         self,
