@@ -19,6 +19,7 @@ from pointvideo.report.overview import paper_line
 from pointvideo.report.paper_results import results_page, short_commit, with_starts
 from pointvideo.report.stamps import read_stamp
 from pointvideo.study import runner
+from pointvideo.study.ledger import Ledger
 from pointvideo.study.plan import plan
 from tests.study.dots import make_store
 
@@ -149,6 +150,13 @@ def test_its_page_holds_what_a_page_holds(toy, found, capsys):
     assert page.show(draw_accuracies(found.table), "data", seed=3).filename == str(page.folder / "toy_data.png")
     assert read_stamp(page.folder / "toy_data.png").parameters["seed"] == 3
     assert len(page.deviations()) == 1 and page.kept_profile == "laptop"
+
+
+def test_claims_of_which_none_has_run_are_a_line(toy, found, tmp_path):
+    page = Page("toy", "1", "laptop")
+    said = page.claims(evidence(toy, "1", "laptop", Ledger(tmp_path)), name="none")
+    assert "No verdicts yet" in said.data and not (page.folder / "toy_none.png").exists()
+    assert page.claims(found, name="some").filename.endswith("toy_some.png")
 
 
 def test_a_page_refuses_what_there_is_not(toy):
