@@ -129,7 +129,10 @@ def test_a_changed_record_cell_output_claim_and_package(pages, root, monkeypatch
     record.write_text('{"key": "a", "accuracy": 0.6}')
     assert stale(pages, root) == {"table": ["figures/*/records/*.json"]}
     store_fingerprint(pages["table"], root)
-    (root / "figures/laptop/records/b.json").write_text(json.dumps({"key": "b"}))
+    other = root / "figures/laptop/records/b.json"
+    other.write_text(json.dumps({"key": "b", "recipe": {"kind": "Finetune", "init": {"kind": "Cross4DPretrain"}}}))
+    assert stale(pages, root) == {}  # of a recipe that no table of this paper has
+    other.write_text(json.dumps({"key": "b", "recipe": {"kind": "Finetune", "init": {"kind": "C2PPretrain"}}}))
     assert stale(pages, root) == {"table": ["figures/*/records/*.json"]}
     store_fingerprint(pages["table"], root)
     pages["draws"].cells[1].source += "\nprint(1)"

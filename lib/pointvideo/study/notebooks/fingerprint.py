@@ -2,7 +2,8 @@
 as it was, and need not be executed to be compared.
 
 The digests say nothing of the machine: they are of the code cells, of what the checked ones gave, of the definitions
-that the cells reach, of the papers' yaml files, of the committed records and benchmarks, and of the pinned packages.
+that the cells reach, of the papers' yaml files, of the committed benchmarks and of those committed records whose
+recipe the page could build, and of the pinned packages.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -54,11 +55,12 @@ def fingerprint(notebook: NotebookNode, root: Path) -> dict[str, str]:
     for name, found in reached.items():
         modules.setdefault(name.partition(":")[0], []).append(f"{name} {found}")
     files = {pattern for name, patterns in READS.items() if name in reached for pattern in patterns}
+    classes = {name.rpartition(":")[2] for name in reached}
     return {
         "cells": digest("".join(canonical(ast.parse(source(cell))) + str(is_checked(cell)) for cell in cells)),
         "checked outputs": digest("\0".join(compared_text(cell) for cell in cells if is_checked(cell))),
         "packages": digest("\n".join(sorted(_pinned(root / "constraints.txt")))),
-        **{name: _digest_of_files(root, [name]) for name in sorted(files)},
+        **{name: _digest_of_files(root, [name], classes) for name in sorted(files)},
         **{
             f"{path.parent.name}/{path.name}": file_digest(path)
             for folder in papers
@@ -122,14 +124,28 @@ def _pinned(constraints: Path) -> list[str]:
     return [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
 
 
-def _digest_of_files(root: Path, patterns: Iterable[str]) -> str:
-    """Of the names and contents of files; JSON and yaml count by what they say, not by how they are laid out."""
+def _digest_of_files(root: Path, patterns: Iterable[str], classes: Container[str]) -> str:
+    """Of the names and contents of files; JSON and yaml count by what they say, not by how they are laid out.
+
+    A record counts only if all classes that its recipe is made of are among ``classes``: no other can be the page's.
+    """
     found = hashlib.sha256()
     for path in sorted({path for pattern in patterns for path in root.glob(pattern) if path.is_file()}):
-        found.update(f"{path.relative_to(root).as_posix()}\0".encode())
         text = path.read_text(encoding="utf-8")
         if path.suffix in (".json", ".yaml"):
             content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+            if isinstance(content, dict) and not all(kind in classes for kind in _kinds(content.get("recipe"))):
+                continue
             text = json.dumps(content, sort_keys=True)
-        found.update(text.encode())
+        found.update(f"{path.relative_to(root).as_posix()}\0{text}".encode())
     return found.hexdigest()[:12]
+
+
+def _kinds(recipe: object) -> Iterator[str]:
+    """Names of the classes that a record's recipe is made of."""
+    if isinstance(recipe, dict):
+        yield from [recipe["kind"]] if isinstance(recipe.get("kind"), str) else ()
+        recipe = list(recipe.values())
+    if isinstance(recipe, list):
+        for part in recipe:
+            yield from _kinds(part)
