@@ -39,14 +39,19 @@ def recipe(**changes) -> SegmentParts:
     return SegmentParts(**plain | {"evaluate_every": LONG.epochs} | changes)
 
 
+@pytest.fixture(scope="module")
+def trained(bodies):
+    return learnt(recipe(), bodies)
+
+
 def learnt(known: SegmentParts, store):
     torch.manual_seed(known.seed)
     job = known.job(store)
     return job, fit(job).curve
 
 
-def test_it_learns_parts_that_lie_above_each_other(bodies):
-    job, curve = learnt(recipe(), bodies)
+def test_it_learns_parts_that_lie_above_each_other(trained):
+    job, curve = trained
     last = job.result()["last"]
     assert last["miou"] > 0.8 and last["iou"][3] is None and curve[-1]["miou"] == last["miou"]
     assert curve[-1]["loss"] < 0.5 * curve[0]["loss"]
@@ -92,10 +97,10 @@ def test_it_starts_from_the_weights_that_it_is_given_and_its_head_from_nothing(b
         known.job(bodies, dict(list(weights.items())[1:]))
 
 
-def test_its_scores_are_those_of_its_predictions_counted_one_by_one(bodies):
-    job, _ = learnt(recipe(training=replace(LONG, epochs=2)), bodies)
+def test_its_scores_are_those_of_its_predictions_counted_one_by_one(trained):
+    job, _ = trained
     counts = np.zeros((len(NAMES), len(NAMES)))
-    for _, samples, logits in job.outputs(job.test_samples, 3):
+    for _, samples, logits in job.outputs(job.test_samples, LONG.batch):
         np.add.at(counts, (samples.labels.numpy().ravel(), logits.argmax(dim=-1).numpy().ravel()), 1)
     right, true, said = np.diag(counts)[:3], counts.sum(axis=1)[:3], counts.sum(axis=0)[:3]
     result = json.loads(json.dumps(job.result(), allow_nan=False))
