@@ -11,6 +11,7 @@ from pointvideo.papers.cross4d_jepa.methods import ARMS
 from pointvideo.papers.cross4d_jepa.sets import FRAMES, distilled
 from pointvideo.papers.cross4d_jepa.settings import EVEN, PUBLISHED, at_hand, sizes, teacher
 from pointvideo.papers.cross4d_jepa.tables import table2
+from pointvideo.pretexts.cross4d import Cross4DPretrain
 from pointvideo.report.claims import claims
 from pointvideo.report.evidence import committed_ledger, evidence
 from pointvideo.report.reported import cells, printed
@@ -31,12 +32,13 @@ def test_an_arm_differs_from_dense_in_what_it_says_alone(name):
     plain, varied, arm = pretrain("laptop", "dense"), pretrain("laptop", name), ARMS[name]
     inside = {"teacher"} if arm.teacher != "imagenet" or arm.grid else set(arm.targets)
     inside |= {"render"} if arm.render else set()
-    about = ({"targets"} if inside else set()) | ({"training"} if arm.updates > 1 else set())
+    about = ({"targets"} if inside else set()) | ({"training"} if arm.batches > 1 else set())
     assert differing(plain, varied) == set(arm.changes) | about
     assert differing(plain.targets, varied.targets) == inside
     assert varied.targets.teacher.grid == (arm.grid or plain.targets.teacher.grid)
     assert varied.targets.teacher.width == plain.targets.teacher.width
-    assert plain.training.batch == arm.updates * varied.training.batch
+    assert varied.training.batch == arm.batches * plain.training.batch
+    assert type(varied) is arm.recipe and (arm.recipe is Cross4DPretrain) == (name != "principal")
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -1,4 +1,4 @@
-"""Tables 5 and 6 of Cross4D-JEPA: one teacher and one schedule on every set; Figure 4 shows what a probe says."""
+"""Tables 5, 6 and 17 of Cross4D-JEPA: one teacher and one schedule on every set; Figure 4 shows what a probe says."""
 
 from dataclasses import fields, replace
 
@@ -10,7 +10,13 @@ matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 
 from pointvideo import papers  # noqa: E402
-from pointvideo.papers.cross4d_jepa import correspondence, distillation, parts_figure, segmentation  # noqa: E402
+from pointvideo.papers.cross4d_jepa import (  # noqa: E402
+    correspondence,
+    distillation,
+    end_to_end,
+    parts_figure,
+    segmentation,
+)
 from pointvideo.papers.cross4d_jepa.parts_figure import SHADES, draw_parts, part_shades, told, told_by  # noqa: E402
 from pointvideo.papers.cross4d_jepa.sets import distilled  # noqa: E402
 from pointvideo.papers.cross4d_jepa.settings import sizes  # noqa: E402
@@ -23,7 +29,7 @@ from ..pretexts.test_cross4d import DATA  # noqa: E402
 from ..tasks.bodies import NAMES, make_bodies  # noqa: E402
 
 PAPER = papers.get("cross4d_jepa")
-OURS = ("6", "5", "5-animals", "5-msr")
+OURS = ("6", "17", "5", "5-animals", "5-msr")
 
 
 def differing(one, other) -> set[str]:
@@ -55,6 +61,21 @@ def test_a_probe_differs_in_the_set_that_it_is_scored_on_alone():
     assert differing(*arms) == {"init"} and segmentation.parts("laptop", "random", "", "solved").init is None
 
 
+@pytest.mark.parametrize("profile", ["quick", "laptop"])
+def test_end_to_end_arms_differ_in_where_they_start_alone(profile):
+    rows = {row.id: row.recipes[0] for row in end_to_end.table17(profile)}
+    scratch = rows.pop("end-to-end-scratch")
+    assert scratch.init is None and len(rows) == 3
+    for known in rows.values():
+        assert differing(scratch, known) == {"init"}
+        assert known.init.dataset == "people" and differing(known.data, known.init.data) == set()
+    dense, position = (rows[f"end-to-end-{name}"].init for name in ("dense", "position"))
+    assert dense == segmentation.parts(profile, "dense", "people", "solved").init  # one run for Tables 6 and 17
+    assert differing(dense, position) == {"targets"}
+    plain = distillation.finetune(profile, "scratch")
+    assert (scratch.training, scratch.augment) == (plain.training, plain.augment)
+
+
 def test_every_claim_has_the_seeds_of_a_first_look():
     rows, checked = PAPER.rows("laptop"), 0
     every = {row.id for number in OURS for row in PAPER.experiment(number).every_row("laptop")}
@@ -64,7 +85,7 @@ def test_every_claim_has_the_seeds_of_a_first_look():
             assert seeds == [set(sizes("laptop").seeds)] * 2, claim.id
             assert claim.question or claim.transfer, claim.id  # the paper has its number on another set
             checked += 1
-    assert checked == 13
+    assert checked == 15
 
 
 def test_no_number_of_a_licensed_set_stands_beside_a_simulated_one():
@@ -75,7 +96,8 @@ def test_no_number_of_a_licensed_set_stands_beside_a_simulated_one():
             assert not row.printed or (on_msr and from_msr), row.id
 
 
-def test_table_6_has_its_bars():
+def test_tables_6_and_17_have_their_bars():
+    assert PAPER.experiment("17").baselines("quick") == PAPER.experiment("6").baselines("quick")
     bars = {row.id: row for row in PAPER.experiment("6").baselines("quick")}
     assert [row.baseline for row in bars.values()] == ["labels", "points", "points"]
     place, untrained = bars["parts-coordinates"].recipes[0], segmentation.parts("quick", "random", "", "solved")

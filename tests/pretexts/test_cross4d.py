@@ -1,6 +1,6 @@
 """Distillation from an image network: which target a token gets, controls that change it, a training that resumes."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -8,10 +8,14 @@ import torch
 
 from pointvideo.backbones.point4d import Point4DSize
 from pointvideo.backbones.set_abstraction import AbstractionSize
-from pointvideo.pretexts.cross4d import Cross4DPretrain, token_targets
+from pointvideo.pretexts.cross4d import Cross4DPretrain, Cross4DPrincipalPretrain
+from pointvideo.pretexts.patch_targets import token_targets
 from pointvideo.stream import ClipData
+from pointvideo.study.keys import recipe_dict
+from pointvideo.study.rebuild import recipe_from_dict
 from pointvideo.study.trainer import CHECKPOINT, fit
 from pointvideo.teachers import PatchPosition, Render, TargetSpec
+from pointvideo.teachers.principal import principal_axes
 from pointvideo.teachers.render import HIDDEN
 
 from ..study.dots import TRAINING, make_store
@@ -126,6 +130,43 @@ def test_global_targets_are_one_a_clip_and_centred_ones_have_mean_zero(store):
         target, there = job._every(job.stream.videos)
         assert float(target[there].mean(dim=0).abs().max()) < 0.02  # float16 on disk
         assert job.chance() > recipe(granularity=granularity).job(store).chance()
+
+
+def principal(width: int | None = 2, **changes) -> Cross4DPrincipalPretrain:
+    plain = recipe(targets=replace(SPEC, width=width), **changes)
+    return Cross4DPrincipalPretrain(**{each.name: getattr(plain, each.name) for each in fields(plain)})
+
+
+def test_principal_components_take_the_place_of_the_projection_and_of_nothing_else(store):
+    plain, job = recipe(targets=replace(SPEC, width=None)).job(store), principal().job(store)
+    videos, axes = job.stream.videos, job.targets.axes
+    assert torch.equal(axes, principal_axes(plain.targets, videos, 2))
+    (cell, values), (same, whole) = job.answers(videos[:3]), plain.answers(videos[:3])
+    assert torch.equal(cell, same) and torch.equal(values, whole @ axes) and values.shape[-1] == 2
+    assert torch.equal(job.clip(videos[:3]).xyz, plain.clip(videos[:3]).xyz) and job.module.head.out_features == 2
+    assert job.targets.folder == plain.targets.folder and not job.targets.done[store.indices("test")].any()
+    random = recipe(targets=replace(SPEC, width=2)).job(store).answers(videos[:3])[1]
+    assert random.shape == values.shape and not torch.allclose(random, values, atol=0.1)
+    whole = recipe(granularity="global").job(store).answers(videos)[1]
+    assert torch.allclose(principal(granularity="global").job(store).answers(videos)[1], whole @ axes, atol=1e-4)
+    target, there = (centred := principal(centred=True).job(store))._every(videos)
+    assert float(target[there].mean(dim=0).abs().max()) < 0.02 and centred.chance() > job.chance()
+    curve = fit(job).curve
+    assert curve[-1]["loss"] < curve[0]["loss"] and job.result()["chance"] == job.chance()
+
+
+def test_as_many_components_as_channels_turn_the_targets_and_lose_nothing(store):
+    job = principal(width=None).job(store)
+    plain = recipe().job(store)
+    assert job.chance() == pytest.approx(plain.chance(), abs=1e-4)
+
+
+def test_principal_components_are_named_and_kept_apart(store):
+    known = principal()
+    assert known.title.endswith("dense, brightness, 2 principal components, seed 0")
+    assert recipe_from_dict(recipe_dict(known)) == known != recipe(targets=replace(SPEC, width=2))
+    with pytest.raises(ValueError, match="got 4 components, expected at most the teacher's 3 channels"):
+        principal(width=4)
 
 
 def test_it_learns_below_the_best_constant_and_resumes_to_the_same_numbers(store, tmp_path):

@@ -17,6 +17,7 @@ from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.street import Street
 from pointvideo.definitions import definitions_of
+from pointvideo.pretexts.cross4d import Cross4DPrincipalPretrain
 from pointvideo.pretexts.strl import STRLPretrain
 from pointvideo.pretexts.videomae import VideoMAEPretrain
 from pointvideo.study import keys
@@ -24,6 +25,7 @@ from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import trained
 from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisticsSize
 from pointvideo.tasks.part_labels import PartsOnly
+from pointvideo.tasks.part_segmentation import SegmentParts
 from pointvideo.tasks.point_probe import PlaceSize, PointProbe
 from pointvideo.tasks.pooled_probe import PooledProbe
 from pointvideo.tasks.probe import Probe
@@ -75,6 +77,11 @@ def videomae() -> VideoMAEPretrain:
     )
 
 
+def cross4d_principal() -> Cross4DPrincipalPretrain:
+    plain = cross4d()
+    return Cross4DPrincipalPretrain(plain.targets, plain.backbone, plain.data, plain.training)
+
+
 BODIES = replace(cross4d().data, dataset="people")
 RECIPES = {
     "Finetune": dots.finetune,
@@ -83,6 +90,7 @@ RECIPES = {
     "STRLPretrain": strl,
     "VideoMAEPretrain": videomae,
     "Cross4DPretrain": cross4d,
+    "Cross4DPrincipalPretrain": cross4d_principal,
     **MASKED,
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
@@ -98,6 +106,7 @@ RECIPES = {
     "PooledProbe of P4Transformer": lambda: PooledProbe(P4TRANSFORMER_TOKENS, cross4d().data, dots.TRAINING, l2=(0.1,)),
     "PointProbe": lambda: PointProbe(cross4d().backbone, BODIES, dots.TRAINING, l2=(0.1,), most=800),
     "PointProbe of coordinates": lambda: PointProbe(PlaceSize(), BODIES, dots.TRAINING, l2=(0.1,), most=800),
+    "SegmentParts": lambda: SegmentParts(cross4d().backbone, BODIES, dots.TRAINING),
     "PartsOnly": lambda: PartsOnly(BODIES, dots.TRAINING),
     "Correspondence": correspondence.recipe,
     "PlainCorrespondence by position": lambda: correspondence.plain("position"),

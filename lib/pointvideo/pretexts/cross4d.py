@@ -10,25 +10,25 @@ need.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from ..backbones import BackboneSize, Clip, tokens_of
 from ..backbones.point4d import Point4DSize
 from ..data.store import Store
-from ..kernels import nearest_neighbors
 from ..losses.distillation import cosine_distillation, loss_of_constant, variance_term
 from ..recipe import Training, stable_seed
 from ..stream import ClipData
+from ..teachers.principal import PrincipalTargets
 from ..teachers.render import HIDDEN, misread, patch_of
 from ..teachers.targets import TargetSpec, clip_points, middle_start, targets_of
 from ..values import Count, NotNegative, Whole, Within
 from .job import PretextJob, Pretraining
+from .patch_targets import point_targets, token_targets
 
 CHANCE_CLIPS = 128  # training clips whose targets the best constant answer is sought for
 
@@ -239,37 +239,6 @@ class Cross4DJob(PretextJob):
         return loss_of_constant(target[there])
 
 
-def point_targets(
-    cell: Int64[Tensor, "batch cameras frames points"], values: Float[Tensor, "batch cameras frames cells channels"]
-) -> tuple[Float[Tensor, "batch frames points channels"], Tensor]:
-    """Target of each point (Eq. 3), the mean over the cameras that see it, and which points are seen."""
-    seen = cell != HIDDEN
-    index = cell.clamp(min=0)[..., None].expand(*cell.shape, values.shape[-1])
-    found = values.gather(3, index) * seen[..., None]
-    return found.sum(dim=1) / seen.sum(dim=1).clamp(min=1)[..., None], seen.any(dim=1)
-
-
-def token_targets(
-    anchors: Float[Tensor, "batch times tokens 3"],
-    xyz: Float[Tensor, "batch frames points 3"],
-    cell: Int64[Tensor, "batch cameras frames points"],
-    values: Float[Tensor, "batch cameras frames cells channels"],
-) -> tuple[Float[Tensor, "batch times tokens channels"], Tensor]:
-    """Target of each token, that of the nearest point of its own frame (Eq. 4), and which tokens have one.
-
-    A network that keeps fewer frames than the clip has tokens of every so-many-th frame.
-    """
-    batch, frames, points, _ = xyz.shape
-    times, count = anchors.shape[1:3]
-    frame = torch.arange(times, device=xyz.device) * (frames // times)
-    if frames % times:
-        raise ValueError(f"tokens: got {times} frames of tokens for {frames} frames, expected a divisor")
-    clouds, queries = xyz[:, frame].flatten(0, 1), anchors.detach().flatten(0, 1)
-    nearest = nearest_neighbors(clouds.contiguous(), queries.contiguous(), 1)[1].view(batch, 1, times, count)
-    cell = cell[:, :, frame].gather(3, nearest.expand(-1, cell.shape[1], -1, -1))
-    return point_targets(cell, values[:, :, frame])
-
-
 def _whole(values: Tensor, cell: Tensor) -> Tensor:
     """One target a clip: the mean over the visible points of all frames and cameras, (batch, 1, 1, 1, channels)."""
     seen = cell != HIDDEN
@@ -288,3 +257,40 @@ def _averaged(values: Tensor, cell: Tensor, coarse: Tensor, cells: int) -> Tenso
     sums = sums.scatter_add(3, place[..., None].expand_as(found), found)
     count = values.new_zeros(*values.shape[:3], cells).scatter_add(3, place, seen.to(values.dtype))
     return sums / count.clamp(min=1)[..., None]
+
+
+@dataclass(frozen=True)
+class Cross4DPrincipalPretrain(Cross4DPretrain):
+    """The same on the principal components of the teacher's patches, ``targets.width`` of them (all if None), in the
+    place of the random projection (Table 10)."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        channels = self.targets.teacher.width
+        if self.targets.channels > channels:
+            raise ValueError(
+                f"Cross4DPrincipalPretrain.targets: got {self.targets.channels} components, expected at most the "
+                f"teacher's {channels} channels"
+            )
+
+    @property
+    def variant(self) -> str:
+        return f"{super().variant}, {self.targets.channels} principal components"
+
+    def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> Cross4DPrincipalJob:
+        """This recipe on data."""
+        return Cross4DPrincipalJob(self, store, Student(self), pretrained)
+
+
+class Cross4DPrincipalJob(Cross4DJob):
+    """Such a pre-training on data; on the disk lie the targets with all their channels."""
+
+    def __init__(
+        self, recipe: Cross4DPretrain, store: Store, module: Student, pretrained: dict[str, Tensor] | None = None
+    ):
+        PretextJob.__init__(self, recipe, store, module, pretrained)
+        videos = self.stream.videos
+        whole = targets_of(replace(recipe.targets, width=None), store, videos)
+        self.targets = PrincipalTargets(whole, videos, recipe.targets.channels)
+        self.start = middle_start(store.frame_counts, recipe.data.frames)
+        self.centre = self._mean() if recipe.centred else None

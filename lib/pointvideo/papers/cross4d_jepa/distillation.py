@@ -64,7 +64,7 @@ def pretrain(
         "width": chosen.width,
         "frames": chosen.frames,
     }
-    return Cross4DPretrain(
+    return known.recipe(
         targets=TargetSpec(**spec | dict(known.targets)),
         backbone=chosen.backbone,
         data=clip_data(profile, split),

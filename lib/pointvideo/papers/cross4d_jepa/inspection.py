@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ...backbones import Clip, Tokens, tokens_of
 from ...data.clips import ClipSampler
 from ...data.store import Store
-from ...pretexts.cross4d import Cross4DPretrain, point_targets, token_targets
+from ...pretexts.cross4d import Cross4DPretrain
+from ...pretexts.patch_targets import point_targets, token_targets
 from ...study.runner import pretrained_weights
 from ...teachers.render import Drawn, draw, patch_of
 from ...teachers.targets import clip_points, middle_start, targets_of

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...pretexts.cross4d import Cross4DPretrain, Cross4DPrincipalPretrain
 from ...study import trivial_rows
 from ...study.experiments import SCRATCH, Method
 from ...study.trivial_rows import UNTRAINED
@@ -19,6 +20,7 @@ class Arm:
     Args:
         method: how it is called and drawn.
         teacher: which of :data:`.settings.TEACHERS`.
+        recipe: the pre-training's class.
         changes: fields of the pre-training's recipe.
         targets: fields of its targets.
         render: fields of their cameras.
@@ -30,6 +32,7 @@ class Arm:
 
     method: Method
     teacher: str = "imagenet"
+    recipe: type[Cross4DPretrain] = Cross4DPretrain
     changes: Mapping[str, Any] = field(default_factory=dict)
     targets: Mapping[str, Any] = field(default_factory=dict)
     render: Mapping[str, Any] = field(default_factory=dict)
@@ -113,6 +116,10 @@ ARMS: dict[str, Arm] = {
     "own-channels": Arm(
         Method("not projected", _DENSE, "+", "dense targets, not projected"),
         targets={"width": None}, because=_PAPER_VARIES,
+    ),
+    "principal": Arm(
+        Method("principal components", _DENSE, "h", "dense targets, principal components"),
+        recipe=Cross4DPrincipalPretrain, because=_PAPER_VARIES,
     ),
     **{
         f"grid-{grid}": Arm(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
-from . import correspondence, p4transformer, segmentation, tables
+from . import correspondence, end_to_end, p4transformer, segmentation, tables
 from .methods import METHODS
 from .sets import ANIMALS
 
@@ -37,6 +37,7 @@ _EXPERIMENTS = (
     Experiment("18", "Cross4D-JEPA, Table 18: one target a clip, two backbones", p4transformer.table18, _MSR),
     Experiment("20", "Cross4D-JEPA, Table 20: dense targets for P4Transformer", p4transformer.table20, _MSR),
     Experiment("6", "Cross4D-JEPA, Table 6: parts of bodies, point by point", segmentation.table6, "people"),
+    Experiment("17", "Cross4D-JEPA, Table 17: parts of bodies, trained end to end", end_to_end.table17, "people"),
     Experiment("5", "Cross4D-JEPA, Tables 5 and 12: transfer to simulated people", segmentation.table5, "people"),
     Experiment("5-animals", "Cross4D-JEPA, Tables 5 and 12: transfer to animals", segmentation.table5_animals, ANIMALS),
     Experiment("5-msr", "Cross4D-JEPA, Tables 5 and 12: transfer to MSR-Action3D", segmentation.table5_msr, _MSR),
@@ -47,6 +48,7 @@ _BASELINES = {
     "choice": None,
     "16": correspondence.baselines,
     "6": segmentation.part_baselines,
+    "17": segmentation.part_baselines,
     "5": segmentation.people_baselines,
     "5-animals": segmentation.animal_baselines,
 }

@@ -26,7 +26,7 @@ _STANDS_IN = {
     "people": "printed for NTU RGB+D, for which simulated people stand in",
     "animals": "printed for DeformingThings4D, for which simulated animals stand in",
 }
-_PARTS = "printed for HOI4D, for whose labels the body parts of simulated people stand in"
+STANDS_IN_FOR_HOI4D = "printed for HOI4D, for whose labels the body parts of simulated people stand in"
 
 
 def transferred(profile: str, source: str, target: str, kind: str, seed: int = 0) -> PooledProbe:
@@ -110,7 +110,7 @@ def table6(profile: str) -> tuple[Row, ...]:
             recipes=tuple(parts(profile, name, where, kind, seed) for seed in _seeds(profile, name, where)),
             method=METHODS[name],
             backbone=STUDENT,
-            because=_PARTS if kind == "printed" and name != "position" else "a control of ours",
+            because=STANDS_IN_FOR_HOI4D if kind == "printed" and name != "position" else "a control of ours",
         )
         for kind in KINDS
         for name, where, words in encoders

@@ -171,8 +171,9 @@ def table2(profile: str) -> tuple[Row, ...]:
 
 
 def table10(profile: str) -> tuple[Row, ...]:
-    """Table 10: projected or not, and finer or coarser patches, as images of another size have them."""
-    chosen, labels = sizes(profile), {"grid-7": "render img 98", "grid-12": "render img 168"}
+    """Table 10: how targets are projected, and finer or coarser patches, as images of another size have them."""
+    chosen = sizes(profile)
+    labels = {"principal": "PCA projection (d_p=384)", "grid-7": "render img 98", "grid-12": "render img 168"}
     default = Printed("Table 10", "default (d_p=384, img 126)", column="LP acc.")
     return (
         replace(row(profile, "dense", "printed", chosen.seeds, printed=default), id="dense-printed-10"),
