@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,10 +167,9 @@ def evidence(
     """
     experiment, ledger = paper.experiment(number), ledger or default_ledger()
     wanted, claims = _wanted(paper, experiment, profile)
-    known = ledger.records()
     for kind in (source,) if source else ("recorded", "simulated"):
-        of_kind = [record for record in known if record["dataset"]["source"] == kind]
-        found = {row.id: [newest_of_recipe(of_kind, recipe) for recipe in row.recipes] for row in wanted}
+        newest = iter(ledger.newest((recipe for row in wanted for recipe in row.recipes), kind))
+        found = {row.id: list(islice(newest, len(row.recipes))) for row in wanted}
         records = {name: [record for record in several if record is not None] for name, several in found.items()}
         if any(records.values()):
             break

@@ -9,6 +9,7 @@ committed one is an error.
 import dataclasses
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from ..files import Damaged, set_aside, write_json
 from .keys import plain, recipe_dict
 
 Record = dict[str, Any]
+_HELD: dict[Path, tuple[tuple[int, ...], Record]] = {}  # file -> its time and size, what it held; for every ledger
 REQUIRED = ("key", "recipe", "dataset", "sources", "torch", "seconds", "result")
 
 
@@ -34,8 +36,10 @@ class Ledger:
     def __init__(self, root: Path | str, committed: Iterable[Path | str] = ()) -> None:
         self.root = Path(root)
         self.committed = tuple(Path(folder) for folder in committed)
-        self._known: dict[Path, tuple[tuple[int, ...], Record]] = {}  # file -> its time and size, what it held
         self._former: tuple[set[str], dict[str, Path]] = set(), {}  # committed keys, and what those formerly were
+        self._listed: tuple[list[list[str]], dict[str, Path]] = [], {}  # names in the committed folders, their files
+        self._newest: dict[Any, Record | None] = {}  # what has been looked for among the records of `_among`
+        self._among: list[Record] = []
 
     def folder_of(self, key: str) -> Path:
         """Where the run's own folder is, or would be."""
@@ -102,6 +106,20 @@ class Ledger:
         """
         return newest_of_recipe(self.records(), recipe, but=but)
 
+    def newest(self, recipes: Iterable[Any], source: str) -> list[Record | None]:
+        """Of each recipe the newest record on recorded or on simulated data; each recipe is looked for once.
+
+        source: of the data, "recorded" or "simulated".
+        """
+        known = self.records()
+        if len(known) != len(self._among) or any(map(operator.is_not, known, self._among)):
+            self._among, self._newest = known, {}
+        of_source = [record for record in known if record["dataset"]["source"] == source]
+        for recipe in (recipes := list(recipes)):
+            if (recipe, source) not in self._newest:
+                self._newest[recipe, source] = newest_of_recipe(of_source, recipe)
+        return [self._newest[recipe, source] for recipe in recipes]
+
     def put(self, record: Record) -> Path:
         """Write a finished run's record, whole or not at all. Adds "finished" (UTC) where it is missing.
 
@@ -126,17 +144,22 @@ class Ledger:
         return [write_json(path, sealed(record), indent=None) for path, record in files.items()]
 
     def _committed_files(self) -> dict[str, Path]:
-        listed = ((folder, name) for folder in self.committed if folder.is_dir() for name in sorted(os.listdir(folder)))
-        return {name[:-5]: folder / name for folder, name in listed if name.endswith(".json")}
+        """Key -> file. The folders are listed at every call, paths are made where the names are others than before."""
+        names = [os.listdir(folder) if folder.is_dir() else [] for folder in self.committed]
+        if names != self._listed[0]:
+            listed = ((folder, name) for folder, several in zip(self.committed, names, strict=True)
+                      for name in sorted(several))  # fmt: skip
+            self._listed = names, {name[:-5]: folder / name for folder, name in listed if name.endswith(".json")}
+        return self._listed[1]
 
     def _read(self, path: Path) -> Record:
         """What the file holds; parsed once as long as it does not change. The record is shared: not to be altered."""
         status = path.stat()
         state = status.st_mtime_ns, status.st_size, status.st_ino
-        if path not in self._known or self._known[path][0] != state:
+        if path not in _HELD or _HELD[path][0] != state:
             key = path.parent.name if path.name == "record.json" else path.stem
-            self._known[path] = state, read_record(path, key)
-        return self._known[path][1]
+            _HELD[path] = state, read_record(path, key)
+        return _HELD[path][1]
 
 
 def sealed(record: Record) -> Record:
@@ -231,8 +254,13 @@ def _same(found: Any, wanted: Any, later: dict[str, dict[str, Any]]) -> bool:
         return found == wanted
     if not found.keys() <= wanted.keys():
         return False
-    known = later.get(wanted.get("kind"), {})
-    return all(
-        _same(found[name], value, later) if name in found else name in known and known[name] == value
-        for name, value in wanted.items()
-    )
+    known, parts = later.get(wanted.get("kind"), {}), []
+    for name, value in wanted.items():  # what is plainly the same or another one first: most recipes differ there
+        if name not in found:
+            if name not in known or known[name] != value:
+                return False
+        elif found[name] != value:
+            if not isinstance(value, dict):
+                return False
+            parts.append(name)
+    return all(_same(found[name], wanted[name], later) for name in parts)
