@@ -278,12 +278,8 @@ class Page:
             ledger: without, that of the cache with what is committed.
             sources: of data; the first for which there is a record counts.
         """
-        ledger, recipes = ledger or default_ledger(), list(recipes)
-        for source in sources:
-            found = ledger.newest(recipes, source)
-            if any(found):
-                return [record for record in found if record is not None]
-        return []
+        found = (ledger or default_ledger()).newest(recipes, sources)
+        return [record for record in found if record is not None]
 
     def deviations(self, *ids: str) -> DeviationsTable:
         """Where paper, released code and this page differ."""

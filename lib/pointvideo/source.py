@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -103,6 +105,20 @@ class Module:
                 self.bound.pop(bound, None)
 
 
+_settled: list[Library] | None = None
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """For many digests in a row: whether a module was loaded anew is looked up once for all of them."""
+    global _settled
+    before, _settled = _settled, []
+    try:
+        yield
+    finally:
+        _settled = before
+
+
 @lru_cache(maxsize=1024)
 def _parsed(name: str, text: str, file: Path | None) -> Module:
     return Module(name, text, file)
@@ -135,8 +151,12 @@ class Library:
         """The library for roots of these packages; read anew when a module was loaded anew."""
         tops = tops | {PACKAGE}
         held = Library._of(tops, everything)
+        if _settled is not None and held[0] in _settled:
+            return held[0]
         if not all(_is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
             held[0] = Library(tops, everything)
+        if _settled is not None:
+            _settled.append(held[0])
         return held[0]
 
     def module(self, name: str) -> Module | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..data.layout import cache_dir
+from ..source import settled
 from ..study.experiments import Experiment, Paper, Row
 from ..study.keys import recipe_chain, recipe_key
 from ..study.ledger import Ledger, Record, newest_of_recipe
@@ -65,7 +66,17 @@ class Evidence:
         ]
         every = [finding for number in looked_at for finding in judged(number, None)]
         return self._table(
-            current={
+            current=self._current(),
+            judged={finding.claim.id: finding for finding in own if finding.claim.id in mine},
+            family={
+                finding.claim.id: finding.p for finding in every if finding.claim.confirmatory and finding.p is not None
+            },
+        )
+
+    def _current(self) -> dict[str, list[str]]:
+        """By a row's id, the keys that the present code would write where there are records."""
+        with settled():
+            return {
                 row.id: [
                     recipe_key(recipe, self._fingerprints(recipe, record))
                     for record in self.records[row.id]
@@ -73,12 +84,7 @@ class Evidence:
                     if recipe.seed == record["seed"]
                 ]
                 for row in self.rows
-            },
-            judged={finding.claim.id: finding for finding in own if finding.claim.id in mine},
-            family={
-                finding.claim.id: finding.p for finding in every if finding.claim.confirmatory and finding.p is not None
-            },
-        )
+            }
 
     def _table(
         self,
@@ -167,12 +173,9 @@ def evidence(
     """
     experiment, ledger = paper.experiment(number), ledger or default_ledger()
     wanted, claims = _wanted(paper, experiment, profile)
-    for kind in (source,) if source else ("recorded", "simulated"):
-        newest = iter(ledger.newest((recipe for row in wanted for recipe in row.recipes), kind))
-        found = {row.id: list(islice(newest, len(row.recipes))) for row in wanted}
-        records = {name: [record for record in several if record is not None] for name, several in found.items()}
-        if any(records.values()):
-            break
+    every = [recipe for row in wanted for recipe in row.recipes]
+    found = iter(ledger.newest(every, (source,) if source else ("recorded", "simulated")))
+    records = {row.id: list(filter(None, islice(found, len(row.recipes)))) for row in wanted}
     return _made(paper, experiment, profile, records, claims, ledger)
 
 

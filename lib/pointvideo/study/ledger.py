@@ -106,19 +106,26 @@ class Ledger:
         """
         return newest_of_recipe(self.records(), recipe, but=but)
 
-    def newest(self, recipes: Iterable[Any], source: str) -> list[Record | None]:
-        """Of each recipe the newest record on recorded or on simulated data; each recipe is looked for once.
-
-        source: of the data, "recorded" or "simulated".
-        """
-        known = self.records()
+    def newest(self, recipes: Iterable[Any], sources: Iterable[str]) -> list[Record | None]:
+        """Of each recipe the newest record on data of the first source, "recorded" or "simulated", that any of them
+        has; each recipe is looked for once."""
+        known, recipes = self.records(), list(recipes)
         if len(known) != len(self._among) or any(map(operator.is_not, known, self._among)):
             self._among, self._newest = known, {}
-        of_source = [record for record in known if record["dataset"]["source"] == source]
-        for recipe in (recipes := list(recipes)):
-            if (recipe, source) not in self._newest:
-                self._newest[recipe, source] = newest_of_recipe(of_source, recipe)
-        return [self._newest[recipe, source] for recipe in recipes]
+        found: list[Record | None] = [None] * len(recipes)
+        for source in sources:
+            alike: dict[str | None, list[Record]] = {}
+            for record in known:
+                if record["dataset"]["source"] == source:
+                    alike.setdefault(record["recipe"].get("kind"), []).append(record)
+            for recipe in recipes:
+                if (recipe, source) not in self._newest:
+                    several = alike.get(type(recipe).__name__)
+                    self._newest[recipe, source] = newest_of_recipe(several, recipe) if several else None
+            found = [self._newest[recipe, source] for recipe in recipes]
+            if any(found):
+                break
+        return found
 
     def put(self, record: Record) -> Path:
         """Write a finished run's record, whole or not at all. Adds "finished" (UTC) where it is missing.
