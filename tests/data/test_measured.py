@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import warnings
 from types import SimpleNamespace
+
+import pytest
 
 from pointvideo.source import Library
 
@@ -24,13 +25,15 @@ def test_a_measurement_is_kept_by_its_source(tmp_path):
         made.append(1)
         return {"share": 0.123456}
 
-    steps = [("a", False, 1, True), ("a", True, 2, False), ("a", False, 2, False), ("b", False, 3, True)]
-    for source, again, times, told in steps:
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            assert measured("world", source, measure, config(again), file) == {"share": 0.1235}
-        assert len(made) == times
-        assert ["'world' has changed" in str(warning.message) for warning in said] == [True] * told
+    def found(source: str, again: bool) -> dict[str, float]:
+        return measured("world", source, measure, config(again), file)
+
+    with pytest.raises(pytest.fail.Exception, match="'world' is of another source: `pytest --measure`"):
+        found("a", again=False)
+    assert found("a", again=True) == found("a", again=False) == {"share": 0.1235} and len(made) == 1
+    with pytest.raises(pytest.fail.Exception):
+        found("b", again=False)
+    assert found("a", again=True) == {"share": 0.1235} and len(made) == 2
     assert json.loads(file.read_text()) == {"world": {"share": 0.1235, "source": "a"}}
 
 
