@@ -14,7 +14,7 @@ from ..source import settled
 from ..study.experiments import Experiment, Paper, Row
 from ..study.keys import recipe_chain, recipe_key
 from ..study.ledger import Ledger, Record, newest_of_recipe
-from ..study.runner import default_ledger, project_root, run
+from ..study.runner import default_ledger, ledger_of, project_root, run
 from .claims import Claim, claims_about, claims_of
 from .findings import Finding
 from .layout import Table
@@ -320,4 +320,4 @@ def draw(found: Evidence, path: Path) -> Path:
 def committed_ledger() -> Ledger:
     """The committed records alone, without the runs of one's own cache."""
     figures = project_root() / "figures"
-    return Ledger(figures, sorted([*figures.glob("*/records"), *figures.glob("*/simulated/records")]))
+    return ledger_of(figures, tuple(sorted([*figures.glob("*/records"), *figures.glob("*/simulated/records")])))

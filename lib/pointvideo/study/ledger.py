@@ -22,7 +22,6 @@ from ..files import Damaged, set_aside, write_json
 from .keys import plain, recipe_dict
 
 Record = dict[str, Any]
-_HELD: dict[Path, tuple[tuple[int, ...], Record]] = {}  # file -> its time and size, what it held; for every ledger
 REQUIRED = ("key", "recipe", "dataset", "sources", "torch", "seconds", "result")
 
 
@@ -36,6 +35,7 @@ class Ledger:
     def __init__(self, root: Path | str, committed: Iterable[Path | str] = ()) -> None:
         self.root = Path(root)
         self.committed = tuple(Path(folder) for folder in committed)
+        self._known: dict[Path, tuple[tuple[int, ...], Record]] = {}  # file -> its time and size, what it held
         self._former: tuple[set[str], dict[str, Path]] = set(), {}  # committed keys, and what those formerly were
         self._listed: tuple[list[list[str]], dict[str, Path]] = [], {}  # names in the committed folders, their files
         self._newest: dict[Any, Record | None] = {}  # what has been looked for among the records of `_among`
@@ -163,10 +163,10 @@ class Ledger:
         """What the file holds; parsed once as long as it does not change. The record is shared: not to be altered."""
         status = path.stat()
         state = status.st_mtime_ns, status.st_size, status.st_ino
-        if path not in _HELD or _HELD[path][0] != state:
+        if path not in self._known or self._known[path][0] != state:
             key = path.parent.name if path.name == "record.json" else path.stem
-            _HELD[path] = state, read_record(path, key)
-        return _HELD[path][1]
+            self._known[path] = state, read_record(path, key)
+        return self._known[path][1]
 
 
 def sealed(record: Record) -> Record:
