@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pointvideo.source import Library
-
+from ..edited_source import edited
 from .measured import measured, source_of
 
 WORLD = "pointvideo.data.simulate.people:People"
@@ -37,7 +36,7 @@ def test_a_measurement_is_kept_by_its_source(tmp_path):
     assert json.loads(file.read_text()) == {"world": {"share": 0.1235, "source": "a"}}
 
 
-def test_the_source_is_the_world_and_the_test(tmp_path, monkeypatch):
+def test_the_source_is_the_world_and_the_test(tmp_path):
     test = tmp_path / "test_world.py"
     test.write_text("LIMIT = 0.4\n")
     first = source_of(test, WORLD)
@@ -46,17 +45,6 @@ def test_the_source_is_the_world_and_the_test(tmp_path, monkeypatch):
     test.write_text("LIMIT = 0.5\n")
     assert source_of(test, WORLD) != first
     test.write_text("LIMIT = 0.4\n")
-    read = Library._source
-
-    def source(self: Library, asked: str):
-        text, file = read(self, asked)
-        if asked == "pointvideo.data.simulate.people":
-            assert "subject" in text
-            text = text.replace("subject", "subject_")
-        return text, file
-
-    monkeypatch.setattr(Library, "_source", source)
-    Library._of.cache_clear()
-    changed = source_of(test, WORLD)
-    Library._of.cache_clear()
-    assert changed != first
+    with edited({"data.simulate.people": ("subject", "subject_")}):
+        assert source_of(test, WORLD) != first
+    assert source_of(test, WORLD) == first
