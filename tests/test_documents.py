@@ -13,7 +13,7 @@ from pointvideo import cover, papers
 from pointvideo.documents import committed, documents, write_documents
 from pointvideo.report.paper_results import anchor
 from pointvideo.report.stamps import read_stamp
-from pointvideo.study.notebooks.pages import read_index
+from pointvideo.study.notebooks.index import read_index
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPERS = tuple(map(papers.get, papers.names()))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pointvideo.burn import MARK
-from pointvideo.study.notebooks.pages import HOW_TO_RUN, read_index
+from pointvideo.study.notebooks.index import read_index
+from pointvideo.study.notebooks.pages import HOW_TO_RUN
 
 ROOT = Path(__file__).resolve().parent.parent
 ELSEWHERE = re.compile(

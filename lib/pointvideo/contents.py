@@ -7,7 +7,8 @@ from pathlib import Path
 from . import papers
 from .report.evidence import evidence
 from .report.lines import SOURCE_WORDS, source_answers
-from .study.notebooks.pages import Entry, read, read_index
+from .study.notebooks.index import Entry, read_index
+from .study.notebooks.pages import read
 
 
 def contents(folder: Path | str, profile: str) -> str:

@@ -16,7 +16,7 @@ from .report.paper_results import results_page
 from .report.render import markdown_table
 from .report.speed import best_ratios, speed_section
 from .study.experiments import Paper
-from .study.notebooks.pages import read_index
+from .study.notebooks.index import read_index
 
 PROFILE = "laptop"  # whose records are committed
 RESULTS = "docs/results"

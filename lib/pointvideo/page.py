@@ -34,7 +34,7 @@ from .report.profiles import compare_profiles
 from .report.render import html_details, markdown_table
 from .report.stamps import Stamp, stamp_from_records
 from .study.experiments import Paper, Row
-from .study.ledger import Ledger, Record, newest_of_recipe
+from .study.ledger import Ledger, Record
 from .study.runner import default_ledger, store_of
 
 if TYPE_CHECKING:
@@ -279,13 +279,8 @@ class Page:
             ledger: without, that of the cache with what is committed.
             sources: of data; the first for which there is a record counts.
         """
-        every, recipes = (ledger or default_ledger()).records(), list(recipes)
-        for source in sources:
-            known = [record for record in every if record["dataset"]["source"] == source]
-            found = [newest_of_recipe(known, recipe) for recipe in recipes]
-            if any(found):
-                return [record for record in found if record is not None]
-        return []
+        found = (ledger or default_ledger()).newest(recipes, sources)
+        return [record for record in found if record is not None]
 
     def deviations(self, *ids: str) -> DeviationsTable:
         """Where paper, released code and this page differ."""

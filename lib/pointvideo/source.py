@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -45,6 +47,7 @@ class Module:
         self.attached: dict[str, list[ast.stmt]] = {}
         self.preamble: list[ast.stmt] = []
         self.variables: set[str] = set()  # a script's own, whatever their values are
+        self.normal: dict[tuple[int, ...], tuple[list[ast.stmt], list[ast.stmt], set[str]]] = {}  # see `normal_form`
         try:
             tree = ast.parse(text)
         except SyntaxError as error:
@@ -90,6 +93,18 @@ class Module:
             if not found and self.name != "__main__":
                 self.preamble.append(statement)
 
+    def normal_form(self, statements: list[ast.stmt]) -> tuple[list[ast.stmt], set[str]]:
+        """The statements without what cannot change a result, and the names that they look up outside themselves; of
+        those of the file made once for as long as its text is the same, whatever becomes of other modules."""
+        key = tuple(map(id, statements))
+        if key in self.normal:
+            return self.normal[key][1:]
+        body = normalised(statements)
+        found = statements, body, global_names(body)
+        if all(hasattr(statement, "lineno") for statement in statements):  # not put together for the occasion
+            self.normal[key] = found
+        return found[1:]
+
     def _bind(self, names: list[str], statement: ast.stmt, again: bool) -> None:
         for name in dict.fromkeys(names):
             self.bound[name] = [*self.bound.get(name, ()), statement] if again else [statement]
@@ -101,6 +116,20 @@ class Module:
             else:
                 self.imports[bound] = base, attribute
                 self.bound.pop(bound, None)
+
+
+_settled: list[Library] | None = None
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """For many digests in a row: whether a module was loaded anew is looked up once for all of them."""
+    global _settled
+    before, _settled = _settled, []
+    try:
+        yield
+    finally:
+        _settled = before
 
 
 @lru_cache(maxsize=1024)
@@ -135,8 +164,12 @@ class Library:
         """The library for roots of these packages; read anew when a module was loaded anew."""
         tops = tops | {PACKAGE}
         held = Library._of(tops, everything)
+        if _settled is not None and held[0] in _settled:
+            return held[0]
         if not all(_is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
             held[0] = Library(tops, everything)
+        if _settled is not None:
+            _settled.append(held[0])
         return held[0]
 
     def module(self, name: str) -> Module | None:
@@ -222,15 +255,15 @@ class Library:
 
     def piece(self, module: Module, statements: list[ast.stmt]) -> Piece:
         """The statements without what cannot change a result, names replaced by what they mean."""
-        body = normalised(statements)
+        body, names = module.normal_form(statements)
         local: dict[str, Target] = {}
         for statement in body:
             for node in ast.walk(statement):
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     for bound, base, attribute in imported(node, module.name, module.is_package):
                         local[bound] = self._imported(base, attribute)
-        writer = _Names(self, module, global_names(body) - module.variables, local)
-        text = "".join(canonical(writer.visit(statement)) for statement in body)
+        writer = _Names(self, module, names - module.variables, local)
+        text = "".join(map(writer.text, body))
         return Piece(
             text,
             frozenset(writer.uses),
@@ -242,8 +275,8 @@ class Library:
         )
 
 
-class _Names(ast.NodeTransformer):
-    """Replace names of definitions and libraries by what they mean, and note what is used."""
+class _Names:
+    """Writes statements with names of definitions and libraries replaced by what they mean, and notes what is used."""
 
     def __init__(self, library: Library, module: Module, names: set[str], local: dict[str, Target]) -> None:
         self.library, self.module, self.names, self.local = library, module, names, local
@@ -252,6 +285,7 @@ class _Names(ast.NodeTransformer):
         self.attributes: set[str] = set()
         self.words: set[str] = set()
         self.files: set[Path] = set()
+        self.plain: set[int] = set()  # nodes in which nothing is replaced
         self.dynamic = False
 
     def _meant(self, node: ast.expr, into: set[Unit]) -> ast.expr:
@@ -268,27 +302,39 @@ class _Names(ast.NodeTransformer):
             target = f"{target}.{word}"
         return ast.Name(target, ast.Load())
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self._meant(node, self.uses) if node.id in self.names or node.id in self.local else node
+    def text(self, node: object) -> str:
+        """As :func:`canonical` writes it, which leaves the tree as it is."""
+        if id(node) in self.plain:
+            return canonical(node)
+        if isinstance(node, (ast.Name, ast.Attribute)) and (meant := self._named(node)) is not None:
+            return canonical(meant)
+        if isinstance(node, ast.Call):
+            self._note_call(node)
+        elif isinstance(node, ast.Constant):
+            self._note_constant(node)
+        return canonical(node, self.text)
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+    def _named(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
+        """What a name, or a name with attributes, means; None for an attribute of something else."""
         root: ast.expr = node
         while isinstance(root, ast.Attribute):
             root = root.value
         if isinstance(root, ast.Name) and (root.id in self.names or root.id in self.local):
             return self._meant(node, self.uses)
-        self.attributes.add(node.attr)
-        self.generic_visit(node)
+        if isinstance(node, ast.Attribute):
+            self.attributes.add(node.attr)
+            return None
         return node
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:
+    def _note_call(self, node: ast.Call) -> None:
+        """Note what a call asks for, and which of its parts are written as they stand."""
         called = node.func.id if isinstance(node.func, ast.Name) else None
         if called in ("isinstance", "issubclass") and len(node.args) == 2:
             for inner in ast.walk(node.args[1]):
                 if isinstance(inner, ast.Name) and inner.id in self.names:
                     self._meant(inner, self.asked)
-            node.args[0] = self.visit(node.args[0])
-            return node
+            self.plain |= {id(part) for part in (node.func, node.args[1], *node.keywords)}
+            return
         if called in ("getattr", "hasattr", "setattr") and len(node.args) > 1:
             if isinstance(node.args[1], ast.Constant):
                 self.attributes.add(node.args[1].value)
@@ -301,18 +347,16 @@ class _Names(ast.NodeTransformer):
                 if name not in self.library.need(module).bound:
                     raise ValueError(f"{self.module.name}: {called} names {module}.{name}, which does not exist")
                 self.uses.add((module, name))
-        self.generic_visit(node)
-        return node
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        if isinstance(node.value, str):
-            if node.value.isidentifier():
-                self.words.add(node.value)
-            elif node.value.endswith((".yaml", ".yml")) and self.module.file is not None:
-                beside = self.module.file.parent / node.value
-                if "\n" not in node.value and beside.is_file():
-                    self.files.add(beside)
-        return node
+    def _note_constant(self, node: ast.Constant) -> None:
+        if not isinstance(node.value, str):
+            return
+        if node.value.isidentifier():
+            self.words.add(node.value)
+        elif node.value.endswith((".yaml", ".yml")) and self.module.file is not None:
+            beside = self.module.file.parent / node.value
+            if "\n" not in node.value and beside.is_file():
+                self.files.add(beside)
 
 
 def _cells() -> list[str] | None:

@@ -7,7 +7,7 @@ import ast
 import hashlib
 import json
 import symtable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,19 +144,23 @@ def _only_words(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets)
 
 
-def canonical(node: object) -> str:
-    """The tree as text: no positions, empty fields or docstrings, so that Python versions agree."""
+def canonical(node: object, inner: Callable[[object], str] | None = None) -> str:
+    """The tree as text: no positions, empty fields or docstrings, so that Python versions agree.
+
+    inner: what writes the parts of the tree; without, this function.
+    """
+    inner = inner or canonical
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return ""
     if isinstance(node, ast.AST):
         fields = [
-            f"{name}={canonical(value)}"
+            f"{name}={inner(value)}"
             for name, value in ast.iter_fields(node)
             if value not in (None, []) and name not in ("kind", "type_comment", "ctx")
         ]
         return f"{type(node).__name__}({','.join(fields)})"
     if isinstance(node, list):
-        return f"[{','.join(canonical(item) for item in node if not (isinstance(item, ast.Pass) or is_text(item)))}]"
+        return f"[{','.join(inner(item) for item in node if not (isinstance(item, ast.Pass) or is_text(item)))}]"
     return repr(node)
 
 

@@ -10,7 +10,7 @@ Whatever does not fit is refused in one line that names class and field.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -107,12 +107,12 @@ def check(owner: Any) -> None:
     Raises:
         ValueError: in one line: class and field, what was found, what was expected.
     """
-    for name, kind in _hints(type(owner)).items():
+    for name, (kind, fits) in _hints(type(owner)).items():
         value = getattr(owner, name)
         if isinstance(value, np.generic):
             value = value.item()
             object.__setattr__(owner, name, value)
-        if not fits(value, kind):
+        if not fits(value):
             raise ValueError(f"{type(owner).__name__}.{name}: got {value!r}, expected {words(kind)}")
 
 
@@ -125,31 +125,44 @@ def chosen(owner: Any, name: str, known: tuple[str, ...], why: str = "") -> None
 
 
 @lru_cache(maxsize=256)
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, tuple[Any, Callable[[Any], bool]]]:
     hints = get_type_hints(kind, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(kind)}
+    return {field.name: (hints[field.name], _test(hints[field.name])) for field in fields(kind)}
 
 
-def fits(value: Any, kind: Any) -> bool:
-    """Whether a value is what an annotation allows: numbers are finite, and True is none."""
+@lru_cache(maxsize=1024)
+def _test(kind: Any) -> Callable[[Any], bool]:
+    """Whether a value is what an annotation allows: numbers are finite, and True is none. Annotations are read once,
+    since a paper's tables are thousands of recipes."""
     origin, parts = get_origin(kind), get_args(kind)
     if kind is Any:
-        return True
+        return lambda value: True
     if origin is Annotated:
-        return fits(value, parts[0]) and all(value in limit for limit in parts[1:])
+        plain, limits = _test(parts[0]), parts[1:]
+        return lambda value: plain(value) and all(value in limit for limit in limits)
     if origin in (Union, UnionType):
-        return any(fits(value, part) for part in parts)
+        options = tuple(map(_test, parts))
+        return lambda value: any(option(value) for option in options)
     if origin is Literal:
-        return any(value is part or (type(value) is type(part) and value == part) for part in parts)
+        return lambda value: any(value is part or (type(value) is type(part) and value == part) for part in parts)
     if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        wanted = parts[:1] * len(value) if parts[1:] == (...,) else parts
-        return len(value) == len(wanted) and all(map(fits, value, wanted))
+        return _tuple_test(parts)
     if kind in (int, float):
-        number = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
-        return number and math.isfinite(value)
-    return isinstance(value, kind) and not isinstance(value, type)
+        known = int if kind is int else (int, float)
+        return lambda value: isinstance(value, known) and not isinstance(value, bool) and math.isfinite(value)
+    return lambda value: isinstance(value, kind) and not isinstance(value, type)
+
+
+def _tuple_test(parts: tuple[Any, ...]) -> Callable[[Any], bool]:
+    if parts[1:] == (...,):
+        item = _test(parts[0])
+        return lambda value: isinstance(value, tuple) and all(map(item, value))
+    items = tuple(map(_test, parts))
+    return lambda value: (
+        isinstance(value, tuple)
+        and len(value) == len(items)
+        and all(item(entry) for item, entry in zip(items, value, strict=True))
+    )
 
 
 def words(kind: Any, many: bool = False) -> str:

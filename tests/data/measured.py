@@ -1,14 +1,13 @@
 """What was measured of a simulated world once, kept until the world's source or the measurement changes.
 
 `pytest --measure` measures anew and writes `measured.json`; without it a measurement whose source is as it was is taken
-from there, and any other is made, each time, with a warning.
+from there, and any other fails: measured at every run, unnoticed, they would be the dearest tests of all.
 """
 
 from __future__ import annotations
 
 import ast
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,14 +28,13 @@ def source_of(test: str | Path, *world: object) -> str:
 def measured(
     name: str, source: str, measure: Callable[[], dict[str, float]], config: pytest.Config, file: Path = FILE
 ) -> dict[str, float]:
-    """Name of a number -> its value: the kept ones where they are of this source, else measured now."""
+    """Name of a number -> its value: the kept ones, which must be of this source; with ``--measure`` those measured
+    now."""
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    again = config.getoption("--measure")
-    if not again and kept.get(name, {}).get("source") == source:
+    if not config.getoption("--measure"):
+        if kept.get(name, {}).get("source") != source:
+            pytest.fail(f"what is kept of the world {name!r} is of another source: `pytest --measure` measures it anew")
         return {number: value for number, value in kept[name].items() if number != "source"}
     found = {number: round(float(value), 4) for number, value in measure().items()}
-    if not again:
-        warnings.warn(f"the world {name!r} has changed and is measured: `pytest --measure` keeps it", stacklevel=2)
-    else:
-        file.write_text(json.dumps(kept | {name: {"source": source} | found}, indent=2, sort_keys=True) + "\n")
+    file.write_text(json.dumps(kept | {name: {"source": source} | found}, indent=2, sort_keys=True) + "\n")
     return found

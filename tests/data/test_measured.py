@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import warnings
 from types import SimpleNamespace
 
-from pointvideo.source import Library
+import pytest
 
+from ..edited_source import edited
 from .measured import measured, source_of
 
 WORLD = "pointvideo.data.simulate.people:People"
@@ -24,17 +24,19 @@ def test_a_measurement_is_kept_by_its_source(tmp_path):
         made.append(1)
         return {"share": 0.123456}
 
-    steps = [("a", False, 1, True), ("a", True, 2, False), ("a", False, 2, False), ("b", False, 3, True)]
-    for source, again, times, told in steps:
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            assert measured("world", source, measure, config(again), file) == {"share": 0.1235}
-        assert len(made) == times
-        assert ["'world' has changed" in str(warning.message) for warning in said] == [True] * told
+    def found(source: str, again: bool) -> dict[str, float]:
+        return measured("world", source, measure, config(again), file)
+
+    with pytest.raises(pytest.fail.Exception, match="'world' is of another source: `pytest --measure`"):
+        found("a", again=False)
+    assert found("a", again=True) == found("a", again=False) == {"share": 0.1235} and len(made) == 1
+    with pytest.raises(pytest.fail.Exception):
+        found("b", again=False)
+    assert found("a", again=True) == {"share": 0.1235} and len(made) == 2
     assert json.loads(file.read_text()) == {"world": {"share": 0.1235, "source": "a"}}
 
 
-def test_the_source_is_the_world_and_the_test(tmp_path, monkeypatch):
+def test_the_source_is_the_world_and_the_test(tmp_path):
     test = tmp_path / "test_world.py"
     test.write_text("LIMIT = 0.4\n")
     first = source_of(test, WORLD)
@@ -43,17 +45,6 @@ def test_the_source_is_the_world_and_the_test(tmp_path, monkeypatch):
     test.write_text("LIMIT = 0.5\n")
     assert source_of(test, WORLD) != first
     test.write_text("LIMIT = 0.4\n")
-    read = Library._source
-
-    def source(self: Library, asked: str):
-        text, file = read(self, asked)
-        if asked == "pointvideo.data.simulate.people":
-            assert "subject" in text
-            text = text.replace("subject", "subject_")
-        return text, file
-
-    monkeypatch.setattr(Library, "_source", source)
-    Library._of.cache_clear()
-    changed = source_of(test, WORLD)
-    Library._of.cache_clear()
-    assert changed != first
+    with edited({"data.simulate.people": ("subject", "subject_")}):
+        assert source_of(test, WORLD) != first
+    assert source_of(test, WORLD) == first

@@ -57,7 +57,7 @@ def accuracies(folder):
 
 @pytest.mark.slow
 def test_one_frame_is_not_enough_and_motion_is(tmp_path, request):
-    found = measured("animals", source_of(__file__, Animals, build), lambda: accuracies(tmp_path / "a"), request.config)
+    found = measured("animals", source_of(__file__, Animals), lambda: accuracies(tmp_path / "a"), request.config)
     print(f"{found}; chance: {1 / len(MOTION_NAMES):.3f}")
     one, path, temporal = (
         found[name] for name in ("one frame, linear", "path of the centre, linear", "24 frames, temporal")

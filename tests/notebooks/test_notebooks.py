@@ -10,7 +10,8 @@ import pytest
 from pointvideo.study.notebooks.execute import kernel_environment
 from pointvideo.study.notebooks.fingerprint import changed
 from pointvideo.study.notebooks.gate import faults
-from pointvideo.study.notebooks.pages import read, read_index, write
+from pointvideo.study.notebooks.index import read_index
+from pointvideo.study.notebooks.pages import read, write
 
 from ..conftest import PAGE
 

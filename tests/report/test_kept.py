@@ -11,9 +11,9 @@ from pointvideo.report import kept as module
 from pointvideo.report.claims import contrast_of
 from pointvideo.report.evidence import committed_ledger, evidence
 from pointvideo.report.kept import FILE, computed, write_kept
-from pointvideo.source import Library
 from pointvideo.study.ledger import sealed
 
+from ..edited_source import edited
 from .made_up import made_up_record, result_from_record
 
 CACHED = (module._known, module.statistics_digest)
@@ -87,23 +87,12 @@ def test_a_run_without_a_digest_is_never_kept(anew):
         ("tasks.scoring.recognition", "float(hit)", "float(not hit)"),
     ],
 )
-def test_changed_statistics_are_computed(anew, tmp_path, monkeypatch, name, old, new):
+def test_changed_statistics_are_computed(anew, tmp_path, name, old, new):
     difference(rows())
     write_kept(tmp_path / "figures/laptop" / FILE)
     anew()
-    read = Library._source
-
-    def source(self: Library, asked: str):
-        text, file = read(self, asked)
-        if asked == f"pointvideo.{name}":
-            assert old in text
-            text = text.replace(old, new)
-        return text, file
-
-    monkeypatch.setattr(Library, "_source", source)
-    Library._of.cache_clear()
-    difference(rows())
-    Library._of.cache_clear()
+    with edited({name: (old, new)}):
+        difference(rows())
     assert computed() == 1
 
 

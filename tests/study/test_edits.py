@@ -99,7 +99,7 @@ def test_what_does_nothing_to_a_run_makes_nothing_stale(package: Path, edit: Edi
     edit("data/catalogue.py", "SETS = (", 'SETS = (\n    ("ntu_rgbd", "people"),')
     # a field with a default, and its check
     edit("recipe.py", "    batch: Count = 24", "    accumulate: Count = 1\n    batch: Count = 24")
-    edit("values.py", "def fits(", "def fits_well(value):\n    return True\n\n\ndef fits(")
+    edit("values.py", "def words(", "def fits_well(value):\n    return True\n\n\ndef words(")
     # words
     edit("stream.py", "no {split} video is long enough", "every {split} video is too short")
     edit("losses/c2p.py", "C2P's objective", "Read this first: C2P's objective")

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
@@ -18,11 +17,11 @@ import pytest
 from nbformat import NotebookNode
 
 from pointvideo.definitions import script_covers
-from pointvideo.source import Library
 from pointvideo.study.notebooks import fingerprint as module
 from pointvideo.study.notebooks.fingerprint import changed, store_fingerprint
 from pointvideo.study.runner import project_root
 
+from ..edited_source import edited
 from .test_reach import executed
 
 DRAWS = "from pointvideo.report.figures.ribbons import draw_ribbons\n\ndraw_ribbons([], {})  # two of them"
@@ -59,45 +58,23 @@ def pages(executed_pages) -> dict[str, NotebookNode]:
     return deepcopy(executed_pages)
 
 
-@pytest.fixture
-def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, tuple[str, str]]], None]:
-    """`edit({"page": (old, new), ...})`: modules of the package with a text replaced that must be there."""
-    read = Library._source
-
-    def replace(edits: dict[str, tuple[str, str]]) -> None:
-        def source(self: Library, asked: str):
-            text, file = read(self, asked)
-            if asked.removeprefix("pointvideo.") in edits:
-                old, new = edits[asked.removeprefix("pointvideo.")]
-                assert old in text, (asked, old)
-                text = text.replace(old, new, 1)
-            return text, file
-
-        monkeypatch.setattr(Library, "_source", source)
-        Library._of.cache_clear()
-
-    yield replace
-    Library._of.cache_clear()
-
-
 def stale(pages: dict[str, NotebookNode], root: Path) -> dict[str, list[str]]:
     found = {name: changed(notebook, root) for name, notebook in pages.items()}
     return {name: why for name, why in found.items() if why}
 
 
-def test_a_changed_definition(pages, root, edit):
+def test_a_changed_definition(pages, root):
     """A drawing function, a constant, a recipe's value, a world, a reader, the words of an error: where it counts."""
-    edit(
-        {
-            "report.figures.ribbons": ("def draw_ribbons(", "def draw_ribbons(_, "),
-            "page": ('COMMITTED = "laptop"', 'COMMITTED = "gpu"'),
-            "papers.c2p.recognition": ("evaluate_every=", "evaluate_every=1 + "),
-            "data.simulate.people": ("_stream(seed, _PERSON, subject)", "_stream(seed, _PERSON, 0)"),
-            "data.msr_packed": ("return ", "return 0, "),
-            "study.experiments": ("expected one of", "there is only"),
-        }
-    )
-    found = stale(pages, root)
+    edits = {
+        "report.figures.ribbons": ("def draw_ribbons(", "def draw_ribbons(_, "),
+        "page": ('COMMITTED = "laptop"', 'COMMITTED = "gpu"'),
+        "papers.c2p.recognition": ("evaluate_every=", "evaluate_every=1 + "),
+        "data.simulate.people": ("_stream(seed, _PERSON, subject)", "_stream(seed, _PERSON, 0)"),
+        "data.msr_packed": ("return ", "return 0, "),
+        "study.experiments": ("expected one of", "there is only"),
+    }
+    with edited(edits, times=1):
+        found = stale(pages, root)
     assert found["draws"] == ["pointvideo.report.figures.ribbons"]
     assert found["table"] == [
         f"pointvideo.{name}"
@@ -105,17 +82,16 @@ def test_a_changed_definition(pages, root, edit):
     ]
 
 
-def test_words_and_what_no_page_uses_change_nothing(pages, root, edit):
-    edit(
-        {
-            "report.figures.ribbons": ('"""', '"""Said otherwise. '),
-            "page": ("COMMITTED = ", "# Where results are.\nCOMMITTED = "),
-            "report.results": ("    def statistics", "    # said otherwise\n\n    def statistics"),
-            "report.figures.show": ("def recorded_picture(", "def recorded_picture(_, "),
-            "source_text": ("FUNCTIONS = ", "ALL = 1\nFUNCTIONS = "),
-        }
-    )
-    assert stale(pages, root) == {}
+def test_words_and_what_no_page_uses_change_nothing(pages, root):
+    edits = {
+        "report.figures.ribbons": ('"""', '"""Said otherwise. '),
+        "page": ("COMMITTED = ", "# Where results are.\nCOMMITTED = "),
+        "report.results": ("    def statistics", "    # said otherwise\n\n    def statistics"),
+        "report.figures.show": ("def recorded_picture(", "def recorded_picture(_, "),
+        "source_text": ("FUNCTIONS = ", "ALL = 1\nFUNCTIONS = "),
+    }
+    with edited(edits, times=1):
+        assert stale(pages, root) == {}
 
 
 def test_a_changed_record_cell_output_claim_and_package(pages, root, monkeypatch, tmp_path):

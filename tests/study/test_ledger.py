@@ -163,6 +163,27 @@ def test_the_newest_of_the_same_recipe(tmp_path: Path, record: dict[str, Any]):
     assert ledger.find_by_recipe(Finetune()) is None
 
 
+def test_many_recipes_are_looked_for_on_the_first_data_there_is(tmp_path: Path, record: dict[str, Any]):
+    ledger, recipes = Ledger(tmp_path), [Finetune(), Pretrain(), replace(Pretrain(), seed=9)]
+
+    def newest(*sources: str) -> list[str | None]:
+        return [found and found["key"] for found in ledger.newest(recipes, sources)]
+
+    def put(key: str, day: str, source: str) -> None:
+        ledger.put(record | {"key": key, "finished": day, "dataset": record["dataset"] | {"source": source}})
+
+    assert newest("recorded", "simulated") == [None] * 3
+    put("world", "2026-01-02", "simulated")
+    assert newest("recorded", "simulated") == [None, "world", None] and newest("recorded") == [None] * 3
+    put("old", "2026-01-01", "recorded")  # what has been looked for is looked for again
+    assert newest("recorded", "simulated") == [None, "old", None] and newest("simulated") == [None, "world", None]
+    put("new", "2026-01-03", "recorded")
+    assert newest("recorded") == [None, "new", None]
+    for key in ("old", "new"):
+        (ledger.folder_of(key) / "record.json").unlink()
+    assert newest("recorded", "simulated") == [None, "world", None]
+
+
 def test_a_record_of_before_a_field_counts_at_the_fields_default(tmp_path: Path, record: dict[str, Any]):
     """The default stands for what was done before; a field without one was never said."""
     ledger = Ledger(tmp_path)

@@ -15,7 +15,8 @@ from nbformat import NotebookNode
 from pointvideo.study.notebooks.__main__ import main
 from pointvideo.study.notebooks.execute import NotebookFailed, execute, kernel_environment
 from pointvideo.study.notebooks.gate import faults, page_faults
-from pointvideo.study.notebooks.pages import choose, clean, navigate, read, read_index, write
+from pointvideo.study.notebooks.index import choose, read_index
+from pointvideo.study.notebooks.pages import clean, navigate, read, write
 from pointvideo.study.notebooks.parameters import declared, to_inject
 
 PARAMETERS = 'profile = "quick"\nseed = 0\nrate = 0.1\nratios = [0.1, 0.2]\nname = "people"\nfast = True'

@@ -113,9 +113,8 @@ def claims_about(paper: Paper, row_ids: Iterable[str]) -> tuple[Claim, ...]:
 def claims_of(paper: Paper, experiment: Experiment, profile: str) -> tuple[Claim, ...]:
     """The claims below a table: those that its rows decide, and those that no table decides alone and of whose rows
     this one has most (the first of several)."""
-    tables = {number: {row.id for row in rows} for number, rows in paper.tables(profile).items()}
+    tables, every = _row_ids(paper, profile)
     own = tables[experiment.number]
-    every = set().union(*tables.values())
 
     def belongs(claim: Claim) -> bool:
         needed = set(claim.rows)
@@ -126,6 +125,13 @@ def claims_of(paper: Paper, experiment: Experiment, profile: str) -> tuple[Claim
         return max(tables, key=lambda number: len(needed & tables[number])) == experiment.number
 
     return tuple(filter(belongs, claims(paper)))
+
+
+@functools.cache
+def _row_ids(paper: Paper, profile: str) -> tuple[dict[str, set[str]], set[str]]:
+    """The ids of each table's rows, and all of them."""
+    tables = {number: {row.id for row in rows} for number, rows in paper.tables(profile).items()}
+    return tables, set().union(*tables.values())
 
 
 def claim(paper: Paper, identifier: str) -> Claim:

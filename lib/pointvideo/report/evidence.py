@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from ..data.layout import cache_dir
+from ..source import settled
 from ..study.experiments import Experiment, Paper, Row
 from ..study.keys import recipe_chain, recipe_key
 from ..study.ledger import Ledger, Record, newest_of_recipe
-from ..study.runner import default_ledger, project_root, run
+from ..study.runner import default_ledger, ledger_of, project_root, run
 from .claims import Claim, claims_about, claims_of
 from .findings import Finding
 from .layout import Table
@@ -64,7 +66,17 @@ class Evidence:
         ]
         every = [finding for number in looked_at for finding in judged(number, None)]
         return self._table(
-            current={
+            current=self._current(),
+            judged={finding.claim.id: finding for finding in own if finding.claim.id in mine},
+            family={
+                finding.claim.id: finding.p for finding in every if finding.claim.confirmatory and finding.p is not None
+            },
+        )
+
+    def _current(self) -> dict[str, list[str]]:
+        """By a row's id, the keys that the present code would write where there are records."""
+        with settled():
+            return {
                 row.id: [
                     recipe_key(recipe, self._fingerprints(recipe, record))
                     for record in self.records[row.id]
@@ -72,12 +84,7 @@ class Evidence:
                     if recipe.seed == record["seed"]
                 ]
                 for row in self.rows
-            },
-            judged={finding.claim.id: finding for finding in own if finding.claim.id in mine},
-            family={
-                finding.claim.id: finding.p for finding in every if finding.claim.confirmatory and finding.p is not None
-            },
-        )
+            }
 
     def _table(
         self,
@@ -166,13 +173,9 @@ def evidence(
     """
     experiment, ledger = paper.experiment(number), ledger or default_ledger()
     wanted, claims = _wanted(paper, experiment, profile)
-    known = ledger.records()
-    for kind in (source,) if source else ("recorded", "simulated"):
-        of_kind = [record for record in known if record["dataset"]["source"] == kind]
-        found = {row.id: [newest_of_recipe(of_kind, recipe) for recipe in row.recipes] for row in wanted}
-        records = {name: [record for record in several if record is not None] for name, several in found.items()}
-        if any(records.values()):
-            break
+    every = [recipe for row in wanted for recipe in row.recipes]
+    found = iter(ledger.newest(every, (source,) if source else ("recorded", "simulated")))
+    records = {row.id: list(filter(None, islice(found, len(row.recipes)))) for row in wanted}
     return _made(paper, experiment, profile, records, claims, ledger)
 
 
@@ -317,4 +320,4 @@ def draw(found: Evidence, path: Path) -> Path:
 def committed_ledger() -> Ledger:
     """The committed records alone, without the runs of one's own cache."""
     figures = project_root() / "figures"
-    return Ledger(figures, sorted([*figures.glob("*/records"), *figures.glob("*/simulated/records")]))
+    return ledger_of(figures, tuple(sorted([*figures.glob("*/records"), *figures.glob("*/simulated/records")])))

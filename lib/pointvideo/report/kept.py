@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 FILE = "contrasts.json"
 _FUNCTIONS = ("claims:contrast_of", "gate:over", "folds:pooled_folds", "results:result_from_record")
 ROOTS = tuple(f"{__package__}.{name}" for name in _FUNCTIONS)
+# What reads source and files says what a contrast rests on; it is no part of a contrast.
+OUTSIDE = tuple(
+    f"{__package__.rpartition('.')[0]}.{name}" for name in ("definitions", "source", "source_text", "files")
+)
 _used: dict[str, Contrast | None] = {}  # of this process, by key; what `write_kept` writes
 _computed: set[str] = set()
 
@@ -87,5 +91,5 @@ def _known(root: Path) -> dict[str, dict[str, Any] | None]:
 def statistics_digest(tasks: tuple[Task, ...]) -> str:
     """Of the definitions that contrasts of these tasks rest on."""
     readers = (f"{task.read.__module__}:{task.read.__qualname__}" for task in tasks)
-    found = digest_of(*ROOTS, *readers)
+    found = digest_of(*ROOTS, *readers, outside=OUTSIDE)
     return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]

@@ -144,13 +144,8 @@ class Paper:
         return _tables(self, profile)
 
     def rows(self, profile: str) -> dict[str, Row]:
-        """Every row of every table at a profile, by id. ``ValueError`` where two rows of one id differ."""
-        found: dict[str, Row] = {}
-        for rows in self.tables(profile).values():
-            for row in rows:
-                if found.setdefault(row.id, row) != row:
-                    raise ValueError(f"{self.name}: two rows {row.id!r} at {profile} differ, expected one")
-        return found
+        """Every row of every table at a profile, by id, made once. ``ValueError`` where two rows of one id differ."""
+        return _rows(self, profile)
 
     @cached_property
     def known_rows(self) -> dict[str, Row]:
@@ -159,14 +154,25 @@ class Paper:
 
     def row(self, name: str) -> Row:
         """A row by id. ``ValueError`` lists what exists."""
-        if name not in self.known_rows:
-            raise ValueError(f"no row {name!r} of {self.short}; there is: {', '.join(self.known_rows)}")
-        return self.known_rows[name]
+        for profile in PROFILES:  # most are in the first, and the others need not be made
+            if name in (rows := self.rows(profile)):
+                return rows[name]
+        raise ValueError(f"no row {name!r} of {self.short}; there is: {', '.join(self.known_rows)}")
 
 
 @cache
 def _tables(paper: Paper, profile: str) -> dict[str, tuple[Row, ...]]:
     return {number: experiment.every_row(profile) for number, experiment in paper.experiments.items()}
+
+
+@cache
+def _rows(paper: Paper, profile: str) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for rows in paper.tables(profile).values():
+        for row in rows:
+            if found.setdefault(row.id, row) != row:
+                raise ValueError(f"{paper.name}: two rows {row.id!r} at {profile} differ, expected one")
+    return found
 
 
 def of_profile(known: Mapping[str, Sizes], profile: str) -> Sizes:

@@ -9,6 +9,7 @@ committed one is an error.
 import dataclasses
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ class Ledger:
         self.committed = tuple(Path(folder) for folder in committed)
         self._known: dict[Path, tuple[tuple[int, ...], Record]] = {}  # file -> its time and size, what it held
         self._former: tuple[set[str], dict[str, Path]] = set(), {}  # committed keys, and what those formerly were
+        self._listed: tuple[list[list[str]], dict[str, Path]] = [], {}  # names in the committed folders, their files
+        self._newest: dict[Any, Record | None] = {}  # what has been looked for among the records of `_among`
+        self._among: list[Record] = []
 
     def folder_of(self, key: str) -> Path:
         """Where the run's own folder is, or would be."""
@@ -102,6 +106,27 @@ class Ledger:
         """
         return newest_of_recipe(self.records(), recipe, but=but)
 
+    def newest(self, recipes: Iterable[Any], sources: Iterable[str]) -> list[Record | None]:
+        """Of each recipe the newest record on data of the first source, "recorded" or "simulated", that any of them
+        has; each recipe is looked for once."""
+        known, recipes = self.records(), list(recipes)
+        if len(known) != len(self._among) or any(map(operator.is_not, known, self._among)):
+            self._among, self._newest = known, {}
+        found: list[Record | None] = [None] * len(recipes)
+        for source in sources:
+            alike: dict[str | None, list[Record]] = {}
+            for record in known:
+                if record["dataset"]["source"] == source:
+                    alike.setdefault(record["recipe"].get("kind"), []).append(record)
+            for recipe in recipes:
+                if (recipe, source) not in self._newest:
+                    several = alike.get(type(recipe).__name__)
+                    self._newest[recipe, source] = newest_of_recipe(several, recipe) if several else None
+            found = [self._newest[recipe, source] for recipe in recipes]
+            if any(found):
+                break
+        return found
+
     def put(self, record: Record) -> Path:
         """Write a finished run's record, whole or not at all. Adds "finished" (UTC) where it is missing.
 
@@ -126,8 +151,13 @@ class Ledger:
         return [write_json(path, sealed(record), indent=None) for path, record in files.items()]
 
     def _committed_files(self) -> dict[str, Path]:
-        listed = ((folder, name) for folder in self.committed if folder.is_dir() for name in sorted(os.listdir(folder)))
-        return {name[:-5]: folder / name for folder, name in listed if name.endswith(".json")}
+        """Key -> file. The folders are listed at every call, paths are made where the names are others than before."""
+        names = [os.listdir(folder) if folder.is_dir() else [] for folder in self.committed]
+        if names != self._listed[0]:
+            listed = ((folder, name) for folder, several in zip(self.committed, names, strict=True)
+                      for name in sorted(several))  # fmt: skip
+            self._listed = names, {name[:-5]: folder / name for folder, name in listed if name.endswith(".json")}
+        return self._listed[1]
 
     def _read(self, path: Path) -> Record:
         """What the file holds; parsed once as long as it does not change. The record is shared: not to be altered."""
@@ -231,8 +261,13 @@ def _same(found: Any, wanted: Any, later: dict[str, dict[str, Any]]) -> bool:
         return found == wanted
     if not found.keys() <= wanted.keys():
         return False
-    known = later.get(wanted.get("kind"), {})
-    return all(
-        _same(found[name], value, later) if name in found else name in known and known[name] == value
-        for name, value in wanted.items()
-    )
+    known, parts = later.get(wanted.get("kind"), {}), []
+    for name, value in wanted.items():  # what is plainly the same or another one first: most recipes differ there
+        if name not in found:
+            if name not in known or known[name] != value:
+                return False
+        elif found[name] != value:
+            if not isinstance(value, dict):
+                return False
+            parts.append(name)
+    return all(_same(found[name], wanted[name], later) for name in parts)

@@ -14,7 +14,8 @@ try:
     from .execute import NotebookFailed, execute
     from .fingerprint import changed
     from .gate import faults
-    from .pages import choose, navigate, read, read_index
+    from .index import choose, read_index
+    from .pages import navigate, read
     from .parameters import check_profile, parse, to_inject
 except ModuleNotFoundError as error:
     sys.exit(f"notebooks: {sys.executable} has no {error.name}: pip install 'pointvideo[notebooks]' there")

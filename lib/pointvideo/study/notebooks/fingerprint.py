@@ -33,7 +33,7 @@ READS = {
         "figures/*/superseded/*",
     ),
     f"{HOUSE}.report.speed:read_rows": ("figures/bench/**/*.csv", "figures/bench/**/*.json"),
-    f"{HOUSE}.study.notebooks.pages:read_index": ("notebooks/index.yaml",),
+    f"{HOUSE}.study.notebooks.index:read_index": ("notebooks/index.yaml",),
 }
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from pointvideo.study.notebooks.pages import NAVIGATION, navigation_bar, read, read_index
+from pointvideo.study.notebooks.index import read_index
+from pointvideo.study.notebooks.pages import NAVIGATION, navigation_bar, read
 from pointvideo.study.notebooks.parameters import declared
 
 CHECKED = "# NBVAL_CHECK_OUTPUT"
