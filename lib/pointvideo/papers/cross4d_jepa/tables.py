@@ -58,7 +58,7 @@ def choice(profile: str) -> tuple[Row, ...]:
         Row(
             id=f"choice-dense-{rate:g}",
             title=f"{METHODS['dense'].short}, rate {rate:g}",
-            recipes=tuple(probe(profile, "dense", "solved", seed, "choice", rate) for seed in chosen.few_seeds[:2]),
+            recipes=tuple(probe(profile, "dense", "solved", seed, "choice", rate) for seed in chosen.seeds),
             method=METHODS["dense"],
             backbone=STUDENT,
             because="the paper does not say how its rate was chosen",
