@@ -76,7 +76,8 @@ def test_a_paper_is_one_line_with_each_claim_once():
     first, here, data, words = paper_line(paper, tables, [10, 12, *[3] * (len(tables) - 2)], "docs/results/c2p.md")
     assert first == "**C2P** (CVPR 2023)" and here == f"[{len(tables)} tables](docs/results/c2p.md)"
     assert data.startswith("recorded MSR-Action3D: 20 of 22 runs; not run yet: ") and "Synthia 4D" in data
-    assert words == f"1 larger than printed; {len(not_run().findings)} not run"
+    many = len(not_run().findings)
+    assert words == f"1 of {1 + many} decided; {many} not run"
 
 
 def test_headlines_are_recorded_and_decided_ones_come_first():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..data.catalogue import SETS
 from ..data.layout import set_of
-from .findings import Finding
+from .findings import NOT_LEARNT, Finding
 from .layout import Table
 from .render import html_table
 
@@ -66,13 +66,20 @@ def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], li
         sets = dict.fromkeys(experiment.dataset for experiment, table in idle if not table.keys)
         data.append(f"not run yet: {done['not run'][1]} runs ({', '.join(map(_titled, sets))})")
     every = {finding.claim.id: finding for table in reversed(tables) for finding in table.findings}
-    words = _words(every.values())
     return (
         f"**{paper.short}** ({paper.venue})",
         f"[{len(tables)} table{'s' * (len(tables) > 1)}]({link})",
         "; ".join(data),
-        words,
+        _decided(every.values()),
     )
+
+
+def _decided(findings: Iterable[Finding]) -> str:
+    """How many claims are decided, either way, and why the others are not."""
+    findings = list(findings)
+    counts = Counter(one.short for one in findings if not one.decided)
+    rest = [f"{counts[word]} {word}" for word in ("undecided", NOT_LEARNT, "not run") if counts[word]]
+    return "; ".join([f"{sum(one.decided for one in findings)} of {len(findings)} decided", *rest])
 
 
 def _titled(name: str) -> str:
