@@ -29,7 +29,7 @@ from .report.figures.shares import draw_data_efficiency
 from .report.figures.show import data_stamp, show_figure, show_plain
 from .report.figures.style import caption, panels, use_style
 from .report.lines import SOURCE_WORDS, answer_line, run_line
-from .report.overview import SOURCES
+from .report.overview import SOURCES, training_time
 from .report.profiles import compare_profiles
 from .report.render import html_details, markdown_table
 from .report.stamps import Stamp, stamp_from_records
@@ -174,10 +174,11 @@ class Page:
         return HTML(self.learned.table.to_html())
 
     def answer(self) -> Markdown:
-        """What the claims of :attr:`learned` come to, in one line."""
+        """What the claims of :attr:`learned` come to, in one line, and what a gain owes to training time."""
         found = self.learned
         data = f"{SOURCE_WORDS[found.source]}: " if found.source else ""
-        return self._said(f"**{data}{answer_line(found.findings)}.**")
+        time = training_time(self.paper, [found.table], found.source) if found.source else ""
+        return self._said(f"**{data}{answer_line(found.findings)}.**\n\n{time}".strip())
 
     @staticmethod
     def _said(text: str) -> Markdown:

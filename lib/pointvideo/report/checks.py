@@ -77,7 +77,7 @@ def idle_line(found: Evidence) -> str:
     if not idle:
         return ""
     tallies = [result.outcome.tally(result.key) for line in found.table.rows for result in line.results[:1]]
-    guess = f" (a guess gives {100 * tallies[0].guess:.0f} % of the {found.table.task.unit})" if tallies else ""
+    guess = f" (always the commonest class: {100 * tallies[0].guess:.0f} % right)" if tallies else ""
     return f"{len(idle)} of {len(found.table.rows)} rows have learnt nothing{guess}: {'; '.join(idle)}"
 
 

@@ -99,39 +99,50 @@ def headline(finding: Finding) -> str:
     return f"{finding.text}: **{finding.difference} points** at {seeds} seeds; {finding.word}"
 
 
-def training_time(paper: Paper, tables: Iterable[Table]) -> str:
-    """How much of a pre-training's gain on recorded data is training time, in two sentences; "" where no run tells.
+def training_time(paper: Paper, tables: Iterable[Table], source: str = "recorded") -> str:
+    """How much of a pre-training's gain is training time, in two sentences; "" where no run tells.
 
-    What tells is two findings about one row: the claim that it beats a row from scratch, whose interval lies above
-    zero, and the question whether it beats one that is trained from scratch for longer. Of several pairs the one with
-    most seeds.
+    What tells is two findings about one row and metric: the claim that it beats a row from scratch, whose interval lies
+    above zero, and the question whether it beats one that is trained from scratch for longer. Of several pairs the one
+    with most seeds.
     """
-    questions: dict[str, list[tuple[Finding, int]]] = {}  # better row -> with how long the other one is trained
-    claimed: list[tuple[str, Finding, int]] = []
-    for finding in findings_by_source(tables)["recorded"]:
+    tables = list(tables)
+    first = {finding.claim.id: table.metrics[0] for table in tables for finding in table.findings}
+    questions: dict[tuple[str, str], list[tuple[Finding, int]]] = {}  # better row, metric -> with the other's epochs
+    claimed: list[tuple[tuple[str, str], Finding, int]] = []
+    for finding in findings_by_source(tables)[source]:
         row = {weight: name for name, weight in finding.claim.rows.items()}
         if finding.contrast is None or set(row) != {1, -1} or (epochs := _epochs_from_scratch(paper, row[-1])) is None:
             continue
+        about = (row[1], finding.claim.metric or first[finding.claim.id])
         if finding.claim.question:
-            questions.setdefault(row[1], []).append((finding, epochs))
+            questions.setdefault(about, []).append((finding, epochs))
         elif finding.contrast.interval.low > 0:
-            claimed.append((row[1], finding, epochs))
+            claimed.append((about, finding, epochs))
     pairs = [
-        (gain, rest)
-        for better, gain, epochs in claimed
-        for rest, longer in questions.get(better, ())
-        if longer > epochs
+        (gain, rest) for about, gain, epochs in claimed for rest, longer in questions.get(about, ()) if longer > epochs
     ]
     if not pairs:
         return ""
     gain, rest = max(pairs, key=lambda pair: min(finding.contrast.seeds for finding in pair))
-    left = rest.contrast.estimate / gain.contrast.estimate
-    share = "all" if left <= 0 else "most" if left < 0.5 else "less than half"
+    marked = " (SIMULATED)" if source == "simulated" else ""
     return (
-        f"{gain.claim.statement}: **{gain.difference} points**. Over a network trained from scratch for as long as "
-        f"pre-training and fine-tuning take together it is **{rest.difference}**: so far, {share} of the gain is "
-        "training time."
+        f"{gain.claim.statement}{marked}: **{gain.difference} points**. Over a network trained from scratch for as "
+        f"long as pre-training and fine-tuning take together it is **{rest.difference}** at "
+        f"{rest.contrast.seeds} seeds: {_what_time_gives(gain, rest)}."
     )
+
+
+def _what_time_gives(gain: Finding, rest: Finding) -> str:
+    """What is left of a gain over scratch at equal cost, said no more strongly than its interval allows."""
+    left = rest.contrast.interval
+    if left.high < 0:
+        return "that time is better spent on training from scratch"
+    if left.high < gain.contrast.estimate / 2:
+        return "most of the gain is training time"
+    if left.low > 0:
+        return "not all of the gain is training time"
+    return "how much of the gain is training time is undecided"
 
 
 def _epochs_from_scratch(paper: Paper, name: str) -> int | None:

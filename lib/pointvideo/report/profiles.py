@@ -9,6 +9,7 @@ from ..backbones.contract import width_of
 from ..data.layout import set_of
 from ..recipe import Training
 from ..stream import ClipData
+from ..tasks.probe import Probe
 
 
 def training_words(training: Training) -> str:
@@ -47,12 +48,13 @@ def _clip_words(data: ClipData) -> str:
 def _lines(recipe: Any, every: Sequence[Any]) -> dict[str, str]:
     data, before = recipe.data, recipe.init.data
     seeds = sorted({one.seed for one in every})
+    then = "the probe" if isinstance(recipe, Probe) else "fine-tuning"
     return {
         "data set": set_of(recipe.dataset) + (f", {data.videos} videos a split" if data.videos else ""),
         "clips in pre-training": _clip_words(before),
-        "clips in fine-tuning": _clip_words(data),
+        f"clips in {then}": _clip_words(data),
         "channels of a token": str(width_of(recipe.backbone)),
         "pre-training": training_words(recipe.init.training),
-        "fine-tuning": training_words(recipe.training),
+        then: training_words(recipe.training),
         "seeds": ", ".join(map(str, seeds)),
     }
