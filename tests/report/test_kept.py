@@ -82,7 +82,7 @@ def test_a_run_without_a_digest_is_never_kept(anew):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("report.statistics", "LARGER, SMALLER = 0.25", "LARGER, SMALLER = 0.35"),
+        ("report.statistics", "LARGER = 0.25", "LARGER = 0.35"),
         ("report.statistics", "videos < 2", "videos < 3"),
         ("tasks.scoring.recognition", "float(hit)", "float(not hit)"),
     ],

@@ -80,7 +80,7 @@ def test_a_paper_is_one_line_with_each_claim_once():
     assert words == f"1 of {1 + many} decided; {many} not run"
 
 
-def test_headlines_are_recorded_and_decided_ones_come_first():
+def test_headlines_are_recorded_and_the_main_claims_come_first():
     rows = {
         "pptr-scratch-24": [70, 71, 69, 70, 70],
         "pptr-c2p-24": [85, 86, 84, 85, 85],
@@ -89,11 +89,13 @@ def test_headlines_are_recorded_and_decided_ones_come_first():
     table = build_table("Table 4", list(rows), {row: made_up_row(row, right) for row, right in rows.items()})
     found = headlines([simulated(), table, not_run()])
     assert found and all(finding.source == "recorded" and finding.contrast for finding in found)
-    decided = [finding.decided for finding in found]
-    assert decided == sorted(decided, reverse=True) and True in decided and False in decided
+    kinds = [(finding.claim.confirmatory, finding.decided) for finding in found]
+    assert kinds == sorted(kinds, reverse=True) and {True, False} == {decided for _, decided in kinds}
+    assert {True, False} == {main for main, _ in kinds}
     assert len(headlines([table], most=1)) == 1
     said = headline(found[0])
-    assert said.startswith(found[0].text) and f"**{found[0].difference} points** at 5 seeds; {found[0].word}" in said
+    assert said.startswith(found[0].text) and said.endswith(f"points** at 5 seeds; {found[0].word}")
+    assert headline(found[-1]).endswith(" (exploratory)")
 
 
 def test_training_time_is_told_by_one_metric_of_one_kind_of_data():

@@ -326,7 +326,7 @@ def test_a_question_stands_in_the_row_that_it_is_asked_about():
         for name, quality in zip(names, (0.5, 0.95), strict=True)
     }
     table = build_table("Switches", names, records)
-    assert [line.verdict for line in table.rows] == ["", "released way higher"]
+    assert [line.verdict for line in table.rows] == ["", "against PPTr, C2P: released way higher"]
     assert table.rows[1].note == "the paper does not say which of the two ways its number is of"
     assert table.finding_body[0][1] == "–"
 

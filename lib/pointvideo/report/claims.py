@@ -259,7 +259,16 @@ def _contrast(
         videos = scored
     spread = [_values(several, seeds, name) for several in beside]
     others = np.array([values for values in spread if values is not None]).reshape(-1, len(seeds))
-    return paired_contrast(tables, list(weights.values()), pool=pool, confidence=confidence, beside=others)
+    groups = [repeated(video) for video in videos or ()]
+    return paired_contrast(
+        tables, list(weights.values()), pool=pool, confidence=confidence, beside=others, groups=groups
+    )
+
+
+def repeated(video: str) -> str:
+    """What a video is a take of: of MSR-Action3D, whose names end in the number of the take, one action by one person;
+    every other video is its own."""
+    return re.sub(r"^(a\d\d_s\d\d)_e\d\d$", r"\1", video)
 
 
 def _values(results: Sequence[Result], seeds: Sequence[int], name: str) -> list[float] | None:

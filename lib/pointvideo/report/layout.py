@@ -106,7 +106,7 @@ class TableRow:
     @property
     def verdict(self) -> str:
         """Of the claims in which this row is the better one, for the plain comparison of two rows; of the question
-        that this row is asked about. The other row is named, unless it is the one from scratch alone."""
+        that this row is asked about. The other row is named, unless a claim is over the one from scratch alone."""
         if self.main in self.not_learnt:
             return NOT_LEARNT
         own = self.row.title.split(", ")
@@ -114,9 +114,11 @@ class TableRow:
             (", ".join(part for part in other.title.split(", ") if part not in own) or other.title, finding)
             for other, finding in self.findings
         ]
-        if len(words) == 1 and (words[0][0] == SCRATCH.label or words[0][1].claim.question):
+        if len(words) == 1 and words[0][0] == SCRATCH.label and not words[0][1].claim.question:
             return words[0][1].word
-        return "; ".join(f"over {name}: {finding.word}" for name, finding in words)
+        return "; ".join(
+            f"{'against' if finding.claim.question else 'over'} {name}: {finding.word}" for name, finding in words
+        )
 
     @property
     def note(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .findings import NOT_LEARNT
+from .multiplicity import LOOKS
 
 if TYPE_CHECKING:
     from .findings import Finding
@@ -105,17 +106,19 @@ def answer_line(findings: Sequence[Finding]) -> str:
     parts = [f"{len(decided) or 'none'} of {len(findings)} decided{said}"]
     apart, so_far = [finding for finding in decided if finding.direction], ""
     if not decided:
-        apart, so_far = [finding for finding in ran if finding.contrast], " so far"
+        apart = [finding for finding in ran if finding.contrast and finding.contrast.seeds >= LOOKS[0]]
+        so_far = " so far"
     if apart:
         largest = max(apart, key=lambda finding: abs(finding.contrast.estimate))
         parts.append(f"the largest difference{so_far} is {largest.difference} points ({largest.claim.statement})")
     if blind := sum(finding.short == NOT_LEARNT for finding in ran):
         parts.append(f"{blind} {NOT_LEARNT}")
     if open_ := [finding for finding in ran if finding.short == "undecided"]:
-        seeds = [int(found[1]) for finding in open_ if (found := re.search(r"(\d+) seeds", finding.word))]
-        parts.append(
-            f"{len(open_)} undecided" + (f": the nearest would need about {min(seeds)} seeds" if seeds else "")
-        )
+        seeds = [int(found[1]) for finding in open_ if (found := re.search(r"about (\d+) seeds would", finding.word))]
+        when = f": the nearest would need about {min(seeds)} seeds" if seeds else ""
+        if not seeds and any("not by" in finding.word for finding in open_):
+            when = f": none would be decided by {LOOKS[-1]} seeds"
+        parts.append(f"{len(open_)} undecided{when}")
     if missing := len(findings) - len(ran):
         parts.append(f"{missing} not run")
     return "; ".join(parts)

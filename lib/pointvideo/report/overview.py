@@ -88,15 +88,19 @@ def _titled(name: str) -> str:
 
 
 def headlines(tables: Iterable[Table], most: int = 4) -> list[Finding]:
-    """The findings on recorded data that say most: decided ones first, then by their paired seeds."""
+    """The findings on recorded data that say most: the confirmatory claims first, whether decided or not, then what is
+    decided, each by paired seeds."""
     found = [finding for finding in findings_by_source(tables)["recorded"] if finding.contrast is not None]
-    return sorted(found, key=lambda finding: (not finding.decided, -finding.contrast.seeds))[:most]
+    return sorted(
+        found,
+        key=lambda finding: (not finding.claim.confirmatory, not finding.decided, -finding.contrast.seeds),
+    )[:most]
 
 
 def headline(finding: Finding) -> str:
-    """A finding in one line: claim, difference, seeds, verdict."""
-    seeds = finding.contrast.seeds
-    return f"{finding.text}: **{finding.difference} points** at {seeds} seeds; {finding.word}"
+    """A finding in one line: claim, difference, seeds, verdict, and whether it is exploratory."""
+    kind = "" if finding.claim.confirmatory else " (exploratory)"
+    return f"{finding.text}: **{finding.difference} points** at {finding.contrast.seeds} seeds; {finding.word}{kind}"
 
 
 def training_time(paper: Paper, tables: Iterable[Table], source: str = "recorded") -> str:

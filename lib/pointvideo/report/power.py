@@ -72,9 +72,10 @@ def in_words(contrast: Contrast, margin: float, times: int = 1) -> str:
     seeds = max(contrast.seeds + 1, min(number for number in found if number is not None))
     if seeds <= LOOKS[-1]:
         seeds = next(fixed for fixed in LOOKS if seeds <= fixed)
-    elif seeds >= 100:
+        return f"about {seeds} seeds would decide"
+    if seeds >= 100:
         seeds = round(seeds, 1 - int(math.log10(seeds)))
-    return f"about {seeds} seeds would decide"
+    return f"not by {LOOKS[-1]} seeds; about {seeds} would be needed"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from scipy.stats import t as student
 from ..tasks.task import Pool
 
 VIDEOS_FOR_A_VERDICT = 6  # with five, all differences have one sign by chance in 2 / 2^5 = 6 % of all cases
-LARGER, SMALLER = 0.25, 0.05  # tails of the variance ratio in which a claim's own variance is not pooled
+LARGER = 0.25  # tail of the variance ratio in which a claim's own variance is not pooled
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,14 @@ def paired_contrast(
     *,
     pool: Pool | None = None,
     beside: Float[np.ndarray, "others seeds"] | None = None,
+    groups: Sequence[str] | None = None,
     confidence: float = 0.95,
 ) -> Contrast:
     """``sum(weight * metric)`` over rows that have the same seeds and were scored on the same videos.
 
     rows: each seed's share of each video (right or wrong is 1 or 0), or, with ``pool``, the statistics of each video
     whose sums over the videos give the metric. beside: the metric of other rows of the table, for the variance.
+    groups: of each video; those of one group are repeats of each other and count as one (:func:`grouped`).
 
     Rows of one seed share initial weights, order and draws, so the sum is taken seed by seed and video by video; what
     the rows share cancels. What is left, D, has effects of seeds and of videos, both drawn at random, and a
@@ -159,6 +161,9 @@ def paired_contrast(
     if pool is not None:
         tables = [pseudo_values(table, pool) for table in tables]
     difference = sum(weight * table for weight, table in zip(weights, tables, strict=True))
+    if groups is not None:
+        difference = grouped(difference, groups)
+        videos = difference.shape[1]
     estimate, by_seed, by_video = difference.mean(), difference.mean(axis=1), difference.mean(axis=0)
     own, freedom, pooled = float(by_seed.var(ddof=1)) if seeds > 1 else 0.0, seeds - 1, 0
     if beside is not None and len(beside) and seeds > 1 and abs(sum(weights)) < 1e-9:
@@ -184,6 +189,22 @@ def paired_contrast(
     )
 
 
+def grouped(table: Float[np.ndarray, "seeds videos"], groups: Sequence[str]) -> Float[np.ndarray, "seeds groups"]:
+    """One value a group of videos that repeat each other, whose mean is that of the videos and whose scatter is that of
+    independent groups: a ratio's linear part, since groups are of unequal size.
+
+    ``ValueError`` where a video has no group.
+    """
+    videos = table.shape[1]
+    if len(groups) != videos:
+        raise ValueError(f"each video needs a group, found {len(groups)} for {videos} videos")
+    names, place = np.unique(np.asarray(groups), return_inverse=True)
+    mean = table.mean(axis=1, keepdims=True)
+    sums = np.zeros((len(table), len(names)))
+    np.add.at(sums.T, place, (table - mean).T)
+    return mean + sums * len(names) / videos
+
+
 def pooled_variance(means: Float[np.ndarray, "rows seeds"], weights: Sequence[float | int]) -> tuple[float, int, int]:
     """Variance over seeds of a sum of rows whose weights add up to 0: its value, degrees of freedom, rows pooled.
 
@@ -191,7 +212,8 @@ def pooled_variance(means: Float[np.ndarray, "rows seeds"], weights: Sequence[fl
     effects of rows and of seeds has one variance if its rows are homogeneous, and ``(rows - 1) (seeds - 1)`` degrees
     of freedom in place of ``seeds - 1``. The sum's own part of it is independent of the others', so their ratio is
     Fisher's: pooled unless it is among the 25 % largest (Bancroft, 1964, takes the same: a preliminary test has to be
-    easy to fail) or the 5 % smallest; then the sum's own variance stands alone. 0 rows pooled says so.
+    easy to fail); then the sum's own variance stands alone. 0 rows pooled says so. A small one is pooled all the same:
+    to take it alone wherever it came out small would be too sure too often.
     """
     rows, seeds = means.shape
     factors = np.zeros(rows)
@@ -205,6 +227,6 @@ def pooled_variance(means: Float[np.ndarray, "rows seeds"], weights: Sequence[fl
     if rest_freedom < 1 or rest <= 0:
         return own, freedom, 0
     tail = fisher.sf((own_squares / freedom) / (rest / rest_freedom), freedom, rest_freedom)
-    if tail < LARGER or tail > 1 - SMALLER:
+    if tail < LARGER:
         return own, freedom, 0
     return size * all_squares / (freedom + rest_freedom), freedom + rest_freedom, rows
