@@ -218,3 +218,16 @@ def test_recorded_and_simulated_results_go_to_folders_of_their_own(monkeypatch, 
         assert figures_folder(profile, "simulated") == committed / profile / "simulated"
     for source in ("recorded", "simulated"):
         assert figures_folder("quick", source) == tmp_path / "figures" / "quick"
+
+
+def test_what_a_committed_table_rests_on_is_committed():
+    """Each record that a table's stamp names, whatever has been renamed since."""
+    folder = runner.project_root() / "figures"
+    stamps = [path for path in folder.glob("*/**/*.csv.json") if "records" not in path.parts]
+    known = {path.stem for path in folder.rglob("*/records/*.json")}
+    lost = {
+        path.name: sorted(missing)
+        for path in stamps
+        if (missing := set(json.loads(path.read_text()).get("keys", ())) - known)
+    }
+    assert len(stamps) > 5 and not lost

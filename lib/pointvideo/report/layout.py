@@ -172,7 +172,7 @@ class Table:
                 first,
                 "ours, after the last epoch, %",
                 "ours, best epoch on the test set, %",
-                "videos right, mean over the seeds [95 %]",
+                "videos right, mean over the seeds [95 % over videos]",
                 "seeds",
                 "verdict",
                 "note",
