@@ -7,8 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from pointvideo import papers
 from pointvideo.report import evidence as module
-from pointvideo.report.evidence import evidence, figures_folder, file_name, merged, run_experiment, write
+from pointvideo.report.evidence import (
+    committed_ledger,
+    draw,
+    evidence,
+    figures_folder,
+    file_name,
+    merged,
+    run_experiment,
+    write,
+)
 from pointvideo.report.stamps import read_stamp
 from pointvideo.study import runner
 from pointvideo.study.experiments import Paper
@@ -231,3 +241,18 @@ def test_what_a_committed_table_rests_on_is_committed():
         if (missing := set(json.loads(path.read_text()).get("keys", ())) - known)
     }
     assert len(stamps) > 5 and not lost
+
+
+@pytest.mark.parametrize(
+    ("paper", "number"),
+    [
+        pytest.param(paper, number, id=f"{paper.name}-{number}")
+        for paper in map(papers.get, papers.names())
+        for number, experiment in paper.experiments.items()
+        if experiment.picture == "shares"
+    ],
+)
+def test_a_picture_over_shares_of_the_labels_can_be_drawn_with_what_there_is(paper, number, tmp_path, monkeypatch):
+    monkeypatch.undo()  # all claims of the paper
+    found = evidence(paper, number, "laptop", committed_ledger())
+    assert draw(found, tmp_path / "shares.png").stat().st_size > 10_000

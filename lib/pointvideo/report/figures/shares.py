@@ -57,22 +57,22 @@ def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]
 def _gains(table: Table) -> tuple[Method, dict[Method, dict[int, Finding]]]:
     """The better method of plain comparisons at one share, and what it is compared with -> share -> finding.
 
-    ``ValueError`` for a table without such a claim, or with two better methods.
+    Of several better methods the one that most claims are about; the others' claims stand in the forest alone.
+    ``ValueError`` for a table without such a claim.
     """
     rows = {line.row.id: line.row for line in table.rows}
-    found: dict[Method, dict[int, Finding]] = {}
-    winners: set[Method] = set()
+    found: dict[Method, dict[Method, dict[int, Finding]]] = {}
     for finding in table.findings:
         needed, plain = finding.claim.rows, sorted(finding.claim.rows.values()) == [-1, 1]
         if not plain or not set(needed) <= set(rows) or finding.claim.metric != table.metrics[0]:
             continue
         worse, better = (rows[name] for name in sorted(needed, key=needed.get))
         if worse.label_percent == better.label_percent:
-            found.setdefault(worse.method, {})[better.label_percent] = finding
-            winners.add(better.method)
-    if len(winners) != 1:
-        raise ValueError(f"table {table.title!r} has claims for {len(winners)} methods over others, expected one")
-    return winners.pop(), {method: dict(sorted(by_share.items())) for method, by_share in found.items()}
+            found.setdefault(better.method, {}).setdefault(worse.method, {})[better.label_percent] = finding
+    if not found:
+        raise ValueError(f"table {table.title!r} has no claim for one method over another at one share of the labels")
+    winner = max(found, key=lambda method: sum(map(len, found[method].values())))
+    return winner, {method: dict(sorted(by_share.items())) for method, by_share in found[winner].items()}
 
 
 def share_axis(axes: Axes, percents: Sequence[int]) -> None:
