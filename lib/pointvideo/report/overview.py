@@ -128,7 +128,7 @@ def training_time(paper: Paper, tables: Iterable[Table], source: str = "recorded
     ]
     if not pairs:
         return ""
-    gain, rest = max(pairs, key=lambda pair: min(finding.contrast.seeds for finding in pair))
+    gain, rest = max(pairs, key=lambda pair: sorted(finding.contrast.seeds for finding in pair))
     marked = " (SIMULATED)" if source == "simulated" else ""
     return (
         f"{gain.claim.statement}{marked}: **{gain.difference} points**. Over a network trained from scratch for as "
