@@ -82,7 +82,7 @@ def _forest(axes: Axes, findings: Sequence[Finding], names: Sequence[str]) -> No
         axes.plot(100 * found.estimate, line, "o", color=shade, markersize=7)
         place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "fontsize": WORDS}
         axes.annotate(textwrap.fill(name, STATEMENT, break_on_hyphens=False), (0, line), (0, 7), va="bottom", **place)
-        word = textwrap.fill(f"{finding.difference} points: {finding.word}", STATEMENT)
+        word = textwrap.fill(f"{finding.difference} points: {finding.short}", STATEMENT)
         axes.annotate(word, (0, line), (0, -7), va="top", color=shade, **place)
     axes.set_ylim(len(findings) - 0.5, -0.75)
     axes.set_yticks([])
