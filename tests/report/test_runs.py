@@ -60,6 +60,8 @@ def test_curves_use_the_epochs_that_have_the_number():
     table = build_table("t", names, {names[0]: with_labels(made_up_row("b", [50]))})
     figure = runs.draw_curves({"PPTr": table.rows})
     assert "after C2P: not run" in texts(figure) and "from scratch, 1 seed" in texts(figure)
+    nothing = runs.draw_curves({"PPTr": build_table("t", names, {}).rows})
+    assert "after C2P: not run" in texts(nothing) and "from scratch: not run" in texts(nothing)
 
 
 def test_confusion_counts_every_video_once():

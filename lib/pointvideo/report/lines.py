@@ -116,7 +116,7 @@ def answer_line(findings: Sequence[Finding]) -> str:
     if open_ := [finding for finding in ran if finding.short == "undecided"]:
         seeds = [int(found[1]) for finding in open_ if (found := re.search(r"about (\d+) seeds would", finding.word))]
         when = f": the nearest would need about {min(seeds)} seeds" if seeds else ""
-        if not seeds and any("not by" in finding.word for finding in open_):
+        if not seeds and any("seeds needed" in finding.word for finding in open_):
             when = f": none would be decided by {LOOKS[-1]} seeds"
         parts.append(f"{len(open_)} undecided{when}")
     if missing := len(findings) - len(ran):

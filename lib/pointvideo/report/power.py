@@ -73,9 +73,7 @@ def in_words(contrast: Contrast, margin: float, times: int = 1) -> str:
     if seeds <= LOOKS[-1]:
         seeds = next(fixed for fixed in LOOKS if seeds <= fixed)
         return f"about {seeds} seeds would decide"
-    if seeds >= 100:
-        seeds = round(seeds, 1 - int(math.log10(seeds)))
-    return f"not by {LOOKS[-1]} seeds; about {seeds} would be needed"
+    return f"more than {LOOKS[-1]} seeds needed"
 
 
 @dataclass(frozen=True)

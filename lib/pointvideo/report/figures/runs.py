@@ -128,10 +128,11 @@ def draw_curves(
         above.legend()
         below.set(xlabel="epoch", xlim=(0, None))
         below.xaxis.get_major_locator().set_params(integer=True)
-    lowest = min((float(values.min()) for values in losses), default=0.0)
-    fit(axes[0, 0], losses, least=0.05, ends=(0 if lowest >= 0 else lowest, np.inf))
-    for below in axes[1]:
-        fit(below, reached)
+    if losses:
+        lowest = min(float(values.min()) for values in losses)
+        fit(axes[0, 0], losses, least=0.05, ends=(0 if lowest >= 0 else lowest, np.inf))
+        for below in axes[1]:
+            fit(below, reached)
     axes[0, 0].set_ylabel("training loss")
     axes[1, 0].set_ylabel(label or (task.curve if shown == task.main else f"{task.title(shown)} on the test set, %"))
     return figure
