@@ -79,7 +79,7 @@ def test_it_is_written_and_stands_in_the_documents(toy, found):
         "**Toy** (nowhere 2031)",
         "[1 table](docs/results/toy.md)",
         "recorded toy_dots: 6 of 6 runs",
-        f"1 {found.findings[0].short}",
+        f"0 of 1 decided; 1 {found.findings[0].short}",
     )
     page = results_page(toy, [again], {"1": "[Toy, the page](toy.ipynb)."})
     assert "| [Toy, Table 1: four directions](#toy-table-1-four-directions) | recorded toy_dots | 6 of 6 |" in page
