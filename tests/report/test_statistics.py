@@ -191,7 +191,7 @@ def test_interval_covers_the_true_difference(arm, noise, pooled):
 
 
 def test_repeats_of_one_another_count_as_one():
-    """Three takes of a hundred actions, alike to one half; 95 % intervals with and without the groups."""
+    """One to four takes of a hundred actions, about half alike: 95 % intervals hold with groups, are short without."""
     generator, trials = np.random.default_rng(13), 400
     takes = generator.integers(1, 5, 100)
     groups = [str(number) for number in np.repeat(np.arange(100), takes)]
