@@ -83,8 +83,9 @@ def fair(profile: str) -> tuple[Row, ...]:
 
 
 def fair_odd(profile: str) -> tuple[Row, ...]:
-    """The same with odd subjects for training and even ones for the test."""
-    return _main(profile, "solved", "odd")
+    """The same with odd subjects for training and even ones for the test, and the two controls that say whether the
+    image network's knowledge carries the effect."""
+    return _main(profile, "solved", "odd", more=("position", "untrained-teacher"))
 
 
 def table11(profile: str) -> tuple[Row, ...]:
