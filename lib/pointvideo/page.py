@@ -12,6 +12,7 @@ that have learnt something, ``page.shown`` the latter where there are any.
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -105,13 +106,18 @@ class Page:
 
     @property
     def shown(self) -> Evidence:
-        """:attr:`learned` where there are such runs, else :attr:`ours`."""
-        return self.ours if self.learned.source is None else self.learned
+        """:attr:`learned` where the experiment has runs of its own there, else :attr:`ours`."""
+        return self.learned if self.ran else self.ours
 
     @property
     def ran(self) -> bool:
-        """Whether any row of the paper's is among :attr:`learned`, not baselines alone."""
-        return any(line.results for line in self.learned.table.rows if not line.row.baseline)
+        """Whether :attr:`learned` has runs of the experiment's own, beside baselines and what an earlier table has."""
+        tables = self.paper.tables(self.kept_profile)
+        earlier = itertools.takewhile(lambda number: number not in self.numbers, tables)
+        shared = {recipe for number in earlier for row in tables[number] for recipe in row.recipes}
+        rows = [line for line in self.learned.table.rows if not line.row.baseline]
+        own = [line for line in rows if not shared.issuperset(line.row.recipes)]
+        return any(line.results for line in own or rows)
 
     def _gather(self, profile: str, ledger: Ledger | None = None) -> Evidence:
         return self._together([evidence(self.paper, number, profile, ledger) for number in self.numbers])
@@ -164,10 +170,10 @@ class Page:
         """:attr:`learned` as a table, after a line that says how many runs there are."""
         from IPython.display import HTML
 
-        if self.learned.source is None:
+        if not self.ran:
             commands = ", ".join(f"make run-{self.paper.name}-{number}" for number in self.numbers)
             return HTML(
-                f"<p>None of the {self.learned.planned} trainings of profile {self.kept_profile} is finished yet. "
+                f"<p>No training that this table alone needs is finished at profile {self.kept_profile} yet. "
                 f"This runs them: <code>{commands} PROFILE={self.kept_profile}</code></p>"
             )
         print(run_line(f"profile {self.kept_profile}", self.learned.table, self.learned.planned))
@@ -193,7 +199,7 @@ class Page:
 
     def with_all(self, other: Page, *rows: str) -> Evidence:
         """:attr:`shown` together with rows of another page's, such as those with all labels."""
-        mine, theirs = (self.ours, other.ours) if self.learned.source is None else (self.learned, other.learned)
+        mine, theirs = (self.learned, other.learned) if self.ran else (self.ours, other.ours)
         return merged(self.title, [mine, theirs.only(*rows)]) if mine.source == theirs.source else mine
 
     def picture(self, of: Evidence) -> Figure:

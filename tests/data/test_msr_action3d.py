@@ -8,7 +8,15 @@ import pytest
 from pointvideo.data import msr_action3d
 from pointvideo.data.clips import enumerate_split
 from pointvideo.data.layout import StoreError
-from pointvideo.data.msr_action3d import frames_of, parse_name, read_bin, read_depth, read_mat, read_sequence
+from pointvideo.data.msr_action3d import (
+    frames_of,
+    parse_name,
+    read_bin,
+    read_depth,
+    read_mat,
+    read_sequence,
+    take_of,
+)
 
 from .conftest import bin_bytes, make_depth, write_depth
 
@@ -58,6 +66,11 @@ def test_matlab_classes_and_a_single_frame(tmp_path):
     depth = make_depth(1)
     savemat(tmp_path / "double.mat", {"depth": depth[0].astype(float)})
     np.testing.assert_array_equal(read_mat(tmp_path / "double.mat"), depth)
+
+
+def test_a_take_is_known_by_its_name():
+    assert take_of("a01_s06_e02") == take_of("a01_s06_e03") == "a01_s06"
+    assert take_of("a01_s06_e02_x") == "a01_s06_e02_x" and take_of("street_3") == "street_3"
 
 
 def test_names_give_label_subject_and_split(tmp_path):

@@ -70,6 +70,29 @@ def test_the_strongest_baseline_is_the_bar():
     assert not gate.not_learnt({SCRATCH: rows[SCRATCH]}, runs, ["accuracy"])  # nothing to be above
 
 
+def test_a_control_may_have_nothing_to_learn_but_must_still_beat_labels_alone():
+    idle = {AFTER: started(2.0, chance=2.0)}
+    control = replace(C2P.row(AFTER), control=True)
+    for row, words in ((C2P.row(AFTER), ["its pre-training ends at a loss of 2.000, chance is 2.000"]), (control, [])):
+        rows = {"msr-majority": BAR, AFTER: row}
+        runs = {
+            name: [result_from_record(record, RECOGNITION) for record in made_up_row(name, right, randomness=place)]
+            for place, (name, right) in enumerate({"msr-majority": [10], AFTER: [75] * 3}.items())
+        }
+        assert list(gate.not_learnt(rows, runs, ["accuracy"], idle).values()) == words
+    runs["msr-majority"] = [result_from_record(record, RECOGNITION) for record in made_up_row("m", [74], randomness=2)]
+    assert "not above majority class" in gate.not_learnt(rows, runs, ["accuracy"], idle)[AFTER, "accuracy"]
+
+
+def test_takes_of_one_action_by_one_person_count_as_one_for_the_gate(monkeypatch):
+    several, bar = made_up_row("few", [60] * 3), made_up_row("bar", [50])
+    read = lambda records: [result_from_record(record, RECOGNITION) for record in records]  # noqa: E731
+    alone = gate.over(read(several), read(bar), "accuracy")
+    monkeypatch.setattr(gate, "take_of", lambda video: video[:-1])
+    together = gate._over(read(several), read(bar), "accuracy")
+    assert together.estimate == pytest.approx(alone.estimate) and together.videos == 20 < alone.videos
+
+
 def test_rows_and_baselines_are_paired_by_the_videos_that_both_scored():
     few, many = made_up_row("few", [30] * 3, videos=40), made_up_row("many", [50])
     read = lambda records: [result_from_record(record, RECOGNITION) for record in records]  # noqa: E731

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from pointvideo.report.multiplicity import level
-from pointvideo.report.power import in_words, resolution, seeds_needed
+from pointvideo.report.power import in_words, next_look, resolution, seeds_needed
 
 from .two_way import difference, world
 
@@ -41,7 +41,7 @@ def test_the_seeds_of_an_equivalence_have_the_power_they_promise():
 
 def test_test_videos_limit_what_seeds_can_decide():
     few = difference(*world(np.random.default_rng(3), rows=2, seeds=50, videos=280, video_arm=0.15, arm=0.01))
-    assert seeds_needed(few, 0.01) is None and in_words(few, 0.01) == "more test videos needed"
+    assert seeds_needed(few, 0.01) is None and in_words(next_look(few, 0.01)) == "more test videos needed"
     floor = (norm.isf(0.025) + norm.isf(0.2)) * np.sqrt(few.video_variance)
     assert resolution(few) == pytest.approx(floor) and 0.02 < floor < 0.05
     assert seeds_needed(few, 1.3 * floor) is not None
@@ -54,7 +54,7 @@ def test_seeds_are_named_by_the_look_that_has_them():
     def words(effect: float, seeds: int = 5) -> str:
         rows = world(np.random.default_rng(4), seeds=seeds, **FEW_VIDEOS_MATTER)
         rows[0] += effect - (rows[0] - rows[1]).mean()
-        return in_words(difference(*rows), 1e-6)
+        return in_words(next_look(difference(*rows), 1e-6))
 
     named = [seeds_needed(spread, effect) for effect in (0.04, 0.025, 0.01)]
     assert named[0] <= 20 < named[1] < 100 < named[2]

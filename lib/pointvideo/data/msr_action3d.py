@@ -43,6 +43,7 @@ CLASSES = (
 )  # fmt: skip
 
 _FILE_NAME = re.compile(r"(a([0-9]{2})_s([0-9]{2})_e([0-9]{2}))_sdepth(?:\.bin|\.mat|\.npz|(?:_pts)?\.npy)")
+_TAKE = re.compile(r"(a[0-9]{2}_s[0-9]{2})_e[0-9]{2}")
 _EXPECTED = "aAA_sSS_eEE_sdepth.bin, .mat, .npz or _pts.npy"
 _MARK = "sdepth"
 _NEAR = 0.01  # how far a coordinate may be from that of its pixel, in pixels and counts
@@ -52,6 +53,13 @@ _COUNTS = 256  # a video that stays below was cut to 8 bits: people stand at 300
 def camera(width: int = WIDTH, height: int = HEIGHT) -> DepthCamera:
     """MeteorNet's camera: focal length 280 pixels, centre in the middle of the image."""
     return DepthCamera(width=width, height=height, focal=FOCAL, centre_u=width / 2, centre_v=height / 2)
+
+
+def take_of(video: str) -> str:
+    """What a video is a take of: one action by one person, whose videos differ in the number at the end of the name;
+    the name itself where it is none of this set's."""
+    match = _TAKE.fullmatch(video)
+    return match[1] if match else video
 
 
 def parse_name(file: Path) -> Sequence:

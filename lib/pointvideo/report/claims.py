@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.msr_action3d import take_of
 from .findings import Finding
 from .kept import kept
 from .multiplicity import holm, level, look
@@ -26,8 +27,9 @@ class Claim:
     """A signed sum of a metric over rows of a paper's tables.
 
     reported: its size in points as printed; its sign is the claim. None: the paper says nothing, a reader asks, and
-    ``higher`` names the two answers, for a positive and for a negative sum. transfer: made by the paper on another
-    set or backbone than the rows. confirmatory: of the family that is tested as one; all others are exploratory.
+    ``higher`` names the two answers, for a positive and for a negative sum. transfer: "", or what the paper made the
+    claim on, such as "another set", where the rows have another one; its number is then no bar for ours.
+    confirmatory: of the family that is tested as one; all others are exploratory.
     """
 
     id: str
@@ -35,7 +37,7 @@ class Claim:
     where: str
     reported: float | int | None
     rows: Mapping[str, float | int]
-    transfer: bool = False
+    transfer: str = ""
     note: str = ""
     metric: str = ""
     higher: tuple[str, ...] = ()
@@ -259,16 +261,10 @@ def _contrast(
         videos = scored
     spread = [_values(several, seeds, name) for several in beside]
     others = np.array([values for values in spread if values is not None]).reshape(-1, len(seeds))
-    groups = [repeated(video) for video in videos or ()]
+    groups = list(map(take_of, videos or ()))
     return paired_contrast(
         tables, list(weights.values()), pool=pool, confidence=confidence, beside=others, groups=groups
     )
-
-
-def repeated(video: str) -> str:
-    """What a video is a take of: of MSR-Action3D, whose names end in the number of the take, one action by one person;
-    every other video is its own."""
-    return re.sub(r"^(a\d\d_s\d\d)_e\d\d$", r"\1", video)
 
 
 def _values(results: Sequence[Result], seeds: Sequence[int], name: str) -> list[float] | None:

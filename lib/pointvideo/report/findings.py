@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .multiplicity import ERROR, LOOKS, look, over_looks
-from .power import in_words
+from .power import in_words, next_look
 from .statistics import VIDEOS_FOR_A_VERDICT, Contrast
 
 if TYPE_CHECKING:
@@ -67,7 +68,12 @@ class Finding:
             return f"same direction{simulated}" if simulated or self.claim.transfer else self._size
         if over_looks(self.contrast.equivalence(MARGIN / 100)) <= ERROR:
             return NO_DIFFERENCE if self.claim.question else f"equivalent{simulated or f' (within {MARGIN:.0f} point)'}"
-        return f"undecided ({in_words(self.contrast, MARGIN / 100, self.times)})"
+        return f"undecided ({in_words(self.next_look)})"
+
+    @cached_property
+    def next_look(self) -> float | None:
+        """As :func:`.power.next_look`, of a claim that is undecided after a look."""
+        return next_look(self.contrast, MARGIN / 100, self.times)
 
     @property
     def _size(self) -> str:
@@ -115,12 +121,12 @@ class Finding:
 
     @property
     def printed(self) -> str:
-        """The paper's number in points; nothing beside a simulated result, and no number from another set than ours."""
+        """The paper's number in points; nothing beside a simulated result, nor where the paper's set or teacher is another."""
         if self.source == "simulated":
             return "SIMULATED"
         if self.claim.reported is None:
             return "–"
-        return "for another set" if self.claim.transfer else f"{self.claim.reported:+.2f}"
+        return f"for {self.claim.transfer}" if self.claim.transfer else f"{self.claim.reported:+.2f}"
 
     @property
     def text(self) -> str:

@@ -3,9 +3,10 @@
 A row has not learnt in a metric where one of three things holds:
 
 * it does not beat the strongest baseline that sees labels alone: the 95 % interval of the difference, paired by video,
-  is not wholly above 0;
+  is not wholly above 0, takes of one action by one person counted as one;
 * a pre-training that one of its runs starts from has not learnt: its last loss is not 5 % below the loss of the best
-  constant answer; or, where a constant answer would cost nothing, its features have collapsed (effective rank below 2);
+  constant answer; or, where a constant answer would cost nothing, its features have collapsed (effective rank below 2).
+  A control that takes away what could be learnt is not asked this;
 * the metric is 0 in every run of the table, as of a class that no network ever finds.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.msr_action3d import take_of
 from .kept import kept
 from .results import Result, per_video
 from .statistics import Contrast, paired_contrast
@@ -48,7 +50,7 @@ def not_learnt(
         scored = {name: several for name, several in judged.items() if not _is_none(several, metric)}
         zero = bool(scored) and all(_value(result, metric) == 0 for several in scored.values() for result in several)
         for name, several in scored.items():
-            reason = start_not_learnt((starts or {}).get(name, ()))
+            reason = "" if rows[name].control else start_not_learnt((starts or {}).get(name, ()))
             if zero:
                 reason = f"0 in all {sum(map(len, scored.values()))} runs of the table"
             reason = reason or _below(several, {bar: (rows[bar].method.label, bars[bar]) for bar in bars}, metric)
@@ -102,7 +104,9 @@ def _over(several: Sequence[Result], bar: Sequence[Result], metric: str) -> Cont
     if not mine:
         return None
     theirs = other[:, [places[videos[place]] for place in mine]]
-    return paired_contrast([table[:, mine], np.repeat(theirs, len(table), axis=0)], [1.0, -1.0], pool=pool)
+    groups = [take_of(videos[place]) for place in mine]
+    rows = [table[:, mine], np.repeat(theirs, len(table), axis=0)]
+    return paired_contrast(rows, [1.0, -1.0], pool=pool, groups=groups)
 
 
 def silent_classes(several: Iterable[Result], family: str) -> tuple[list[str], int]:

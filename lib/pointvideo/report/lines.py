@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -114,14 +113,23 @@ def answer_line(findings: Sequence[Finding]) -> str:
     if blind := sum(finding.short == NOT_LEARNT for finding in ran):
         parts.append(f"{blind} {NOT_LEARNT}")
     if open_ := [finding for finding in ran if finding.short == "undecided"]:
-        seeds = [int(found[1]) for finding in open_ if (found := re.search(r"about (\d+) seeds would", finding.word))]
-        when = f": the nearest would need about {min(seeds)} seeds" if seeds else ""
-        if not seeds and any("seeds needed" in finding.word for finding in open_):
-            when = f": none would be decided by {LOOKS[-1]} seeds"
-        parts.append(f"{len(open_)} undecided{when}")
+        parts.append(f"{len(open_)} undecided{_nearest(open_)}")
     if missing := len(findings) - len(ran):
         parts.append(f"{missing} not run")
     return "; ".join(parts)
+
+
+def _nearest(undecided: Sequence[Finding]) -> str:
+    """At how many seeds the first of them would probably be decided; "" where none has had its first look."""
+    looks = [finding.next_look for finding in undecided if finding.p is not None]
+    first = min((look for look in looks if look is not None), default=None)
+    if first is None:
+        return ""
+    return (
+        f": the nearest would need about {first} seeds"
+        if first <= LOOKS[-1]
+        else f": none would be decided by {LOOKS[-1]} seeds"
+    )
 
 
 def source_answers(several: Mapping[str | None, Sequence[Finding]]) -> list[str]:

@@ -63,17 +63,22 @@ def resolution(contrast: Contrast) -> float:
     return (normal.inv_cdf(1 - ERROR / 2) + normal.inv_cdf(POWER)) * math.sqrt(contrast.video_variance)
 
 
-def in_words(contrast: Contrast, margin: float, times: int = 1) -> str:
-    """What would decide a claim that is not decided: its direction at the difference seen, or that it is none."""
+def next_look(contrast: Contrast, margin: float, times: int = 1) -> float | None:
+    """The look at which a claim that is not decided probably would be: its direction at the difference seen, or that it
+    is none. Infinite where it lies beyond the last look, None where no number of seeds is enough."""
     effect = abs(contrast.estimate)
     found = seeds_needed(contrast, effect, times=times), seeds_needed(contrast, effect, margin=margin)
     if found == (None, None):
-        return "more test videos needed"
+        return None
     seeds = max(contrast.seeds + 1, min(number for number in found if number is not None))
-    if seeds <= LOOKS[-1]:
-        seeds = next(fixed for fixed in LOOKS if seeds <= fixed)
-        return f"about {seeds} seeds would decide"
-    return f"more than {LOOKS[-1]} seeds needed"
+    return next((fixed for fixed in LOOKS if seeds <= fixed), math.inf)
+
+
+def in_words(look: float | None) -> str:
+    """:func:`next_look` as a verdict says it."""
+    if look is None:
+        return "more test videos needed"
+    return f"about {look} seeds would decide" if look <= LOOKS[-1] else f"more than {LOOKS[-1]} seeds needed"
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class Row:
         label_percent: share of the training labels.
         printed: where the paper has its numbers, or None and ``because`` says why not.
         folds: of a cross-validation; the recipes then stand seed by seed, the folds of one beside each other.
+        control: takes the paper's idea away and keeps its cost, so its pre-training may have nothing to learn.
         baseline: what it is made of where it is none of the paper's methods: "labels" alone, which every row that has
             learnt must beat, or hand-made features of "points".
     """
@@ -73,6 +74,7 @@ class Row:
     printed: Printed | None = None
     because: str = ""
     folds: int = 1
+    control: bool = False
     baseline: Literal["", "labels", "points"] = ""
 
     @property

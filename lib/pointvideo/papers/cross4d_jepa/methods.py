@@ -28,6 +28,7 @@ class Arm:
         batches: how many times as large its batches are, for as many fewer updates; the clips seen are the same.
         printed: its column in Table 1, or "".
         because: why the paper has no such number.
+        control: its targets have nothing of the idea, so the student may find nothing to learn in them.
     """
 
     method: Method
@@ -40,6 +41,7 @@ class Arm:
     batches: int = 1
     printed: str = ""
     because: str = "a control of ours"
+    control: bool = False
 
 
 _GLOBAL, _DENSE, _CONTROL, _KNOWLEDGE = "#E69F00", "#0072B2", "#666666", "#CC79A7"
@@ -56,17 +58,19 @@ ARMS: dict[str, Arm] = {
     "dense-centred": Arm(Method("dense, centred", _DENSE, "D", "dense targets, centred"), changes={"centred": True}),
     "position": Arm(Method("position only", "#D55E00", "^", "position of the patch alone"), teacher="position"),
     "untrained-teacher": Arm(
-        Method("untrained teacher", _KNOWLEDGE, "v", "untrained image network"), teacher="untrained"
+        Method("untrained teacher", _KNOWLEDGE, "v", "untrained image network"), teacher="untrained", control=True
     ),
     "geometry": Arm(Method("local geometry", "#009E73", "h", "local geometry"), teacher="geometry"),
     "shuffled": Arm(
-        Method("shuffled patches", _CONTROL, "X", "patches shuffled in each frame"), changes={"match": "shuffled"}
+        Method("shuffled patches", _CONTROL, "X", "patches shuffled in each frame"),
+        changes={"match": "shuffled"}, control=True,
     ),
     "same-action": Arm(
         Method("same action", _CONTROL, "P", "targets of another clip of the action"), changes={"match": "same action"}
     ),
     "other-action": Arm(
-        Method("other action", _CONTROL, "*", "targets of a clip of another action"), changes={"match": "other action"}
+        Method("other action", _CONTROL, "*", "targets of a clip of another action"),
+        changes={"match": "other action"}, control=True,
     ),
     **{
         f"shift-{patches}": Arm(

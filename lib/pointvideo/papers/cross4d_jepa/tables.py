@@ -35,6 +35,7 @@ def row(
         backbone=STUDENT,
         printed=printed,
         because="" if printed else because,
+        control=name in ARMS and ARMS[name].control,
     )
 
 
