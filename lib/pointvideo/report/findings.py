@@ -121,7 +121,7 @@ class Finding:
 
     @property
     def printed(self) -> str:
-        """The paper's number in points; nothing beside a simulated result, nor where the paper's set or teacher is another."""
+        """The paper's number in points; nothing beside a simulated result, nor where the paper has another set."""
         if self.source == "simulated":
             return "SIMULATED"
         if self.claim.reported is None:
