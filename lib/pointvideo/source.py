@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .source_files import file_of, is_as_it_was, is_installed, notebook_cells, stamp_of
 from .source_text import FUNCTIONS, canonical, digest, global_names, imported, is_text, normalised, root_name
 
 PACKAGE = __name__.partition(".")[0]
@@ -166,7 +165,7 @@ class Library:
         held = Library._of(tops, everything)
         if _settled is not None and held[0] in _settled:
             return held[0]
-        if not all(_is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
+        if not all(is_as_it_was(name, stamp) for name, stamp in held[0].stamps.items()):
             held[0] = Library(tops, everything)
         if _settled is not None:
             _settled.append(held[0])
@@ -177,7 +176,7 @@ class Library:
         if name not in self.modules:
             text, file = self._source(name)
             self.modules[name] = None if text is None else _parsed(name, text, file)
-            self.stamps[name] = _stamp(name)
+            self.stamps[name] = stamp_of(name)
         return self.modules[name]
 
     def add_script(self, name: str, unit: str, text: str) -> None:
@@ -192,7 +191,7 @@ class Library:
         module.bound[unit] = body
         names = (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name))
         module.variables = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        self.modules[name], self.stamps[name] = module, _stamp(name)
+        self.modules[name], self.stamps[name] = module, stamp_of(name)
 
     def need(self, name: str) -> Module:
         """Our own module of that name."""
@@ -202,10 +201,10 @@ class Library:
         return module
 
     def _source(self, name: str) -> tuple[str | None, Path | None]:
-        if name == "__main__" and (cells := _cells()) is not None:
+        if name == "__main__" and (cells := notebook_cells()) is not None:
             return "\n".join(cells), None
-        file = _file(name)
-        if file is None or (name.partition(".")[0] not in self.tops and _installed(file)):
+        file = file_of(name)
+        if file is None or (name.partition(".")[0] not in self.tops and is_installed(file)):
             return None, None
         return file.read_text(encoding="utf-8"), file
 
@@ -357,65 +356,3 @@ class _Names:
             beside = self.module.file.parent / node.value
             if "\n" not in node.value and beside.is_file():
                 self.files.add(beside)
-
-
-def _cells() -> list[str] | None:
-    """The cells of the notebook that runs, those with a syntax error left out; None in a script."""
-    main = sys.modules["__main__"]
-    cells = getattr(main, "In", None) if hasattr(main, "get_ipython") else None
-    if cells is None:
-        return None
-    found = []
-    for cell in cells:
-        try:
-            ast.parse(cell)
-            found.append(cell)
-        except SyntaxError:
-            pass
-    return found
-
-
-def _stamp(name: str) -> Any:
-    """What shows that a module was loaded anew, or its file changed: its specification, or the file's time."""
-    if name == "__main__" and (cells := _cells()) is not None:
-        return len(cells)
-    if name in sys.modules:
-        return getattr(sys.modules[name], "__spec__", None)
-    file = _file(name)
-    return None if file is None else file.stat().st_mtime_ns
-
-
-def _is_as_it_was(name: str, stamp: Any) -> bool:
-    loaded = sys.modules.get(name)
-    if loaded is not None and name != "__main__":
-        return getattr(loaded, "__spec__", None) is stamp
-    now = _stamp(name)
-    return now is stamp or (isinstance(now, int) and now == stamp)
-
-
-def _file(name: str) -> Path | None:
-    """The Python file of a module, loaded or not; None where it has none."""
-    module = sys.modules.get(name)
-    if module is not None:
-        file = getattr(module, "__file__", None)
-        return Path(file) if file and file.endswith(".py") else None
-    parent, _, last = name.rpartition(".")
-    if not parent:
-        spec = PathFinder.find_spec(name)
-        return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
-    above = _file(parent)
-    if above is None or above.name != "__init__.py":
-        return None
-    for file in (above.parent / last / "__init__.py", above.parent / f"{last}.py"):
-        if file.is_file():
-            return file
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _installed(file: Path) -> bool:
-    """Whether a file belongs to Python or an installed library."""
-    paths = sysconfig.get_paths()
-    folders = {Path(paths[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    resolved = file.resolve()
-    return not folders.isdisjoint(resolved.parents) or not {"site-packages", "dist-packages"}.isdisjoint(resolved.parts)

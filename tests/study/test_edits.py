@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pointvideo
-from pointvideo import source
+from pointvideo import source, source_files
 from pointvideo.backbones import P4TransformerSize
 from pointvideo.pretexts.strl import STRLPretrain
 from pointvideo.source import Library
@@ -49,7 +49,7 @@ def package(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the package's source, read in its place."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(PACKAGE, copy, ignore=lambda folder, names: [name for name in names if name == "__pycache__"])
-    found = source._file
+    found = source_files.file_of
 
     def in_copy(name: str) -> Path | None:
         if name.partition(".")[0] != "pointvideo":
@@ -57,7 +57,8 @@ def package(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         place = copy.joinpath(*name.split(".")[1:])
         return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
 
-    monkeypatch.setattr(source, "_file", in_copy)
+    for module in (source, source_files):
+        monkeypatch.setattr(module, "file_of", in_copy)
     yield copy
     Library._of.cache_clear()
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from . import catalogue
 from .catalogue import DataSet
+from .disk import read_json
 from .layout import SMALL, StoreError, cache_dir, data_dir
 from .locks import locked
-from .writer import read_json
 
 if TYPE_CHECKING:
     from .simulate.building import World

@@ -13,11 +13,12 @@ from tqdm import tqdm
 from . import catalogue
 from .catalogue import DataSet
 from .layout import StoreError
+from .leftovers import set_aside, sweep
 from .locks import locked
 from .places import recorded_store
 from .recorded import Listing, Reader, Source
 from .store import Store
-from .writer import StoreWriter, set_aside, sweep
+from .writer import StoreWriter
 
 READER_VERSION = 1
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from .disk import write_atomically
 from .layout import StoreError, one_line
 from .locks import locked
 from .primitives import RELEASED, PlaneGrowing, cgal_module, fit_primitives, merge_to
 from .store import Store
-from .writer import write_atomically
 
 FIELD = "primitive"
 FITTED_BY = "CGAL 6.0, labels 1"  # to be changed with anything that changes labels

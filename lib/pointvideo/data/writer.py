@@ -7,23 +7,20 @@ part is there, from the same source, are not made again.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import re
 import shutil
-import sys
 import zipfile
 import zlib
 from dataclasses import asdict
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..burn import made_folder
+from .disk import clear_errors, fsync_folder, is_empty_folder, read_json, write_atomically, write_npy
 from .layout import (
     VERSION,
     DepthCamera,
@@ -34,13 +31,12 @@ from .layout import (
     digest_of_json,
     one_line,
 )
-from .locks import lock_file, locked
+from .leftovers import check_own, partial_of, restore
 
 if TYPE_CHECKING:
     from .store import Store
 
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
-_OWN = re.compile(r"writer\.json|whole|replaced|.+\.part|\..+\.tmp")  # what a folder of parts holds
 _LABELS = re.compile(r"primitive-|\..+\.tmp$")  # what is added to a store later
 
 
@@ -96,7 +92,7 @@ class StoreWriter:
         self.replace = replace
         self.rejected: list[dict[str, str]] = []
         self._parts: dict[str, tuple[Sequence, str]] = {}
-        with _clear_errors(self.partial):
+        with clear_errors(self.partial):
             self._resume()
 
     def __enter__(self) -> StoreWriter:
@@ -133,7 +129,7 @@ class StoreWriter:
 
     def _stored(self) -> set[str]:
         """Names of the sequences of the store that this one will replace; StoreError for anything else there."""
-        if not self.path.exists() or _is_empty_folder(self.path):
+        if not self.path.exists() or is_empty_folder(self.path):
             return set()
         name, source = self.header["name"], self.header["source"]
         if not (self.path / "store.json").is_file():
@@ -191,7 +187,7 @@ class StoreWriter:
         arrays["counts"] = np.array(counts[first], dtype=np.int64)
         arrays["about"] = np.array(json.dumps({"sequence": asdict(sequence), "stamp": stamp}))
         file = self.partial / f"{sequence.name}.part"
-        with _clear_errors(file, kept=len(self._parts)):
+        with clear_errors(file, kept=len(self._parts)):
             write_atomically(file, lambda stream: np.savez(stream, **arrays))
         self._parts[sequence.name] = (sequence, stamp)
 
@@ -247,12 +243,12 @@ class StoreWriter:
             found = f"{len(lost)} of {len(stored)} sequences of the store there would be lost, first {lost[0]}"
             raise StoreError(f"{self.path}: {found}; --replace makes it anew without them")
         new, old = self.partial / "whole", self.partial / "replaced"
-        with _clear_errors(new, kept=len(self._parts)):
+        with clear_errors(new, kept=len(self._parts)):
             try:
                 shutil.rmtree(new, ignore_errors=True)
                 new.mkdir()
                 self._concatenate(new, parts)
-                _fsync_folder(new)
+                fsync_folder(new)
             except BaseException:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
@@ -260,7 +256,7 @@ class StoreWriter:
                 shutil.rmtree(old, ignore_errors=True)  # what a killed run had not yet cleared away
                 os.rename(self.path, old)
             os.rename(new, self.path)
-            _fsync_folder(self.path.parent)
+            fsync_folder(self.path.parent)
             shutil.rmtree(self.partial, ignore_errors=True)
         from .store import Store
 
@@ -276,13 +272,13 @@ class StoreWriter:
         for name, field in self.header["fields"].items():
             shape = (int(offsets["frame_offsets"][-1]), *field["shape"])
             rows = (self._read(part, f"field_{name}") for part in parts)
-            digests[name] = _write_npy(new / f"{name}.npy", np.dtype(field["dtype"]), shape, rows)
+            digests[name] = write_npy(new / f"{name}.npy", np.dtype(field["dtype"]), shape, rows)
         for name, field in self.header["frame_fields"].items():
             shape = (int(offsets["sequence_offsets"][-1]), *field["shape"])
             rows = (self._read(part, f"frames_{name}") for part in parts)
-            digests[name] = _write_npy(new / f"{name}.npy", np.dtype(field["dtype"]), shape, rows)
+            digests[name] = write_npy(new / f"{name}.npy", np.dtype(field["dtype"]), shape, rows)
         for name, values in offsets.items():
-            digests[name] = _write_npy(new / f"{name}.npy", values.dtype, values.shape, [values])
+            digests[name] = write_npy(new / f"{name}.npy", values.dtype, values.shape, [values])
         description = describe(**self.header, sequences=parts)
         content = digest_of_json([description, digests])
         description |= {
@@ -307,114 +303,6 @@ class StoreWriter:
             raise StoreError(f"{file}: damaged ({one_line(error)}), deleted; the same command continues") from error
 
 
-def partial_of(path: Path) -> Path:
-    """The folder in which the parts of the store at ``path`` are kept until it is whole."""
-    return path.with_name(path.name + ".partial")
-
-
-def check_own(partial: Path) -> None:
-    """StoreError where a folder of parts holds anything that is none: it is not deleted."""
-    if partial.exists() and not partial.is_dir():
-        raise StoreError(f"{partial}: exists and is no folder, expected the parts of a store or nothing")
-    other = [entry.name for entry in partial.iterdir() if not _OWN.fullmatch(entry.name)] if partial.is_dir() else []
-    if other:
-        raise StoreError(f"{partial}: {other[0]} is no part of a store, expected a folder with nothing else")
-
-
-def restore(path: Path) -> None:
-    """Put back the store that a run had moved aside when it was killed, before the new one was in its place."""
-    from .store import Store
-
-    old = partial_of(path) / "replaced"
-    if old.is_dir() and not path.exists():
-        with contextlib.suppress(StoreError):  # half deleted: the new one had been in its place
-            Store.open(old)
-            os.rename(old, path)
-
-
-def set_aside(path: Path) -> None:
-    """Rename a store in the cache whose description cannot be read: it is made anew, and nothing is deleted."""
-    from .store import read_description
-
-    if not (path / "store.json").is_file():
-        return
-    try:
-        read_description(path)
-    except StoreError as error:
-        place = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.damaged-{n}")).exists())
-        path.rename(place)
-        print(f"{error}; moved to {place}", file=sys.stderr)
-
-
-def sweep(path: Path) -> None:
-    """Delete what a killed run left beside a store that is whole; not where another process is at work."""
-    if partial_of(path).is_dir() or lock_file(path).exists():
-        with contextlib.suppress(StoreError, OSError), locked(path, wait=False) as mine:
-            if mine:
-                check_own(partial_of(path))
-                shutil.rmtree(partial_of(path), ignore_errors=True)
-
-
 def _described(field: dict) -> dict:
     entry = {"dtype": str(np.dtype(field["dtype"])), "shape": list(field["shape"]), "unit": field.get("unit", "")}
     return entry | ({"names": list(field["names"])} if "names" in field else {})
-
-
-def write_atomically(file: Path, write) -> None:
-    """Call ``write(stream)`` on a temporary file beside ``file``, flush it to disk, rename it into place."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _write_npy(file: Path, dtype: np.dtype, shape: tuple[int, ...], rows) -> str:
-    # Plain writes, not a memory map: a full disk must raise an error, not kill the process with SIGBUS.
-    digest = hashlib.sha256()
-    with open(file, "wb") as stream:
-        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(stream, header)
-        for block in rows:
-            data = np.ascontiguousarray(block, dtype=dtype).data.cast("B")
-            digest.update(data)
-            stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    return digest.hexdigest()
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_empty_folder(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
-
-
-def read_json(file: Path):
-    """The content of a JSON file; None for one that is missing or no whole JSON."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-@contextlib.contextmanager
-def _clear_errors(file: Path, kept: int = 0):
-    """Turn an operating system error into one line that names the file or folder and what is kept."""
-    try:
-        yield
-    except (OSError, zipfile.BadZipFile) as error:
-        why = getattr(error, "strerror", None) or one_line(error)
-        note = f"; sequences kept: {kept}, the same command continues" if kept else ""
-        raise StoreError(f"{file}: cannot write the store ({why}){note}") from error

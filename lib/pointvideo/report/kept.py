@@ -28,9 +28,8 @@ FILE = "contrasts.json"
 _FUNCTIONS = ("claims:contrast_of", "gate:over", "folds:pooled_folds", "results:result_from_record")
 ROOTS = tuple(f"{__package__}.{name}" for name in _FUNCTIONS)
 # What reads source and files says what a contrast rests on; it is no part of a contrast.
-OUTSIDE = tuple(
-    f"{__package__.rpartition('.')[0]}.{name}" for name in ("definitions", "source", "source_text", "files")
-)
+_READERS = ("definitions", "source", "source_files", "source_text", "files")
+OUTSIDE = tuple(f"{__package__.rpartition('.')[0]}.{name}" for name in _READERS)
 _used: dict[str, Contrast | None] = {}  # of this process, by key; what `write_kept` writes
 _computed: set[str] = set()
 

@@ -15,10 +15,11 @@ from tqdm import tqdm
 
 from ...definitions import world_fingerprint
 from ..layout import StoreError, cache_dir
+from ..leftovers import set_aside, sweep
 from ..locks import locked
 from ..recorded import Recording
 from ..store import Store
-from ..writer import StoreWriter, set_aside, sweep
+from ..writer import StoreWriter
 from .filming import film
 
 
