@@ -21,7 +21,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(os.environ.get("POINTVIDEO_CAC
 PACKAGE = ROOT / "lib" / "pointvideo"
 
 
-NEVER = ("kernels", "definitions", "source", "source_text", "values")
+NEVER = ("kernels", "definitions", "source", "source_files", "source_text", "values")
 
 
 def checked_modules() -> list[str]:

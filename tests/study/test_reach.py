@@ -48,6 +48,7 @@ OUTSIDE = {
     "study.logs": "tells a curve to a logger",
     "definitions": "names kept targets by what they rest on",
     "source": "finds what a definition reaches, for such a name",
+    "source_files": "finds it",
     "source_text": "reads it",
 }
 
