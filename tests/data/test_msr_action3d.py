@@ -11,6 +11,7 @@ from pointvideo.data.layout import StoreError
 from pointvideo.data.msr_action3d import (
     frames_of,
     parse_name,
+    person_of,
     read_bin,
     read_depth,
     read_mat,
@@ -70,6 +71,7 @@ def test_matlab_classes_and_a_single_frame(tmp_path):
 
 def test_a_take_is_known_by_its_name():
     assert take_of("a01_s06_e02") == take_of("a01_s06_e03") == "a01_s06"
+    assert person_of("a01_s06_e02") == "s06" and person_of("street_3") == "street_3"
     assert take_of("a01_s06_e02_x") == "a01_s06_e02_x" and take_of("street_3") == "street_3"
 
 

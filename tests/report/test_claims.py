@@ -1,11 +1,12 @@
 """Claims of all tasks: bound to rows, judged in their own metric, questions answered."""
 
 import functools
+from dataclasses import replace
 
 import pytest
 import yaml
 
-from pointvideo.report.claims import Claim, _of_entry, claims_of, contrast_of, family_size, judge, unbound
+from pointvideo.report.claims import ALIKE, Claim, _of_entry, claims_of, contrast_of, family_size, judge, unbound
 from pointvideo.study.experiments import PROFILES
 
 from .made_up import (
@@ -97,7 +98,7 @@ def test_no_comma_cuts_an_entry_in_two():
 
 
 def test_claims_compare_rows_of_one_task_in_a_metric_of_it():
-    assert len({entry.id for entry in claims()}) == len(claims()) == 97
+    assert len({entry.id for entry in claims()}) == len(claims()) == 98
     for entry in claims():
         (task,) = {row(name).task for name in entry.rows}
         assert task.title(entry.metric)
@@ -139,6 +140,18 @@ def test_a_claim_is_judged_in_its_metric():
         better, worse = ([run.last.value(name) for run in results[row_id]] for row_id in reversed(ACTION))
         assert finding.contrast.estimate == pytest.approx(sum(better) / 5 - sum(worse) / 5)
         assert finding.word == "larger than printed" and finding.contrast.videos == 12
+
+
+def test_a_claim_may_count_person_by_person(monkeypatch):
+    known = {
+        name: [result_from_record(record) for record in made_up_row(name, [right] * 5, randomness=place)]
+        for place, (name, right) in enumerate({"pptr-scratch-24": 40, "pptr-c2p-24": 60}.items())
+    }
+    monkeypatch.setitem(ALIKE, "person", lambda video: video[-1])
+    plain, people = (judge(replace(claim("c2p-pptr-24"), by=by), known).contrast for by in ALIKE)
+    assert people.estimate == pytest.approx(plain.estimate) and people.videos < 11 < plain.videos
+    with pytest.raises(ValueError, match="claim c2p-pptr-24 counts by 'city', expected one of take, person"):
+        replace(claim("c2p-pptr-24"), by="city")
 
 
 def test_a_class_can_carry_a_claim():

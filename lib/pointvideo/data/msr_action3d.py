@@ -43,7 +43,7 @@ CLASSES = (
 )  # fmt: skip
 
 _FILE_NAME = re.compile(r"(a([0-9]{2})_s([0-9]{2})_e([0-9]{2}))_sdepth(?:\.bin|\.mat|\.npz|(?:_pts)?\.npy)")
-_TAKE = re.compile(r"(a[0-9]{2}_s[0-9]{2})_e[0-9]{2}")
+_TAKE = re.compile(r"(a[0-9]{2}_(s[0-9]{2}))_e[0-9]{2}")
 _EXPECTED = "aAA_sSS_eEE_sdepth.bin, .mat, .npz or _pts.npy"
 _MARK = "sdepth"
 _NEAR = 0.01  # how far a coordinate may be from that of its pixel, in pixels and counts
@@ -60,6 +60,12 @@ def take_of(video: str) -> str:
     the name itself where it is none of this set's."""
     match = _TAKE.fullmatch(video)
     return match[1] if match else video
+
+
+def person_of(video: str) -> str:
+    """Who a video shows; the video's name itself where it is none of this set's."""
+    match = _TAKE.fullmatch(video)
+    return match[2] if match else video
 
 
 def parse_name(file: Path) -> Sequence:

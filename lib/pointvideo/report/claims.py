@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.msr_action3d import take_of
+from ..data.msr_action3d import person_of, take_of
 from .findings import Finding
 from .kept import kept
 from .multiplicity import holm, level, look
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ..study.experiments import Experiment, Paper
 
 
+ALIKE = {"take": take_of, "person": person_of}  # what is one for a claim -> the name that its videos share
+
+
 @dataclass(frozen=True)
 class Claim:
     """A signed sum of a metric over rows of a paper's tables.
@@ -29,7 +32,8 @@ class Claim:
     reported: its size in points as printed; its sign is the claim. None: the paper says nothing, a reader asks, and
     ``higher`` names the two answers, for a positive and for a negative sum. transfer: "", or what the paper made the
     claim on, such as "another set", where the rows have another one; its number is then no bar for ours.
-    confirmatory: of the family that is tested as one; all others are exploratory.
+    confirmatory: of the family that is tested as one; all others are exploratory. by: what counts as one; with
+    "person" the interval says how far the people scored stand for others.
     """
 
     id: str
@@ -42,10 +46,13 @@ class Claim:
     metric: str = ""
     higher: tuple[str, ...] = ()
     confirmatory: bool = False
+    by: str = "take"
 
     def __post_init__(self) -> None:
         if self.reported is not None and (not math.isfinite(self.reported) or self.reported == 0):
             raise ValueError(f"claim {self.id} needs a direction, found a reported difference of {self.reported}")
+        if self.by not in ALIKE:
+            raise ValueError(f"claim {self.id} counts by {self.by!r}, expected one of {', '.join(ALIKE)}")
 
     @property
     def question(self) -> bool:
@@ -172,6 +179,7 @@ def judge(
         about=f"claim {claim.id}",
         confidence=1 - level(),
         looks=True,
+        by=claim.by,
         beside=[runs for name, runs in results.items() if name not in used and (name, claim.metric) not in not_learnt],
     )
     return Finding(claim, source, contrast, () if contrast else ("no seed that all rows have",))
@@ -205,6 +213,7 @@ def contrast_of(
     about: str = "contrast",
     confidence: float = 0.95,
     looks: bool = False,
+    by: str = "take",
     beside: Iterable[Sequence[Result]] = (),
 ) -> Contrast | None:
     """The weighted sum of a metric over rows, last epoch, paired by seed and video; None without a seed that all have.
@@ -215,6 +224,7 @@ def contrast_of(
         name: of the metric.
         about: what an error names.
         looks: take the seeds of the last look alone, the lowest first.
+        by: what counts as one, see :class:`Claim`.
         beside: runs of other rows, for the variance over seeds; rows of another task or without a seed are left out.
 
     Raises:
@@ -230,10 +240,9 @@ def contrast_of(
         return None
     chosen = {row_id: [by_seed[seed] for seed in seeds] for row_id, by_seed in runs.items()}
     others = [several for several in beside if {result.task for result in several} == tasks]
-    what = {"weights": list(weights.values()), "metric": name, "confidence": confidence, "seeds": seeds}
-    return kept(
-        what, [*chosen.values(), *others], lambda: _contrast(weights, chosen, name, about, confidence, others, seeds)
-    )
+    what = {"weights": list(weights.values()), "metric": name, "confidence": confidence, "seeds": seeds, "by": by}
+    made = lambda: _contrast(weights, chosen, name, about, confidence, others, seeds, ALIKE[by])  # noqa: E731
+    return kept(what, [*chosen.values(), *others], made)
 
 
 def _contrast(
@@ -244,6 +253,7 @@ def _contrast(
     confidence: float,
     beside: Sequence[Sequence[Result]],
     seeds: Sequence[int],
+    alike: Callable[[str], str],
 ) -> Contrast:
     """The contrast of runs that are paired by seed."""
     tables, videos, pool, first = [], None, None, next(iter(weights))
@@ -261,7 +271,7 @@ def _contrast(
         videos = scored
     spread = [_values(several, seeds, name) for several in beside]
     others = np.array([values for values in spread if values is not None]).reshape(-1, len(seeds))
-    groups = list(map(take_of, videos or ()))
+    groups = list(map(alike, videos or ()))
     return paired_contrast(
         tables, list(weights.values()), pool=pool, confidence=confidence, beside=others, groups=groups
     )
