@@ -78,6 +78,11 @@ CASES = (
         {"frames": 24, "points": 2048, "side": 144, "size": 2},
         {"frames": 2, "points": 128, "side": 16, "size": 2}, {PLAIN: 10.0},
     ),
+    Case(
+        "draw a clip, pixels to patches", point4d.showing, "{frames} × {points} at {side} × {side}, {grid} a side",
+        {"frames": 24, "points": 2048, "side": 144, "size": 2, "grid": 9},
+        {"frames": 2, "points": 128, "side": 16, "size": 2, "grid": 4}, {PLAIN: 10.0},
+    ),
     *(
         Case(
             "Point4D, training step", point4d.training_step, TUBES + ", width {width}",

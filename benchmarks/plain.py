@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from pointvideo.backbones import P4DConv, Tokens
+from pointvideo.kernels.draw_points import draw_points_specification
+from pointvideo.teachers.render import HIDDEN, INSIDE, Render, focal_length, poses
 
 
 def sample_farthest_points(xyz: Tensor, samples: int) -> Tensor:
@@ -85,6 +87,26 @@ def visible_points(xyz, focal, width, height, position, rotation, tolerance) -> 
     depth = torch.full((clouds, width * height + 1), torch.inf, device=xyz.device)
     depth.scatter_reduce_(1, pixel, z, "amin")
     return inside & (z - depth.gather(1, pixel) < tolerance)
+
+
+def drawn_clip(render: Render, side: int, grid: int, xyz: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A clip in its radii, drawn by scatter, shaded, and the patch in which each visible point lies: images, pixels and
+    patches as ``draw`` and ``patch_of`` give them."""
+    centre = xyz.mean(dim=(0, 1))
+    xyz = (xyz - centre) / (xyz - centre).norm(dim=-1).flatten().quantile(INSIDE)
+    frames, points, _ = xyz.shape
+    position, rotation = (values.repeat_interleave(frames, dim=0) for values in poses(render.cameras, render.distance))
+    clouds, lengths = xyz.repeat(render.cameras, 1, 1), torch.full((render.cameras * frames,), points)
+    focal = focal_length(render, side)
+    drawn = draw_points_specification(clouds, position, rotation, focal, side, side, lengths, render.size)
+    depth = drawn.depth.reshape(render.cameras, -1)
+    nothing = depth.isinf()
+    near, far = depth.amin(dim=1, keepdim=True), depth.masked_fill(nothing, 0).amax(dim=1, keepdim=True)
+    grey = depth.sub_(near).mul_(-render.contrast / (far - near).clamp(min=1e-6)).add_(1).masked_fill_(nothing, 0)
+    pixel = drawn.pixel.masked_fill(~drawn.visible, HIDDEN).view(render.cameras, frames, points)
+    width = side // grid
+    patch = torch.where(pixel < 0, HIDDEN, pixel // (side * width) * grid + pixel % side // width)
+    return grey.view(render.cameras, frames, side, side), pixel, patch
 
 
 def grouped(values: Tensor, index: Tensor, frame: Tensor) -> Tensor:

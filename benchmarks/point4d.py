@@ -15,6 +15,7 @@ from benchmarks.operators import CHECKED, PLAIN
 from pointvideo.backbones.point4d import Point4DSize
 from pointvideo.backbones.set_abstraction import AbstractionSize, SetAbstraction
 from pointvideo.kernels.draw_points import draw_points, draw_points_specification
+from pointvideo.teachers.render import Render, draw, patch_of
 
 IN_BALL = 16  # points that the nearer ball holds on average
 
@@ -38,6 +39,26 @@ def drawing(device, frames: int, points: int, side: int, size: int) -> Bench:
         contenders={PLAIN: Contender(lambda: scattered, note="scatter_reduce, once for depths, once for indices")},
         checks=(Check("images", lambda: tuple(ours(few)), lambda: tuple(scattered(few))),),
         work=lambda _: (frames * (12.0 * points + 12.0 * side * side), frames * points * (32.0 + 2.0 * size * size)),
+    )
+
+
+def showing(device, frames: int, points: int, side: int, size: int, grid: int) -> Bench:
+    """A clip as an image network sees it, and the patch in which each point lies: from coordinates to the images and
+    the correspondence that dense distillation needs."""
+    xyz, render = seen(frames, points, device=device)[0], Render(points=points, size=size)
+
+    def ours() -> tuple[Tensor, Tensor, Tensor]:
+        drawn = draw(render, side, xyz)
+        return drawn.images, drawn.pixel, patch_of(drawn.pixel, side, grid)
+
+    def scattered() -> tuple[Tensor, Tensor, Tensor]:
+        return plain.drawn_clip(render, side, grid, xyz)
+
+    return Bench(
+        ours=ours,
+        contenders={PLAIN: Contender(lambda: scattered, note="quantile, scatter_reduce, shading in place")},
+        checks=(),
+        work=lambda _: (frames * (28.0 * points + 4.0 * side * side), frames * points * (40.0 + 2.0 * size * size)),
     )
 
 
