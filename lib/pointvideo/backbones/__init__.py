@@ -23,6 +23,9 @@ from .p4dtransconv import P4DTransConv
 from .p4transformer import P4Transformer, P4TransformerSize
 from .pptr import PPTr, PPTrSize
 from .pptr_segmentation import BallSegmentation, BallSegmentationSize, RunSegmentation, RunSegmentationSize
+from .pstconv import PSTConv
+from .pstconv_transpose import PSTConvTranspose
+from .pstnet import PSTNet, PSTNetSize
 from .pyramid import PointPyramid, PyramidSize
 from .sizes import TransformerSize, TubeSize
 from .tokens import Tokens, pool_clip, pool_tokens
@@ -46,6 +49,10 @@ __all__ = [
     "PPTrActionSegmentation",
     "PPTrActionSegmentationSize",
     "PPTrSize",
+    "PSTConv",
+    "PSTConvTranspose",
+    "PSTNet",
+    "PSTNetSize",
     "PointPyramid",
     "PyramidSize",
     "RunSegmentation",
