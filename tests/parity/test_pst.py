@@ -7,11 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pointvideo.backbones.pointnet2_segmentation import PointNet2SegmentationSize
 from pointvideo.backbones.pst_checkpoint import load_pst_state, names
+from pointvideo.backbones.pst_transformer import PSTTransformerSize
 from pointvideo.backbones.pstconv import PSTConv
 from pointvideo.backbones.pstconv_transpose import PSTConvTranspose
 from pointvideo.backbones.pstnet import PSTNetSize
+from pointvideo.backbones.pstnet2 import PSTNet2Size
+from pointvideo.backbones.sizes import TransformerSize, TubeSize
 from pointvideo.backbones.tokens import Tokens
+from pointvideo.tasks.classifier import Classifier
 from pointvideo.tasks.pooled_classifier import PooledClassifier
 
 from .goldens import assert_close, assert_gradients, cases, open_case
@@ -20,6 +25,9 @@ NAMES = {
     "pstconv": cases("pstconv_"),
     "pstnet": cases("pstnet_"),
     "pstconvt": cases("pstconvt_"),
+    "pstnet2": cases("pstnet2_"),
+    "pst_transformer": cases("pst_transformer_"),
+    "pointnet2": cases("pointnet2_seg_"),
 }
 
 
@@ -107,3 +115,50 @@ def test_pstconv_transpose(name):
     check_tokens(case, ("out/new_xyzs", "out/new_features"), tokens)
     tokens.features.sum().backward()
     assert_gradients(layer, case, names)
+
+
+@pytest.mark.parametrize("name", NAMES["pstnet2"])
+def test_pstnet2(name):
+    case = open_case(name)
+    given = case.meta["args"]
+    size = PSTNet2Size.ntu() if "ntu" in name else PSTNet2Size()
+    size = replace(size, radius=given["radius"], neighbours=given["nsamples"])
+    model = PooledClassifier(size, given["num_classes"]).eval()
+    assert load_pst_state(model, case.state()).unused == ()
+    logits = model(case.tensor("in/clip"))
+    assert_close(logits, case.tensor("out/logits"), "logits")
+    logits.sum().backward()
+    assert_gradients(model, case, names)
+
+
+@pytest.mark.parametrize("name", NAMES["pst_transformer"])
+def test_pst_transformer(name):
+    case = open_case(name)
+    given = case.meta["args"]
+    tube = TubeSize(
+        given["radius"], given["nsamples"], given["spatial_stride"], given["temporal_kernel_size"],
+        given["temporal_stride"],
+    )  # fmt: skip
+    transformer = TransformerSize(*(given[key] for key in ("dim", "depth", "heads", "dim_head", "mlp_dim", "dropout1")))
+    model = Classifier(PSTTransformerSize(tube, transformer), given["num_classes"], given["dropout2"]).eval()
+    assert load_pst_state(model, case.state()).unused == ()
+    clip = case.tensor("in/clip")
+    check_tokens(case, ("mid/tube.0", "mid/tube.1"), model.backbone.tokens(clip, "tube"))
+    assert_close(model.backbone(clip).features, case.tensor("mid/transformer"), "transformer")
+    logits = model(clip)
+    assert_close(logits, case.tensor("out/logits"), "logits")
+    logits.sum().backward()
+    assert_gradients(model, case, names)
+
+
+@pytest.mark.parametrize("name", NAMES["pointnet2"])
+def test_pointnet2(name):
+    case = open_case(name)
+    given = case.meta["args"]
+    size = PointNet2SegmentationSize(radius=given["radius"], neighbours=given["nsamples"], classes=given["num_classes"])
+    model = size.build().eval()
+    assert load_pst_state(model, case.state()).unused == ()
+    logits = model(case.tensor("in/xyzs"), channels_last(case, "in/rgbs"))
+    assert_close(logits.transpose(2, 3), case.tensor("out/logits"), "logits")
+    logits.sum().backward()
+    assert_gradients(model, case, names)

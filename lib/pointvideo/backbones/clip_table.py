@@ -7,6 +7,7 @@ and a frame serves several windows; with the frames end to end in one cloud noth
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -32,3 +33,11 @@ def clip_table(
     """All frames of a clip end to end, and where ``zeros`` are asked for one row of them behind."""
     table = values.flatten(1, 2)
     return torch.cat([table, torch.zeros_like(table[:, :1])], dim=1) if zeros else table
+
+
+def gathered(
+    table: Float[Tensor, "batch rows channels"], rows: Int64[Tensor, "batch tubes neighbours"]
+) -> Float[Tensor, "batch tubes neighbours channels"]:
+    """Every neighbour's row, in memory: for layers whose maps do not commute with the pooling."""
+    first = torch.arange(len(table), device=rows.device)[:, None, None] * table.shape[1]
+    return F.embedding(rows + first, table.flatten(0, 1))

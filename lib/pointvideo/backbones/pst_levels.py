@@ -20,6 +20,11 @@ class PSTLevel(Checked):
     temporal_stride: Count = 1  # frames
     temporal_padding: tuple[Whole, Whole] = (0, 0)  # frames before, after
 
+    def arguments(self, radius: float) -> dict:
+        """Keyword arguments of a level's layer, where ``radius`` is the first level's."""
+        names = ("spatial_stride", "temporal_kernel", "temporal_stride", "temporal_padding")
+        return {"radius": radius * self.radius} | {name: getattr(self, name) for name in names}
+
 
 Levels = Annotated[tuple[PSTLevel, ...], Filled()]
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from ..kernels import group_max, interpolate
 from ..kernels.tubes import tube_displacements
-from .clip_table import clip_rows, clip_table
+from .clip_table import clip_rows, clip_table, gathered
 from .p4dconv import POOLS, P4DConv
 from .tokens import Tokens, check_clip
 
@@ -171,7 +171,4 @@ class PSTConv(nn.Module):
     def _maxima_of_products(self, xyz, features, anchors, index, source, rows) -> Tensor:
         apart = tube_displacements(xyz, anchors, index, source)[..., :3].flatten(1, 3)
         table = self.feature(clip_table(features, self._padded))
-        grouped = table.gather(1, rows.flatten(1)[..., None].expand(-1, -1, table.shape[-1])).unflatten(
-            1, rows.shape[1:]
-        )
-        return (grouped * self.displacement(apart)).amax(dim=2)
+        return (gathered(table, rows) * self.displacement(apart)).amax(dim=2)

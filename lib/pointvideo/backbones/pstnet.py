@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..values import Checked, Count, Positive
-from .pst_levels import PADDED, UNPADDED, Levels, narrower
+from .contract import BackboneSize
+from .pst_levels import PADDED, UNPADDED, Levels, PSTLevel, narrower
 from .pstconv import PSTConv
 from .tokens import Tokens
 
@@ -41,40 +41,37 @@ class PSTNetSize(Checked):
         """The same network with a ``by``-th of the channels: a quarter is a laptop's."""
         return replace(self, levels=narrower(self.levels, by))
 
+    def layer(self, inputs: int, level: PSTLevel) -> PSTConv:
+        """The layer of a level that takes so many channels."""
+        return PSTConv(
+            inputs,
+            level.middle,
+            level.width,
+            neighbours=self.neighbours,
+            padding_mode=self.padding_mode,
+            join=self.join,
+            spatial_pool=self.spatial_pool,
+            **level.arguments(self.radius),
+        )
+
     def build(self) -> PSTNet:
         """A freshly initialised backbone."""
         return PSTNet(self)
 
 
 class PSTNet(nn.Module):
-    """The backbone without its classification head.
+    """The backbone without its classification head; untrained, its tokens all but vanish in evaluation mode.
 
     Source: Fan, Yu, Ding, Yang, Kankanhalli, "PSTNet: Point Spatio-Temporal Convolution on Point Cloud Sequences", ICLR
     2021, section 3.4; sizes as released.
     """
 
-    def __init__(self, size: PSTNetSize):
+    def __init__(self, size: BackboneSize):
         super().__init__()
         self.size = size
         self.width, self.stages = size.levels[-1].width, size.stages
-        widths = (0, *(level.width for level in size.levels))
-        self.levels = nn.ModuleList(
-            PSTConv(
-                inputs,
-                level.middle,
-                level.width,
-                radius=size.radius * level.radius,
-                neighbours=size.neighbours,
-                spatial_stride=level.spatial_stride,
-                temporal_kernel=level.temporal_kernel,
-                temporal_stride=level.temporal_stride,
-                temporal_padding=level.temporal_padding,
-                padding_mode=size.padding_mode,
-                join=size.join,
-                spatial_pool=size.spatial_pool,
-            )
-            for level, (inputs, _) in zip(size.levels, pairwise(widths), strict=True)
-        )
+        widths = (0, *(level.width for level in size.levels[:-1]))
+        self.levels = nn.ModuleList(map(size.layer, widths, size.levels))
 
     def encode(self, xyz: Float[Tensor, "batch frames points 3"]) -> list[Tokens]:
         """What every level gives, from fine to coarse; a ReLU stands between two levels and none behind the last.
@@ -84,8 +81,13 @@ class PSTNet(nn.Module):
         """
         found = [self.levels[0](xyz)]
         for level in self.levels[1:]:
-            found.append(level(found[-1].xyz, found[-1].features.relu()))
+            found.append(level(found[-1].xyz, self.between(found[-1].features)))
         return found
+
+    @staticmethod
+    def between(features: Tensor) -> Tensor:
+        """What a level's features pass on their way to the next."""
+        return features.relu()
 
     def tokens(self, xyz: Float[Tensor, "batch frames points 3"], stage: str = "full") -> Tokens:
         """Tokens of a clip, (batch, times, anchors, width): T / 4 times and N / 16 anchors by the default sizes."""
