@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import operators, point4d, segmentation, step, tubes
+from benchmarks import operators, point4d, pst, segmentation, step, tubes
 from benchmarks.case import Case
 from benchmarks.operators import AUTHORS, PLAIN
 
@@ -85,6 +85,14 @@ CASES = (
             {"batch": 2, "frames": 2, "points": 64, "width": 16, "near": 8, "far": 4, "hidden": 16}, {PLAIN: 3.0},
         )
         for points, near, far in ((256, 32, 12), (2048, 128, 64))
+    ),
+    *(
+        Case(
+            "PSTNet, forward + backward", pst.pstnet, TUBES + ", width 2048 / {narrower}",
+            {"batch": batch, "frames": 16, "points": 2048, "neighbours": 9, "narrower": narrower},
+            {"batch": 2, "frames": 4, "points": 64, "neighbours": 4, "narrower": 16}, {AUTHORS: 5.0},
+        )
+        for batch, narrower in ((1, 1), (4, 4))
     ),
     *(
         Case(

@@ -17,6 +17,7 @@ from .contract import (
     stages_of,
     tokens_of,
 )
+from .meteornet import MeteorNet, MeteorNetSize
 from .p4_segmentation import P4Segmentation, P4SegmentationSize
 from .p4dconv import P4DConv
 from .p4dtransconv import P4DTransConv
@@ -41,6 +42,8 @@ __all__ = [
     "BallSegmentation",
     "BallSegmentationSize",
     "Clip",
+    "MeteorNet",
+    "MeteorNetSize",
     "P4ActionSegmentation",
     "P4ActionSegmentationSize",
     "P4DConv",

@@ -9,13 +9,10 @@ and the pooled vectors of the window, side by side, are mapped by one linear map
 Ding, Yang, Kankanhalli, "PSTNet: Point Spatio-Temporal Convolution on Point Cloud Sequences", ICLR 2021, section 3.2).
 
 Neither norm nor ReLU stands between :math:`F`, :math:`D` and the pooling, so that no neighbour's channels need to
-exist. :math:`F` moves in front of the gather, once a point. A sum is :func:`interpolate` with weights one; a maximum
-of sums is :func:`group_max` of :math:`F f + D p`, from which :math:`D a` is taken; and a sum of products splits into
-three sums weighted by a coordinate each,
-
-.. math:: \sum_k (F f_k) \odot (D d_k) = \sum_{j \in xyz} D_j \odot \sum_k d_{kj} \, F f_k .
-
-The maximum of products has no such form: there every neighbour's channels stand in memory.
+exist: :math:`F` moves in front of the gather, once a point. A maximum of sums is :func:`group_max` of
+:math:`F f + D p`, from which :math:`D a` is taken; a sum of sums is :func:`interpolate` with weights one; a sum of
+products is :func:`product_sum`. The maximum of products has no such form: there every neighbour's channels stand in
+memory.
 """
 
 from __future__ import annotations
@@ -24,8 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..kernels import group_max, interpolate
-from ..kernels.tubes import tube_displacements
+from ..kernels import group_max, interpolate, product_sum
 from .clip_table import clip_rows, clip_table, gathered
 from .p4dconv import POOLS, P4DConv
 from .tokens import Tokens, check_clip
@@ -128,11 +124,11 @@ class PSTConv(nn.Module):
         anchors, index, source = self.tubes(xyz)
         rows = clip_rows(index, source, xyz.shape[1:3])
         if self.spatial_pool != "max":
-            pooled = self._sums(xyz, features, anchors, index, source, rows)
+            pooled = self._sums(xyz, features, anchors, rows)
         elif self.join == "+" or features is None:
             pooled = self._maxima(xyz, features, anchors, rows)
         else:
-            pooled = self._maxima_of_products(xyz, features, anchors, index, source, rows)
+            pooled = self._maxima_of_products(xyz, features, anchors, rows)
         batch, times, count, _ = anchors.shape
         side_by_side = pooled.reshape(batch * times * count, -1)
         if self.norm is not None:
@@ -149,26 +145,29 @@ class PSTConv(nn.Module):
         centre = anchors.detach().mean(dim=(1, 2), keepdim=True)
         table = self.displacement(clip_table(xyz, self._padded) - centre[:, 0])
         if features is not None:
-            table = table + self.feature(clip_table(features, self._padded))
+            table = table + self._mapped(features)
         largest = group_max(table, rows).unflatten(1, (*anchors.shape[1:3], self.temporal_kernel))
         return largest - ((anchors - centre) @ self.displacement.weight.T)[:, :, :, None]
 
-    def _sums(self, xyz, features, anchors, index, source, rows) -> Tensor:
-        apart = tube_displacements(xyz, anchors, index, source)[..., :3].flatten(1, 3)
+    def _sums(self, xyz, features, anchors, rows) -> Tensor:
         weight, bias = self.displacement.weight, self.displacement.bias
         share = 1.0 if self.spatial_pool == "sum" else 1 / self.neighbours
         even = torch.full_like(rows, share, dtype=xyz.dtype)
-        if features is not None:
-            table = self.feature(clip_table(features, self._padded))
+        points = clip_table(xyz, self._padded)
+        around = anchors.flatten(1, 2).repeat_interleave(self.temporal_kernel, dim=1)
         if features is None or self.join == "+":
-            total = apart.sum(dim=2) * share @ weight.T
+            total = (gathered(points, rows) - around[:, :, None]).sum(dim=2) * share @ weight.T
             total = total if bias is None else total + bias * (share * self.neighbours)
-            return total if features is None else total + interpolate(table, rows, even)
-        parts = [interpolate(table, rows, apart[..., axis] * share) * weight[:, axis] for axis in range(3)]
-        total = parts[0] + parts[1] + parts[2]
+            return total if features is None else total + interpolate(self._mapped(features), rows, even)
+        table = self._mapped(features)
+        total = product_sum(table, points, around, rows, weight * share)
         return total if bias is None else total + interpolate(table, rows, even) * bias
 
-    def _maxima_of_products(self, xyz, features, anchors, index, source, rows) -> Tensor:
-        apart = tube_displacements(xyz, anchors, index, source)[..., :3].flatten(1, 3)
-        table = self.feature(clip_table(features, self._padded))
-        return (gathered(table, rows) * self.displacement(apart)).amax(dim=2)
+    def _maxima_of_products(self, xyz, features, anchors, rows) -> Tensor:
+        around = anchors.flatten(1, 2).repeat_interleave(self.temporal_kernel, dim=1)
+        apart = gathered(clip_table(xyz, self._padded), rows) - around[:, :, None]
+        return (gathered(self._mapped(features), rows) * self.displacement(apart)).amax(dim=2)
+
+    def _mapped(self, features: Tensor) -> Tensor:
+        """Every point's features behind their linear map: once a point, not once a neighbour."""
+        return self.feature(clip_table(features, self._padded))
