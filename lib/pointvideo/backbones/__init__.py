@@ -25,6 +25,7 @@ from .p4transformer import P4Transformer, P4TransformerSize
 from .pointnet2_segmentation import PointNet2Segmentation, PointNet2SegmentationSize
 from .pptr import PPTr, PPTrSize
 from .pptr_segmentation import BallSegmentation, BallSegmentationSize, RunSegmentation, RunSegmentationSize
+from .pst_segmentation import PSTSegmentation, PSTSegmentationSize
 from .pst_transformer import PSTTransformer, PSTTransformerSize
 from .pstconv import PSTConv
 from .pstconv_transpose import PSTConvTranspose
@@ -63,6 +64,8 @@ __all__ = [
     "PSTNet2Size",
     "PSTNetSize",
     "PSTOp",
+    "PSTSegmentation",
+    "PSTSegmentationSize",
     "PSTTransformer",
     "PSTTransformerSize",
     "PointNet2Segmentation",
