@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import contrast, operators, point4d, segmentation, step, tubes
+from benchmarks import contrast, operators, point4d, pst, segmentation, step, tubes
 from benchmarks.case import Case
 from benchmarks.operators import AUTHORS, PLAIN
 
@@ -99,6 +99,14 @@ CASES = (
             {"clips": 4, "superpoints": 8, "entries": 64, "width": 16}, {PLAIN: 1.5},
         )
         for clips, entries in ((88, 1024), (4, 16384), (4, 32768), (4, 65536))
+    ),
+    *(
+        Case(
+            "PSTNet, forward + backward", pst.pstnet, TUBES + ", width 2048 / {narrower}",
+            {"batch": batch, "frames": 16, "points": 2048, "neighbours": 9, "narrower": narrower},
+            {"batch": 2, "frames": 4, "points": 64, "neighbours": 4, "narrower": 16}, {AUTHORS: 5.0},
+        )
+        for batch, narrower in ((1, 1), (4, 4))
     ),
     *(
         Case(

@@ -8,6 +8,7 @@ from .feature_tube_max import feature_tube_max
 from .group_max import group_max
 from .interpolate import interpolate, inverse_distances
 from .nearest_neighbors import nearest_neighbors
+from .product_sum import product_sum
 from .splat import splat, visible_points
 from .tube_max import tube_max
 from .tube_moments import tube_moments
@@ -21,6 +22,7 @@ __all__ = [
     "interpolate",
     "inverse_distances",
     "nearest_neighbors",
+    "product_sum",
     "sample_farthest_points",
     "splat",
     "tube_max",

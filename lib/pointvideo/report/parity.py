@@ -124,6 +124,12 @@ def _cases(xyz: Tensor, seed: int) -> dict[str, tuple[tuple[str, ...], Callable[
         "tube_max": (both, lambda: with_gradient(lambda w: kernels.tube_max(*tubes, w), linear)),
         "tube_moments": (("mean", "covariance"), lambda: kernels.tube_moments(*tubes)),
         "group_max": (both, lambda: with_gradient(lambda f: kernels.group_max(f, near), features)),
+        "product_sum": (
+            both,
+            lambda: with_gradient(
+                lambda f: kernels.product_sum(f, xyz, anchors, near, mapped[: f.shape[-1], :3]), features
+            ),
+        ),
         "feature_tube_max": (
             both,
             lambda: with_gradient(
