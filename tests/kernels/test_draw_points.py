@@ -59,6 +59,30 @@ def test_it_equals_its_specification(size, clouds, points):
         assert 0 < int(ours.visible.sum()) < xyz[..., 0].numel()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 9), (9, 1), (2, 2), (3, 2)])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_it_equals_its_specification_on_small_images(width, height, size):
+    xyz = torch.randn(4, 50, 3, generator=torch.Generator().manual_seed(width + 3 * height)) + torch.tensor([0, 0, 1.0])
+    camera = ahead(4)
+    ours = draw_points(xyz, 2.0, width, height, size=size, **camera)
+    lengths = torch.full((4,), 50)
+    theirs = draw_points_specification(xyz, *camera.values(), 2.0, width, height, lengths, size)
+    for name, one, other in zip(ours._fields, ours, theirs, strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_depths_from_the_smallest_to_those_that_overflow():
+    depth = torch.tensor([1e-45, 1e-38, 1.0, 3e38])
+    xyz = torch.stack([torch.zeros(4), torch.zeros(4), depth], dim=-1).unsqueeze(1)
+    xyz = torch.cat([xyz.flip(0), xyz], dim=1)  # each behind or in front of another
+    camera = {"position": torch.zeros(4, 3), "rotation": 2 * torch.eye(3).expand(4, 3, 3).contiguous()}
+    ours = draw_points(xyz, 1.0, 4, 4, **camera)
+    theirs = draw_points_specification(xyz, *camera.values(), 1.0, 4, 4, torch.full((4,), 2), 2)
+    assert bool(torch.isinf(2 * xyz[0, 0, 2])) and ours.visible.tolist()[0] == [False, True]
+    for name, one, other in zip(ours._fields, ours, theirs, strict=True):
+        assert torch.equal(one, other), name
+
+
 def test_the_operator_is_sound():
     xyz = torch.rand(2, 9, 3) + torch.tensor([0.0, 0.0, 1.0])
     inputs = xyz, torch.zeros(2, 3), torch.eye(3).expand(2, 3, 3).clone(), 8.0, 7, 5, torch.tensor([9, 4]), 2

@@ -3,7 +3,18 @@
 import pytest
 import torch
 
-from pointvideo.teachers.render import HIDDEN, Render, coverage, draw, focal_length, misread, patch_of, poses, sphere
+from pointvideo.teachers.render import (
+    HIDDEN,
+    INSIDE,
+    Render,
+    coverage,
+    draw,
+    focal_length,
+    misread,
+    patch_of,
+    poses,
+    sphere,
+)
 
 
 def ball(points: int = 4000) -> torch.Tensor:
@@ -46,6 +57,13 @@ def test_a_point_lies_where_its_pixel_is():
     column, row = drawn.pixel[0] % side, drawn.pixel[0] // side
     assert bool(((column - place[..., 0] + 0.5).abs() <= 0.501)[there].all())
     assert bool(((row - place[..., 1] + 0.5).abs() <= 0.501)[there].all())
+
+
+@pytest.mark.parametrize("points", [1, 2, 250, 700, 5000])
+def test_the_radius_is_the_quantile_to_the_last_bit(points):
+    xyz = torch.randn(3, points, 3, generator=torch.Generator().manual_seed(points))
+    centre, radius = sphere(xyz)
+    assert torch.equal(radius, (xyz - centre).norm(dim=-1).flatten().quantile(INSIDE))
 
 
 def test_patches_are_counted_row_by_row():

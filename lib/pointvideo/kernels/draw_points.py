@@ -28,10 +28,11 @@ from .checks import (
     check_range,
     check_tensor,
 )
-from .cpu import njit, parallel_for
+from .cpu import njit, njit_dividing, share
 from .dispatch import specified
 
 MOST = 64  # pixels along a point's side
+EMPTY = 0x7F800000 << 32 | 0xFFFFFFFF  # a pixel's depth and point in one integer: infinite, and -1
 
 
 class Drawing(NamedTuple):
@@ -94,39 +95,99 @@ def draw_points_specification(
     return Drawing(depth.view(clouds, height, width), index.view(clouds, height, width), seen, pixel)
 
 
+@njit_dividing
+def _project(length, xyz, position, rotation, focal, width, height, half, column, row, ahead, left, top, middle):
+    """Fill ``ahead`` (Z), ``left`` and ``top`` of each point's square (far outside where it has none), ``middle``."""
+    half_width, half_height = np.float32(width / 2), np.float32(height / 2)
+    last_column, last_row = np.float32(width), np.float32(height)
+    zero, one, far = np.float32(0), np.float32(1), np.float32(OFFSETS // 2)
+    px, py, pz = position[0], position[1], position[2]
+    rx0, rx1, rx2 = rotation[0, 0], rotation[0, 1], rotation[0, 2]
+    ry0, ry1, ry2 = rotation[1, 0], rotation[1, 1], rotation[1, 2]
+    rz0, rz1, rz2 = rotation[2, 0], rotation[2, 1], rotation[2, 2]
+    for point in range(length):  # no branch and no store that depends on another: these loops vectorise
+        dx, dy, dz = xyz[point, 0] - px, xyz[point, 1] - py, xyz[point, 2] - pz
+        z = rz0 * dx + rz1 * dy + rz2 * dz
+        safe = z if z > zero else one
+        column[point] = focal * (rx0 * dx + rx1 * dy + rx2 * dz) / safe + half_width
+        row[point] = focal * (ry0 * dx + ry1 * dy + ry2 * dz) / safe + half_height
+        ahead[point] = z
+    for point in range(length):
+        c, r = column[point], row[point]
+        there = ahead[point] > zero
+        near = there & (abs(c) < far) & (abs(r) < far)
+        x, y = (c - half if near else -far), (r - half if near else -far)
+        whole_x, whole_y = np.int32(x), np.int32(y)  # cut towards zero; one less where that was up
+        left[point] = whole_x - np.int32(1) if np.float32(whole_x) > x else whole_x
+        top[point] = whole_y - np.int32(1) if np.float32(whole_y) > y else whole_y
+        inside = there & (c >= zero) & (c < last_column) & (r >= zero) & (r < last_row)
+        place = np.int32(r if inside else zero) * np.int32(width) + np.int32(c if inside else zero)
+        middle[point] = place if inside else np.int32(-1)
+
+
+@njit
+def _cover(length, bits, left, top, width, height, size, nearest):
+    """Keep, of each pixel, the smallest (depth, point) of the squares that cover it, as one integer."""
+    for point in range(length):
+        x, y = left[point], top[point]
+        key = (np.int64(bits[point]) << np.int64(32)) | np.int64(point)
+        if size == 2 and x >= 0 and y >= 0 and x < width - 1 and y < height - 1:
+            above = np.uint64(y * width + x)  # unsigned: no place is counted from the end
+            below = above + np.uint64(width)
+            for place in (above, below):
+                here, beside = nearest[place], nearest[place + np.uint64(1)]
+                nearest[place] = key if key < here else here
+                nearest[place + np.uint64(1)] = key if key < beside else beside
+        else:
+            for line in range(max(y, 0), min(y + size, height)):
+                for place in range(line * width + max(x, 0), line * width + min(x + size, width)):
+                    nearest[place] = min(nearest[place], key)
+
+
+@njit
+def _unpack(nearest, depth, index):
+    for place in range(len(nearest)):
+        depth[place] = np.int32(nearest[place] >> np.int64(32))
+        index[place] = np.int64(np.int32(nearest[place]))
+
+
+@njit
+def _mark(length, left, top, width, height, size, nearest, visible):
+    """Whether each point is the nearest of a pixel of its square."""
+    for point in range(length):
+        x, y, seen = left[point], top[point], False
+        if size == 2 and x >= 0 and y >= 0 and x < width - 1 and y < height - 1:
+            above = np.uint64(y * width + x)
+            below = above + np.uint64(width)
+            for place in (above, below):
+                here, beside = nearest[place], nearest[place + np.uint64(1)]
+                seen |= (np.int32(here) == point) | (np.int32(beside) == point)
+        else:
+            for line in range(max(y, 0), min(y + size, height)):
+                for place in range(line * width + max(x, 0), line * width + min(x + size, width)):
+                    seen |= np.int32(nearest[place]) == point
+        visible[point] = seen
+
+
 @njit
 def _draw_cpu(start, stop, xyz, position, rotation, lengths, focal, width, height, size, depth, index, visible, pixel):
-    half_width, half_height = np.float32(width / 2), np.float32(height / 2)
-    half, far = np.float32((size - 1) / 2), np.float32(OFFSETS // 2)
-    zero = np.float32(0)
+    points = xyz.shape[1]
+    column, row, ahead = np.empty(points, np.float32), np.empty(points, np.float32), np.empty(points, np.float32)
+    left, top, middle = np.empty(points, np.int32), np.empty(points, np.int32), np.empty(points, np.int32)
+    nearest = np.empty(width * height, np.int64)
+    half, bits = np.float32((size - 1) / 2), ahead.view(np.int32)  # depths are above 0: their bits have their order
     for cloud in range(start, stop):
-        buffer, winner = depth[cloud], index[cloud]
-        buffer[:] = np.inf
-        winner[:] = -1
-        visible[cloud, :] = False
-        pixel[cloud, :] = -1
-        px, py, pz = position[cloud, 0], position[cloud, 1], position[cloud, 2]
-        axes = rotation[cloud]
-        for point in range(lengths[cloud]):
-            dx, dy, dz = xyz[cloud, point, 0] - px, xyz[cloud, point, 1] - py, xyz[cloud, point, 2] - pz
-            z = axes[2, 0] * dx + axes[2, 1] * dy + axes[2, 2] * dz
-            if not z > zero:
-                continue
-            column = focal * (axes[0, 0] * dx + axes[0, 1] * dy + axes[0, 2] * dz) / z + half_width
-            row = focal * (axes[1, 0] * dx + axes[1, 1] * dy + axes[1, 2] * dz) / z + half_height
-            if not (abs(column) < far and abs(row) < far):
-                continue
-            if column >= zero and column < width and row >= zero and row < height:
-                pixel[cloud, point] = np.int64(row) * width + np.int64(column)
-            left, top = np.int64(np.floor(column - half)), np.int64(np.floor(row - half))
-            for line in range(max(top, 0), min(top + size, height)):
-                for place in range(line * width + max(left, 0), line * width + min(left + size, width)):
-                    if z < buffer[place]:
-                        buffer[place] = z
-                        winner[place] = point
-        for place in range(width * height):
-            if winner[place] >= 0:
-                visible[cloud, winner[place]] = True
+        length = lengths[cloud]
+        view = position[cloud], rotation[cloud], focal, width, height
+        _project(length, xyz[cloud], *view, half, column, row, ahead, left, top, middle)
+        nearest[:] = EMPTY
+        _cover(length, bits, left, top, width, height, size, nearest)
+        _unpack(nearest, depth[cloud].view(np.int32), index[cloud])
+        _mark(length, left, top, width, height, size, nearest, visible[cloud])
+        visible[cloud, length:] = False
+        for point in range(length):
+            pixel[cloud, point] = middle[point]
+        pixel[cloud, length:] = -1
 
 
 @torch.library.custom_op("pointvideo::draw_points", mutates_args=(), device_types=("cpu", "cuda"))
@@ -150,7 +211,8 @@ def _operator(
     arrays = (tensor.contiguous().numpy() for tensor in (xyz, position, rotation, lengths))
     flat = (image.view(len(xyz), height * width).numpy() for image in (depth, index))
     sizes = np.float32(focal), width, height, size
-    parallel_for(_draw_cpu, len(xyz), *arrays, *sizes, *flat, visible.numpy(), pixel.numpy())
+    nanoseconds = len(xyz) * (8.0 * xyz.shape[1] + 0.6 * width * height)
+    share(_draw_cpu, len(xyz), nanoseconds, *arrays, *sizes, *flat, visible.numpy(), pixel.numpy())
     return depth, index, visible, pixel
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..kernels.draw_points import MOST, draw_points
+from ..kernels.shade import shade
 from ..values import Checked, Count, Within
 
 CAMERAS = {1: (0.0,), 2: (0.0, 180.0), 4: (0.0, 180.0, 90.0, 270.0)}  # degrees around the vertical axis
@@ -64,10 +66,18 @@ def sphere(xyz: Float[Tensor, "frames points 3"]) -> tuple[Float[Tensor, "3"], F
         ValueError: all points are one.
     """
     centre = xyz.mean(dim=(0, 1))
-    radius = (xyz - centre).norm(dim=-1).flatten().quantile(INSIDE)
+    radius = _quantile((xyz - centre).norm(dim=-1).flatten(), INSIDE)
     if not radius > 0:
         raise ValueError("xyz: got a clip whose points are all the same, expected an extent that a camera can show")
     return centre, radius
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """``values.quantile(share)`` to the last bit, without sorting what lies below."""
+    rank = torch.tensor(share, dtype=values.dtype) * (len(values) - 1)
+    below = int(rank)
+    top = values.topk(len(values) - below).values  # its last two lie on both sides of the rank
+    return torch.lerp(top[-1], top[max(-2, -len(top))], rank - below)
 
 
 def poses(cameras: int, distance: float) -> tuple[Float[Tensor, "cameras 3"], Float[Tensor, "cameras 3 3"]]:
@@ -109,17 +119,8 @@ def draw(render: Render, side: int, xyz: Float[Tensor, "frames points 3"]) -> Dr
         frame = int((~seen[0].any(dim=1)).nonzero()[0]) if not bool(seen[0].any(dim=1).all()) else 0
         raise ValueError(f"xyz: got frame {frame} without a point that the camera sees, expected at least one")
     pixel = drawn.pixel.view(seen.shape)
-    return Drawn(_shade(drawn.depth, render, frames), pixel.masked_fill(~seen | (pixel < 0), HIDDEN), xyz)
-
-
-def _shade(depth: Tensor, render: Render, frames: int) -> Tensor:
-    """Grey of every pixel: 1 at the clip's nearest drawn point, 1 - contrast at its farthest, 0 for the background."""
-    depth = depth.view(render.cameras, frames, *depth.shape[1:])
-    there = depth.isfinite()
-    near = depth.flatten(1).amin(dim=1)[:, None, None, None]
-    far = depth.masked_fill(~there, -torch.inf).flatten(1).amax(dim=1)[:, None, None, None]
-    share = (depth.where(there, near) - near) / (far - near).clamp(min=1e-6)
-    return torch.where(there, 1 - render.contrast * share, 0.0)
+    images = shade(drawn.depth.view(render.cameras, frames, side, side), render.contrast)
+    return Drawn(images, pixel.masked_fill(~seen | (pixel < 0), HIDDEN), xyz)
 
 
 def misread(pixel: Tensor, noise: float, side: int, seed: int) -> Tensor:
@@ -133,8 +134,15 @@ def misread(pixel: Tensor, noise: float, side: int, seed: int) -> Tensor:
 
 def patch_of(pixel: Tensor, side: int, grid: int) -> Tensor:
     """The patch, row · grid + column, that a pixel lies in; -1 for -1."""
-    patch = side // grid
-    return torch.where(pixel < 0, HIDDEN, pixel // side // patch * grid + pixel % side // patch)
+    return _patches(side, grid)[pixel]
+
+
+@lru_cache(maxsize=8)
+def _patches(side: int, grid: int) -> Tensor:
+    """The patch of every pixel of an image; last, and so at -1, that of no pixel."""
+    patch = torch.arange(side) // (side // grid)
+    patches = patch[:, None] * grid + patch
+    return torch.cat([patches.flatten(), torch.tensor([HIDDEN])])
 
 
 def coverage(pixel: Tensor) -> float:
