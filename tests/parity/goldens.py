@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from pointvideo.backbones.checkpoint import translate_state
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("POINTVIDEO_GOLDENS", ROOT.parent / "shared/reference/goldens/open"))
@@ -86,3 +89,12 @@ def assert_gradient(ours: torch.Tensor, theirs: torch.Tensor, what: str, toleran
     error = float((ours.detach() - theirs).abs().max())
     limit = tolerance * float(theirs.abs().max())
     assert error <= limit, f"gradient of {what}: error {error:.2e} above {limit:.2e}"
+
+
+def assert_gradients(model: torch.nn.Module, case: Case, names: Callable[[dict], dict[str, str]]) -> None:
+    """Every gradient that the case holds; ``names`` places the authors' keys for :mod:`checkpoint`."""
+    placed = names(case.state())
+    theirs = {placed[key]: case.tensor(f"grad/{key}") for key in case.gradients()}
+    assert theirs
+    for name, gradient in translate_state(theirs, model).items():
+        assert_gradient(model.get_parameter(name).grad, gradient, name)
