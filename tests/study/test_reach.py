@@ -34,6 +34,7 @@ from pointvideo.tasks.trivial import LabelsOnly
 from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
 from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
+from ..pretexts.test_pointcpsc import recipe as pointcpsc
 from ..tasks import test_correspondence as correspondence
 from ..tasks import tiny
 from ..tasks.bodies import make_bodies
@@ -92,6 +93,7 @@ RECIPES = {
     "Cross4DPretrain": cross4d,
     "Cross4DPrincipalPretrain": cross4d_principal,
     **MASKED,
+    "PointCPSCPretrain": pointcpsc,
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentPoints": tiny.segment_points,
