@@ -15,6 +15,7 @@ from pointvideo.data.simulate.building import fingerprint_of_world
 from pointvideo.data.simulate.egocentric import HEAD_NOISE
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.people import People
+from pointvideo.data.simulate.people_three_views import PeopleThreeViews
 from pointvideo.data.simulate.street import Street
 from pointvideo.data.store import Store
 
@@ -71,13 +72,15 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
             Street(frames=12, points=1024, weathers=1, tests=3),
         ),
         "deformingthings4d": (Animals(), Animals(individuals=2, repeats=1, points=512)),
+        "ntu60": (PeopleThreeViews(), PeopleThreeViews(subjects=4)),
     }
     if name == "hoi4d_action":
         assert (whole.sequences, whole.points, small.sequences, small.points) == (1000, 512, 24, 256)
         assert whole.noise.farthest == NEAR < HEAD_NOISE.farthest  # the camera reads to arm's length
     else:
         assert (whole, small) == expected[name]
-    world = {"msr_action3d": "people", "deformingthings4d": "animals"}.get(name, name)
+    named = {"msr_action3d": "people", "deformingthings4d": "animals", "ntu60": "people_three_views"}
+    world = named.get(name, name)
     label, smaller = world, world if name == "msr_action3d" else f"{name}-small"
     assert [path for _, path in made] == [simulated_store(label), simulated_store(smaller)]
 

@@ -33,7 +33,8 @@ class DataSet:
         module: the module of this package that reads its official files.
         official, counted: how many of what the official release has, e.g. 567 files.
         unit: of its coordinates, one of :data:`~pointvideo.data.layout.UNITS`.
-        radius: of a clip, in its unit: the root-mean-square distance of its points from their mean (median of clips).
+        radius: of a clip, in its unit: the root-mean-square distance of its points from their mean (median of clips);
+            of NTU RGB+D that of the world that stands in.
         tasks: what it is used for.
         world: makes the description of the world that stands in; told whether a small one is wanted.
     """
@@ -102,6 +103,12 @@ def _animals(small: bool = False) -> World:
     return Animals(individuals=2, repeats=1, points=512) if small else Animals()
 
 
+def _people_three_views(small: bool = False) -> World:
+    from .simulate.people_three_views import PeopleThreeViews
+
+    return PeopleThreeViews(subjects=4) if small else PeopleThreeViews()
+
+
 SETS = (
     DataSet(
         "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", 85.0, ("recognition",), _people
@@ -121,11 +128,15 @@ SETS = (
         "deformingthings4d", "DeformingThings4D (animals)", "deformingthings4d", 1772, "file", "metre", 0.5,
         ("recognition",), _animals,
     ),
+    DataSet(
+        "ntu60", "NTU RGB+D", "ntu60", 56880, "video", "millimetre", 520.0, ("recognition",), _people_three_views
+    ),
 )  # fmt: skip
 """The recorded sets that can be prepared."""
 
 WORLDS: dict[str, Callable[[], World]] = {
     "people": _people, "hand_object": _hand_object, "street": _street, "animals": _animals,
+    "people_three_views": _people_three_views,
 }  # fmt: skip
 """The simulated worlds by their own names, each in its own size."""
 
