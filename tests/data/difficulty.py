@@ -1,6 +1,7 @@
 """Is a simulated world hard enough? A linear model of one frame against a small temporal model of the same features.
 
-A frame is described by the square root of how its points are spread over voxels about their mean. The linear model is
+A frame is described by the square root of how its points are spread over voxels about the mean of the clip's points,
+so that a model of one frame is told where in the clip's space it is. The linear model is
 ridge regression to one-hot labels over all training frames, with the best of three penalties chosen on the test videos
 themselves: an upper bound. The temporal model reads the frames of a clip, and their differences, in order.
 """
@@ -15,9 +16,9 @@ FRAMES = 24
 GRID = (8, 10, 8)
 
 
-def occupancy(xyz: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Square-root share of points in each of :data:`GRID` voxels, which ``reach`` to either side of the mean."""
-    place = (xyz - xyz.mean(0)) / reach
+def occupancy(xyz: np.ndarray, middle: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Square-root share of points in each of :data:`GRID` voxels, which ``reach`` to either side of ``middle``."""
+    place = (xyz - middle) / reach
     counts, _ = np.histogramdd(place.clip(-0.999, 0.999), bins=GRID, range=[(-1, 1)] * 3)
     return np.sqrt(counts.ravel() / len(xyz)).astype(np.float32)
 
@@ -27,8 +28,13 @@ def described(world: World, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     camera, found = world.header()["camera"], {}
     for name, made in film(world.recordings()):
         shown = np.linspace(0, made.sequence.frames - 1, FRAMES).round().astype(int)
-        clip = [occupancy(camera.back_project(made.frames[frame]["pixels"]), reach) for frame in shown]
-        found[name] = np.stack(clip), made.sequence.label, made.sequence.split == "train"
+        clip = [camera.back_project(made.frames[frame]["pixels"]) for frame in shown]
+        middle = np.mean([xyz.mean(0) for xyz in clip], axis=0)
+        found[name] = (
+            np.stack([occupancy(xyz, middle, reach) for xyz in clip]),
+            made.sequence.label,
+            made.sequence.split == "train",
+        )
     clips, labels, train = zip(*(found[name] for name in sorted(found)), strict=True)
     return np.stack(clips), np.array(labels), np.array(train)
 

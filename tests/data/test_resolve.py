@@ -13,6 +13,7 @@ from pointvideo.data.simulate import building, people
 from pointvideo.data.simulate.animals import Animals
 from pointvideo.data.simulate.building import fingerprint_of_world
 from pointvideo.data.simulate.egocentric import HEAD_NOISE
+from pointvideo.data.simulate.hand_gestures import HandGestures
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.people import People
 from pointvideo.data.simulate.people_three_views import PeopleThreeViews
@@ -72,6 +73,7 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
             Street(frames=12, points=1024, weathers=1, tests=3),
         ),
         "deformingthings4d": (Animals(), Animals(individuals=2, repeats=1, points=512)),
+        "nvgesture": (HandGestures(), HandGestures(subjects=5, repeats=1)),
         "ntu60": (PeopleThreeViews(), PeopleThreeViews(subjects=4)),
     }
     if name == "hoi4d_action":
@@ -80,6 +82,7 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
     else:
         assert (whole, small) == expected[name]
     named = {"msr_action3d": "people", "deformingthings4d": "animals", "ntu60": "people_three_views"}
+    named |= {"nvgesture": "hand_gestures"}
     world = named.get(name, name)
     label, smaller = world, world if name == "msr_action3d" else f"{name}-small"
     assert [path for _, path in made] == [simulated_store(label), simulated_store(smaller)]
@@ -186,7 +189,10 @@ def test_any_folder_with_a_store_is_a_set(data, made):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("kinetics", "no data set 'kinetics', known: animals, deformingthings4d, hand_object, hoi4d_action"),
+        (
+            "kinetics",
+            "no data set 'kinetics', known: animals, deformingthings4d, hand_gestures, hand_object, hoi4d_action",
+        ),
         ("synthia4d-tiny", "no data set 'synthia4d-tiny', known: .*; did you mean synthia4d"),
         ("-small", "no data set '-small'"),
         ("", "no data set ''"),

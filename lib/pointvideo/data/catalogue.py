@@ -34,7 +34,7 @@ class DataSet:
         official, counted: how many of what the official release has, e.g. 567 files.
         unit: of its coordinates, one of :data:`~pointvideo.data.layout.UNITS`.
         radius: of a clip, in its unit: the root-mean-square distance of its points from their mean (median of clips);
-            of NTU RGB+D that of the world that stands in.
+            of NTU RGB+D and NvGesture that of the worlds that stand in.
         tasks: what it is used for.
         world: makes the description of the world that stands in; told whether a small one is wanted.
     """
@@ -109,6 +109,12 @@ def _people_three_views(small: bool = False) -> World:
     return PeopleThreeViews(subjects=4) if small else PeopleThreeViews()
 
 
+def _hand_gestures(small: bool = False) -> World:
+    from .simulate.hand_gestures import HandGestures
+
+    return HandGestures(subjects=5, repeats=1) if small else HandGestures()
+
+
 SETS = (
     DataSet(
         "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", 85.0, ("recognition",), _people
@@ -131,12 +137,15 @@ SETS = (
     DataSet(
         "ntu60", "NTU RGB+D", "ntu60", 56880, "video", "millimetre", 520.0, ("recognition",), _people_three_views
     ),
+    DataSet(
+        "nvgesture", "NvGesture", "nvgesture", 1532, "video", "depth count", 24.0, ("recognition",), _hand_gestures
+    ),
 )  # fmt: skip
 """The recorded sets that can be prepared."""
 
 WORLDS: dict[str, Callable[[], World]] = {
     "people": _people, "hand_object": _hand_object, "street": _street, "animals": _animals,
-    "people_three_views": _people_three_views,
+    "people_three_views": _people_three_views, "hand_gestures": _hand_gestures,
 }  # fmt: skip
 """The simulated worlds by their own names, each in its own size."""
 

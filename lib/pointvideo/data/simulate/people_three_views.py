@@ -17,12 +17,12 @@ from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from ..layout import DepthCamera, Sequence
 from ..recorded import Recording
 from .building import check_whole
 from .daily_actions import DAILY_ACTIONS
+from .keyframes import linger, track
 from .motions import ACTION_NAMES, CHANNELS, _follow, _standing, _sway, perform
 from .people import FIELDS, _stream, draw_person
 from .sensor import METRES_PER_COUNT, Pose, film, look_at
@@ -49,16 +49,11 @@ def enact(
     length = usual / style.tempo * np.exp(accident.normal(0, 0.08))
     before, after = accident.uniform(0.1, 0.7, 2)
     seconds = np.arange(round((before + length + after) * RATE)) / RATE
-    progress = ((seconds - before) / length).clip(0, 1)
-    progress += accident.uniform(-0.05, 0.05) * np.sin(2 * np.pi * progress)  # people hurry and linger
+    progress = linger(((seconds - before) / length).clip(0, 1), accident.uniform(-0.05, 0.05))
     rest, motion = _standing(style), {}
     for channel, width in CHANNELS.items():
-        stops = {0.0: rest[channel], 1.0: rest[channel]} | {t: key[channel] for t, key in keys if channel in key}
-        times = np.array(sorted(stops))
-        values = np.stack([np.broadcast_to(np.asarray(stops[time], float), width) for time in times])
-        usual_place = np.broadcast_to(np.asarray(rest[channel], float), width)
         scale = 1.0 if channel.endswith("hand") else 0.5 + 0.5 * style.amplitude
-        curve = PchipInterpolator(times, usual_place + scale * (values - usual_place))(progress)
+        curve = track(keys, channel, np.broadcast_to(rest[channel], width), progress, scale)
         motion[channel] = curve if width == 3 else curve[:, 0]
     _follow(motion, style)
     _sway(motion, style, accident, seconds)
