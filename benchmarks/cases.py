@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import operators, point4d, segmentation, step, tubes
+from benchmarks import contrast, operators, point4d, segmentation, step, tubes
 from benchmarks.case import Case
 from benchmarks.operators import AUTHORS, PLAIN
 
@@ -85,6 +85,15 @@ CASES = (
             {"batch": 2, "frames": 2, "points": 64, "width": 16, "near": 8, "far": 4, "hidden": 16}, {PLAIN: 3.0},
         )
         for points, near, far in ((256, 32, 12), (2048, 128, 64))
+    ),
+    *(
+        Case(
+            "local contrast, forward + backward", contrast.contrast,
+            "{clips} × {superpoints} superpoints against {entries}, width {width}",
+            {"clips": clips, "superpoints": 64, "entries": entries, "width": 1024},
+            {"clips": 4, "superpoints": 8, "entries": 64, "width": 16}, {PLAIN: 1.5},
+        )
+        for clips, entries in ((88, 1024), (4, 16384), (4, 32768), (4, 65536))
     ),
     *(
         Case(

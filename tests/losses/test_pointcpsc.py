@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from pointvideo.losses.pointcpsc import (
-    History,
     LocalContrast,
     PointCPSCLoss,
     local_contrast,
@@ -19,6 +18,8 @@ from pointvideo.losses.pointcpsc import (
 )
 from pointvideo.losses.prototypes import PrototypeTables, SemanticClustering
 from pointvideo.losses.selection import (
+    History,
+    Neighbours,
     negatives_of,
     neighbour_numbers,
     neighbour_weights,
@@ -236,13 +237,14 @@ def test_numbers_tell_whose_the_neighbours_are_and_how_evenly_they_weigh():
     index, nearest = torch.tensor([[0, 1], [2, 3]]), torch.tensor([[0, 3], [1, 0]])
     present = torch.tensor([[True, True], [True, False]])
     weights = torch.tensor([[0.5, 0.5], [1.0, 0.0]])
-    numbers = {k: float(v) for k, v in neighbour_numbers(owner, owners, index, present, weights, nearest).items()}
+    found = Neighbours(index, present, weights, nearest)
+    numbers = {k: float(v) for k, v in neighbour_numbers(owner, owners, found).items()}
     assert numbers["own_video"] == pytest.approx(1 / 3)  # of the three that are present, target 0's first
     assert numbers["own_video_nearest"] == pytest.approx(3 / 4)
     assert numbers["own_video_bank"] == pytest.approx(3 / 8)
     assert numbers["neighbour_entropy"] == pytest.approx((1 + 0) / 2)
     empty = torch.zeros(2, 0, dtype=torch.int64)
-    assert neighbour_numbers(owner, owners[:0], empty, empty.bool(), empty.float(), empty) == {}
+    assert neighbour_numbers(owner, owners[:0], Neighbours(empty, empty.bool(), empty.float(), empty)) == {}
 
 
 def test_retrieval_tells_a_prediction_of_the_own_superpoint_from_one_of_the_own_clip():
@@ -292,7 +294,9 @@ def test_total_is_the_weighted_sum_of_its_terms():
     assert (
         float(parts.total.detach()) == pytest.approx(float(expected.detach())) and float(parts.assignments.detach()) > 0
     )
-    assert float(parts.constant) == pytest.approx(float(parts.neighbours.constant) + 0.3 * math.log(3))
+    assert float(parts.constant) == pytest.approx(
+        float(value(prediction, target, history, loss.local).constant) + 0.3 * math.log(3)
+    )
     alone = pointcpsc_loss(prediction, target, video, history, replace(loss, prototypes=0.0, assignments=0.0))
     assert alone.total == alone.local == parts.local and alone.scores is None
     plain = PointCPSCLoss()

@@ -22,6 +22,8 @@ from pointvideo.losses.prototypes import SemanticClustering
 from pointvideo.pretexts.pointcpsc import PointCPSCPretrain
 from pointvideo.recipe import Optimiser
 from pointvideo.stream import ClipData
+from pointvideo.study.keys import recipe_dict
+from pointvideo.study.rebuild import recipe_from_dict
 from pointvideo.study.trainer import CHECKPOINT, fit
 
 from ..study.dots import TRAINING, finetune, make_store
@@ -301,6 +303,11 @@ def test_what_the_data_alone_tell_is_refused_before_the_first_step(store):
         check_again(LOSS.local, kept=1.5)
     with pytest.raises(ValueError, match="PointCPSCPretrain.targets: got 'places', expected 'encoder', 'noise' or"):
         check_again(recipe(), targets="places")
+
+
+def test_a_recipe_is_read_back_from_its_record():
+    known = recipe(loss=replace(LOSS, clusters=replace(LOSS.clusters, scope="batch")), entry="clip")
+    assert recipe_from_dict(recipe_dict(known)) == known != recipe()
 
 
 def test_a_title_says_what_differs():

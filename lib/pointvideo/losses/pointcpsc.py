@@ -32,7 +32,7 @@ from torch import Tensor
 
 from ..values import Checked, NotNegative, Positive, Whole, Within
 from .prototypes import PrototypeTables, SemanticClustering, clustering_loss
-from .selection import negatives_of, neighbour_weights, neighbours_of
+from .selection import History, Neighbours, selected
 
 
 @dataclass(frozen=True)
@@ -83,33 +83,18 @@ class PointCPSCLoss(Checked):
         return bool(self.prototypes or self.assignments)
 
 
-class History(NamedTuple):
-    """A bank's filled entries: ``vectors`` (entries, width) of length one, the ``video`` (entries,) of each."""
-
-    vectors: Tensor
-    video: Tensor
-
-
 class Local(NamedTuple):
-    """What :func:`local_contrast` gives.
-
-    loss: scalar. constant: its value where all features are the same. index, weights, present: neighbours of each
-    target, (targets, at most K); those that are not present have weight 0. nearest: the same without a look at whose
-    video an entry is of.
-    """
+    """What :func:`local_contrast` gives: a scalar, its value where all features are the same, and the neighbours."""
 
     loss: Tensor
     constant: Tensor
-    index: Tensor
-    weights: Tensor
-    present: Tensor
-    nearest: Tensor
+    neighbours: Neighbours
 
 
 class Parts(NamedTuple):
     """What :func:`pointcpsc_loss` gives: Eq. 9 and its three terms, and the total where all features are the same.
 
-    neighbours: see :class:`Local`. scores: the targets' scores for the prototypes, if there are any.
+    scores: the targets' scores for the prototypes, if there are any.
     """
 
     total: Tensor
@@ -117,7 +102,7 @@ class Parts(NamedTuple):
     prototypes: Tensor
     assignments: Tensor
     constant: Tensor
-    neighbours: Local
+    neighbours: Neighbours
     scores: Tensor | None
 
 
@@ -149,13 +134,14 @@ def pointcpsc_loss(
     local = local_contrast(prediction, target, video, history, loss.local)
     if tables is None:
         nothing = torch.zeros_like(local.loss)
-        return Parts(local.loss, local.loss, nothing, nothing, local.constant, local, None)
+        return Parts(local.loss, local.loss, nothing, nothing, local.constant, local.neighbours, None)
     clusters = clustering_loss(prediction, target, tables, loss.clusters)
     total = local.loss
     for weight, term in ((loss.prototypes, clusters.prototypes), (loss.assignments, clusters.assignments)):
         total = total + weight * term if weight else total
     constant = local.constant + loss.prototypes * clusters.constant
-    return Parts(total, local.loss, clusters.prototypes, clusters.assignments, constant, local, clusters.scores)
+    terms = (local.loss, clusters.prototypes, clusters.assignments)
+    return Parts(total, *terms, constant, local.neighbours, clusters.scores)
 
 
 def local_contrast(
@@ -177,39 +163,30 @@ def local_contrast(
     clips, superpoints, _ = target.shape
     said, true = (F.normalize(rows, dim=-1, eps=1e-12).flatten(0, 1) for rows in (prediction, target))
     clip = torch.arange(clips, device=target.device).repeat_interleave(superpoints)
-    similarity = true.detach() @ history.vectors.T
-    allowed = None if loss.own_video else video[clip][:, None] != history.video
-    index, present = neighbours_of(similarity, loss.neighbours, allowed, random=loss.chosen == "random")
-    weights = neighbour_weights(similarity.gather(1, index), present)
-    near = history.vectors[index]
+    found, mask = selected(
+        true.detach(), video[clip], history, kept=loss.kept, count=loss.neighbours, own_video=loss.own_video,
+        random_neighbours=loss.chosen == "random", random_negatives=loss.dropped == "random",
+    )  # fmt: skip
+    near = history.vectors[found.index]
     if loss.weighting == "fuse":
-        true = F.normalize(true + (weights[..., None] * near).sum(dim=1), dim=-1, eps=1e-12)
+        true = F.normalize(true + (found.weights[..., None] * near).sum(dim=1), dim=-1, eps=1e-12)
     anchor, other = (said, true) if loss.anchor == "prediction" else (true, said)
-    scores, counted = [], []
+    anchor = anchor / loss.temperature
+    every, counted = [], []
     if loss.negatives in ("bank", "bank_and_batch"):
-        mask = negatives_of(similarity, loss.kept, random=loss.dropped == "random")
-        scores.append(anchor @ history.vectors.T)
-        counted.append(mask.scatter(1, index, mask.gather(1, index) & ~present))
+        every, counted = [history.vectors], [mask]
     if loss.negatives != "bank":
-        scores.append(anchor @ true.T)
         same = clip if loss.negatives == "other_clips" else torch.arange(len(clip), device=clip.device)
-        counted.append(same[:, None] != same)
-    every, among = torch.cat(scores, dim=1), torch.cat(counted, dim=1)
+        every, counted = [*every, true], [*counted, same[:, None] != same]
+    among = torch.cat(counted, dim=1)
     own, beside = (anchor * other).sum(dim=-1), (anchor[:, None] * near).sum(dim=-1)
-    rows = weighted_info_nce(
-        own / loss.temperature,
-        beside / loss.temperature,
-        _log_sum(every / loss.temperature, among),
-        weights,
-        present,
-        loss.weighting,
-    )
-    alike, there = torch.zeros_like(own.detach()), present.to(own.dtype)
+    negatives = _log_sum(anchor @ (every[0] if len(every) == 1 else torch.cat(every)).T, among)
+    rows = weighted_info_nce(own, beside, negatives, found.weights, found.present, loss.weighting)
+    there = found.present.to(own.dtype)
     even = there / there.sum(dim=1, keepdim=True).clamp(min=1)
-    number = among.sum(dim=1).to(own.dtype).log()
-    constant = weighted_info_nce(alike, torch.zeros_like(even), number, even, present, loss.weighting)
-    nearest, _ = neighbours_of(similarity, loss.neighbours)
-    return Local(rows.mean(), constant.mean(), index, weights, present, nearest)
+    alike, number = torch.zeros_like(own.detach()), among.sum(dim=1).to(own.dtype).log()
+    constant = weighted_info_nce(alike, torch.zeros_like(even), number, even, found.present, loss.weighting)
+    return Local(rows.mean(), constant.mean(), found)
 
 
 def weighted_info_nce(
@@ -243,9 +220,9 @@ def weighted_info_nce(
 
 
 def _log_sum(logits: Tensor, counted: Tensor) -> Tensor:
-    """Logarithm of the sum over the logits that count, -inf (and no gradient) where none does."""
-    some = counted.any(dim=1)
-    total = logits.masked_fill(~counted & some[:, None], -torch.inf)
+    """Logarithm of the sum over the logits that count, -inf (and no gradient) where none does; the logits are lost."""
     if logits.shape[1] == 0:
-        return logits.new_full(some.shape, -torch.inf)
-    return torch.where(some, total.logsumexp(dim=1), -torch.inf)
+        return logits.new_full(logits.shape[:1], -torch.inf)
+    some = counted.any(dim=1)
+    total = logits.masked_fill_(~counted & some[:, None], -torch.inf).logsumexp(dim=1)
+    return torch.where(some, total, -torch.inf)

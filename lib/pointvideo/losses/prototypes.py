@@ -21,6 +21,7 @@ moving centre, are those of Wen et al., "Self-supervised visual representation l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
 
@@ -161,13 +162,13 @@ def prototype_contrast(
     if clustering.scope == "clip":
         logits = target @ predicted.transpose(1, 2) / clustering.contrast_temperature
         rows = logits.logsumexp(dim=-1) - logits.diagonal(dim1=1, dim2=2)
-        return rows.mean(), rows.new_tensor(float(count)).log()
+        return rows.mean(), rows.new_full((), math.log(count))
     logits = target.flatten(0, 1) @ predicted.flatten(0, 1).T / clustering.contrast_temperature
     counted = won.flatten()
     own = torch.eye(len(counted), dtype=torch.bool, device=counted.device)  # so that no row is empty
     rows = logits.masked_fill(~(counted | own), -torch.inf).logsumexp(dim=-1) - logits.diagonal()
     # superpoints that are all the same have one likeliest prototype a clip
-    return (rows * counted).sum() / counted.sum().clamp(min=1), rows.new_tensor(float(clips)).log()
+    return (rows * counted).sum() / counted.sum().clamp(min=1), rows.new_full((), math.log(clips))
 
 
 def assignment_divergence(
@@ -182,6 +183,5 @@ def assignment_numbers(scores: Float[Tensor, "clips superpoints k"]) -> dict[str
     """What a collapse to one prototype shows: ``assignment_entropy``, the mean entropy of a superpoint's assignment as
     a share of log k, and ``used_prototypes``, the share that some superpoint of the batch has as its likeliest."""
     chance = scores.softmax(dim=-1)
-    most = max(2, scores.shape[-1])
-    entropy = torch.special.entr(chance).sum(dim=-1).mean() / chance.new_tensor(float(most)).log()
+    entropy = torch.special.entr(chance).sum(dim=-1).mean() / math.log(max(2, scores.shape[-1]))
     return {"assignment_entropy": entropy, "used_prototypes": won_prototypes(scores).any(dim=0).to(scores.dtype).mean()}

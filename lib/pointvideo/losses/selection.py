@@ -10,11 +10,63 @@ Videos", ICCV 2023, Eq. 1 to 3. The random choices are controls of ours: as many
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+
+
+class History(NamedTuple):
+    """A bank's filled entries: ``vectors`` (entries, width) of length one, the ``video`` (entries,) of each."""
+
+    vectors: Tensor
+    video: Tensor
+
+
+class Neighbours(NamedTuple):
+    """Of each target, (targets, at most K): the entries, whether there are as many, and their weights, 0 where not.
+
+    nearest: the most similar entries, whosever they are.
+    """
+
+    index: Tensor
+    present: Tensor
+    weights: Tensor
+    nearest: Tensor
+
+
+@torch.no_grad()
+def selected(
+    target: Float[Tensor, "targets width"],
+    owner: Int64[Tensor, "targets"],
+    history: History,
+    *,
+    kept: float,
+    count: int,
+    own_video: bool,
+    random_neighbours: bool = False,
+    random_negatives: bool = False,
+) -> tuple[Neighbours, Bool[Tensor, "targets entries"]]:
+    """Neighbours of targets of length one, and which entries are their negatives; no neighbour is one as well.
+
+    Args:
+        target: superpoints.
+        owner: the video of each.
+        history: the bank.
+        kept: share of the entries that are negatives.
+        count: K.
+        own_video: whether a neighbour may be of the target's video.
+        random_neighbours, random_negatives: controls.
+    """
+    similarity = target @ history.vectors.T
+    negative = negatives_of(similarity, kept, random=random_negatives)
+    allowed = None if own_video else owner[:, None] != history.video
+    index, present = neighbours_of(similarity, count, allowed, random=random_neighbours)
+    nearest, _ = neighbours_of(similarity, count)
+    found = Neighbours(index, present, neighbour_weights(similarity.gather(1, index), present), nearest)
+    return found, negative.scatter(1, index, negative.gather(1, index) & ~present)
 
 
 def neighbours_of(
@@ -60,12 +112,7 @@ def neighbour_weights(
 
 
 def neighbour_numbers(
-    owner: Int64[Tensor, "targets"],
-    owners: Int64[Tensor, "entries"],
-    index: Int64[Tensor, "targets found"],
-    present: Bool[Tensor, "targets found"],
-    weights: Float[Tensor, "targets found"],
-    nearest: Int64[Tensor, "targets found"],
+    owner: Int64[Tensor, "targets"], owners: Int64[Tensor, "entries"], found: Neighbours
 ) -> dict[str, Tensor]:
     """Whether neighbours are what they should be; nothing where there are none.
 
@@ -75,9 +122,9 @@ def neighbour_numbers(
 
     Args:
         owner, owners: number of the video of each target and each entry.
-        index, present, weights: neighbours of each target.
-        nearest: its most similar entries, allowed or not.
+        found: of each target.
     """
+    index, present, weights, nearest = found
     if index.numel() == 0:
         return {}
     there = present.to(weights.dtype)

@@ -27,9 +27,9 @@ from ..backbones import BackboneSize, Clip, P4TransformerSize, TransformerSize
 from ..data.augment import Augment
 from ..data.store import Store
 from ..losses.collapse import collapse_probe
-from ..losses.pointcpsc import History, PointCPSCLoss, pointcpsc_loss
+from ..losses.pointcpsc import PointCPSCLoss, pointcpsc_loss
 from ..losses.prototypes import PrototypeTables, assignment_numbers, check_enough
-from ..losses.selection import neighbour_numbers, retrieval_numbers
+from ..losses.selection import History, neighbour_numbers, retrieval_numbers
 from ..recipe import Optimiser, Training, stable_seed
 from ..stream import ClipData, ClipReader
 from ..values import Count, Whole
@@ -188,9 +188,8 @@ class PointCPSCJob(PretextJob):
             parts = pointcpsc_loss(prediction.float(), target.float(), video, history, switches, module.tables)
         self.features, self.prediction = _some(features), _some(prediction)
         self.pending = target.detach(), video, start, parts.scores
-        owner, found = video.repeat_interleave(target.shape[1]), parts.neighbours
         numbers = {"constant": parts.constant} | retrieval_numbers(prediction.float(), target.float(), PROBED)
-        numbers |= neighbour_numbers(owner, history.video, found.index, found.present, found.weights, found.nearest)
+        numbers |= neighbour_numbers(video.repeat_interleave(target.shape[1]), history.video, parts.neighbours)
         if parts.scores is not None:
             numbers |= assignment_numbers(parts.scores)
         for name, value in numbers.items():

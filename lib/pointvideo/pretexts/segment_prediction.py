@@ -44,7 +44,11 @@ class SegmentPrediction(nn.Module):
         )
 
     def encode(self, clip: Clip) -> Tokens:
-        """Superpoints of each segment: (batch, segments, times, superpoints, …)."""
+        """Superpoints of each segment: (batch, segments, times, superpoints, …).
+
+        All segments are one batch: what they share in training are the statistics of the backbone's batch norms, where
+        it has some.
+        """
         alone = clip.map(lambda values: values.unflatten(1, (self.segments, -1)).flatten(0, 1))
         places, features = tokens_of(self.backbone, alone)
         several = (-1, self.segments)
