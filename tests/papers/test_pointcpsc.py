@@ -48,7 +48,7 @@ def test_every_claim_has_its_rows_and_every_printed_number_its_place(profile):
 def test_the_printed_differences_are_those_of_the_printed_numbers():
     checked = checked_differences(PAPER)
     unchecked = [claim for claim in claims(PAPER) if not claim.question and claim.id not in checked]
-    assert len(checked) == 46 and [claim.id for claim in unchecked] == ["transfer-msr"]
+    assert len(checked) == 47 and [claim.id for claim in unchecked] == ["transfer-msr"]
     assert all(claim.transfer for claim in unchecked)
 
 
@@ -152,6 +152,15 @@ def test_what_stands_in_for_a_licensed_set_has_a_printed_number_only_where_the_s
     assert (moved.dataset, moved.init.dataset) == ("msr_action3d", "ntu60")
     assert differing(moved, rows["scratch-to-msr"].recipes[0]) == {"backbone", "init"}
     assert differing(moved.backbone, rows["scratch-to-msr"].recipes[0].backbone) == {"radius"}
+
+
+def test_gestures_have_the_printed_recipe_and_differ_in_their_start_alone():
+    ours, scratch = (transfer.gestures("paper", name) for name in ("cpsc", "scratch"))
+    assert differing(ours, scratch) == {"init"} and ours.radius == scratch.radius == transfer.GESTURE_RADIUS
+    assert ours.init.dataset == "ntu60" and ours.dataset == "nvgesture"
+    optimiser = ours.training.optimiser
+    assert (ours.data.frames, ours.data.points, ours.training.epochs, ours.training.batch) == (32, 1024, 50, 32)
+    assert (optimiser.name, optimiser.rate, optimiser.schedule) == ("sgd", 0.02, "cosine")
 
 
 def test_seeds_are_ten_at_sixteen_frames_and_five_elsewhere():
