@@ -13,6 +13,7 @@ import torch
 
 import pointvideo
 from pointvideo import papers
+from pointvideo.backbones import PSTNet2Size, PSTTransformerSize
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.street import Street
@@ -36,6 +37,8 @@ from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
 from ..tasks import test_correspondence as correspondence
+from ..tasks import test_neighbours as neighbours
+from ..tasks import test_pieces as pieces
 from ..tasks import tiny
 from ..tasks.bodies import make_bodies
 from . import dots
@@ -105,6 +108,14 @@ RECIPES = {
     "LabelsOnly of points": lambda: LabelsOnly(tiny.STREET, tiny.TRAINING, "prior", "point"),
     "frame statistics": lambda: tiny.segment_actions(backbone=FrameStatisticsSize(layers=1, width=8)),
     "Probe of clips": lambda: Probe(dots.BACKBONE, dots.DATA, dots.TRAINING, level="clip", l2=(0.1,)),
+    "PieceFinetune": pieces.finetune,
+    "PieceFinetune of PSTNet++": lambda: pieces.finetune(backbone=PSTNet2Size(radius=0.5, neighbours=4).narrower(8)),
+    "Finetune of PST-Transformer": lambda: dots.finetune(
+        backbone=PSTTransformerSize(dots.BACKBONE.tube, dots.BACKBONE.transformer)
+    ),
+    "LinearProbe": pieces.linear,
+    "PieceProbe": pieces.solved,
+    "Neighbours": lambda: neighbours.PLAIN,
     "PooledProbe": lambda: PooledProbe(cross4d().backbone, cross4d().data, dots.TRAINING, l2=(0.1,)),
     "PooledProbe of P4Transformer": lambda: PooledProbe(P4TRANSFORMER_TOKENS, cross4d().data, dots.TRAINING, l2=(0.1,)),
     "PointProbe": lambda: PointProbe(cross4d().backbone, BODIES, dots.TRAINING, l2=(0.1,), most=800),

@@ -13,6 +13,7 @@ import numpy as np
 from ..study.keys import is_recipe
 from ..study.rehearsal import Rehearsal, rehearse
 from ..study.runner import store_of
+from ..tasks.pieces import LinearProbe
 from ..tasks.probe import Probe
 from .results import Result
 
@@ -88,7 +89,7 @@ def is_network(row: Row) -> bool:
 
 def is_probe(row: Row) -> bool:
     """Whether the row's runs say what a frozen encoder's features are worth."""
-    return not row.baseline and isinstance(row.recipes[0], Probe)
+    return not row.baseline and isinstance(row.recipes[0], (Probe, LinearProbe))
 
 
 def _counted(words: str, lines: Sequence[TableRow]) -> list[str]:

@@ -18,6 +18,9 @@ CLASSES = {  # of a printed number
 }
 
 
+EMPTY = "-"  # a cell in which nothing is printed
+
+
 @dataclass(frozen=True)
 class ReportedCell:
     """One printed number.
@@ -75,17 +78,19 @@ def _number(printed: str) -> float:
 
 
 def _table_cells(paper: str, name: str, table: Mapping[str, Any]) -> Iterator[ReportedCell]:
-    by_column = table.get("column_class", {})
+    columns = table["columns"]
     for row in table["rows"]:
-        digits = row["printed"].split()
-        changes = row.get("change", " ".join("-" for _ in digits)).split()
-        counts = row.get("counts")
-        if not len(digits) == len(changes) == len(table["columns"]):
-            raise ValueError(
-                f"{paper} {name}, row {row['row']!r}: {len(digits)} numbers for {len(table['columns'])} columns"
-            )
-        for column, printed, change in zip(table["columns"], digits, changes, strict=True):
-            rank = row.get("class", by_column.get(column, table["class"]))
+        lists = {"numbers": row["printed"].split()}
+        for beside in ("change", "counts"):
+            lists[beside] = row.get(beside, " ".join(EMPTY for _ in columns)).split()
+        for what, found in lists.items():
+            if len(found) != len(columns):
+                raise ValueError(f"{paper} {name}, row {row['row']!r}: {len(found)} {what} for {len(columns)} columns")
+        for column, printed, change, count in zip(columns, *lists.values(), strict=True):
+            if printed == EMPTY:
+                continue
+            rank = row["class"] if "class" in row else _of_column(table, "class", column)
+            correct, scored = (None, None) if count == EMPTY else map(int, count.split("/"))
             yield ReportedCell(
                 paper=paper,
                 table=name,
@@ -94,18 +99,24 @@ def _table_cells(paper: str, name: str, table: Mapping[str, Any]) -> Iterator[Re
                 frames=row.get("frames"),
                 value=_number(printed),
                 printed=printed,
-                unit=table["unit"],
+                unit=_of_column(table, "unit", column),
                 where=table["where"],
-                dataset=table["dataset"],
+                dataset=_of_column(table, "dataset", column),
                 kind="result",
                 reproducibility=rank,
                 because=table["because"][rank],
-                correct=int(counts.split("/")[0]) if counts else None,
-                scored=int(counts.split("/")[1]) if counts else None,
-                change=None if change == "-" else float(change),
+                correct=correct,
+                scored=scored,
+                change=None if change == EMPTY else float(change),
                 quoted=row.get("quoted", False),
                 note=row.get("note", ""),
             )
+
+
+def _of_column(table: Mapping[str, Any], what: str, column: str) -> Any:
+    """A table's unit, set or class: a column's own one, or that of all."""
+    own = table.get(f"column_{what}", {})
+    return own[column] if column in own else table[what]
 
 
 def _text_cells(paper: str, text: Mapping[str, Any]) -> Iterator[ReportedCell]:

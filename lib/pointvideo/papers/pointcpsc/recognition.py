@@ -1,0 +1,124 @@
+"""The recipes on MSR-Action3D: a pre-training by arm, the fine-tuning after it, the probes of the encoder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...backbones import P4TransformerSize, PSTNet2Size, PSTTransformerSize, TransformerSize, TubeSize
+from ...pretexts.pointcpsc import PointCPSCPretrain
+from ...study.experiments import same_updates, stretched
+from ...tasks.pieces import LinearProbe, PieceFinetune, PieceProbe
+from ...tasks.recognition import Finetune
+from .methods import SUPERVISED, arm
+from .settings import (
+    FINETUNE_RADIUS,
+    PIECE_FRAMES,
+    PRETRAIN_RADIUS,
+    clip_data,
+    encoder,
+    radius,
+    sizes,
+)
+
+STARTLESS = ("scratch", "longer", "random")  # without a pre-training
+
+
+def pretrain(profile: str, name: str, seed: int = 0) -> PointCPSCPretrain:
+    """A pre-training by an arm's name, see :data:`.methods.ARMS`."""
+    chosen, known = sizes(profile), arm(name)
+    fields = {
+        "backbone": encoder(profile, PRETRAIN_RADIUS if known.radius is None else known.radius),
+        "data": replace(clip_data(profile, chosen.pretrain_frames), points=chosen.pretrain_points),
+        "training": chosen.pretrain,
+        "loss": known.objective(),
+        "segment_frames": PIECE_FRAMES,
+        "autoregressor": chosen.autoregressor,
+        "predictor": chosen.predictor,
+        "prototype_hidden": chosen.prototype_hidden,
+        "bank": chosen.bank,
+        "seed": seed,
+    }
+    return PointCPSCPretrain(**fields | dict(known.changes))
+
+
+def _common(profile: str, name: str, frames: int, seed: int) -> dict:
+    """What the fine-tuning and all probes share: an encoder, where it starts, its radius, its clips."""
+    start = None if name in STARTLESS else pretrain(profile, name, seed)
+    return {
+        "backbone": encoder(profile) if start is None else start.backbone,
+        "radius": radius(profile, FINETUNE_RADIUS),
+        "data": clip_data(profile, frames),
+        "init": start,
+        "seed": seed,
+    }
+
+
+def finetune(
+    profile: str, name: str, frames: int, seed: int = 0, *, percent: int = 100, whole: bool = False
+) -> PieceFinetune:
+    """Encoder and head trained on labels.
+
+    Args:
+        profile, frames, seed: which.
+        name: an arm, "scratch", or "longer": from scratch with as many clips as pre-training and fine-tuning see.
+        percent: of the training videos that keep their labels; any share has the updates of all.
+        whole: the clip is encoded in one piece.
+    """
+    chosen = sizes(profile)
+    training, every = chosen.finetune, chosen.evaluate_every
+    if name == "longer":
+        times = chosen.longer / training.epochs
+        training, every = stretched(training, times), round(every * times)
+    return PieceFinetune(
+        **_common(profile, name, frames, seed),
+        training=same_updates(training, percent),
+        piece_frames=None if whole else PIECE_FRAMES,
+        label_percent=percent,
+        evaluate_every=every,
+        evaluate_clips=chosen.evaluate_clips,
+    )
+
+
+def linear(profile: str, name: str, frames: int, seed: int = 0, *, batch_norm: str = "frozen") -> LinearProbe:
+    """One linear layer trained on an arm's encoder, on the untrained one for "random"."""
+    chosen = sizes(profile)
+    return LinearProbe(
+        **_common(profile, name, frames, seed),
+        training=chosen.probe,
+        batch_norm=batch_norm,
+        evaluate_every=chosen.probe.epochs,
+        evaluate_clips=chosen.evaluate_clips,
+    )
+
+
+def solved(profile: str, name: str, frames: int, seed: int = 0, *, statistics: str = "training") -> PieceProbe:
+    """A logistic regression on the standardised features of an arm's encoder, of the untrained one for "random"."""
+    common = _common(profile, name, frames, seed)
+    common["data"] = replace(common["data"], short="pad")
+    return PieceProbe(**common, training=sizes(profile).solved, standardised=True, statistics=statistics)
+
+
+def supervised(profile: str, name: str, frames: int, seed: int = 0) -> Finetune | PieceFinetune:
+    """Another network from scratch with the same clips and schedule, ``name`` of :data:`.methods.SUPERVISED`."""
+    if name not in SUPERVISED:
+        raise ValueError(f"network: got {name!r}, expected one of {', '.join(SUPERVISED)}")
+    like = finetune(profile, "scratch", frames, seed, whole=True)
+    if name == "pstnet2":
+        size = PSTNet2Size(radius=like.backbone.radius).narrower(sizes(profile).narrower)
+        return replace(like, backbone=size, radius=None)
+    shared = {each: getattr(like, each) for each in ("data", "training", "evaluate_every", "evaluate_clips", "seed")}
+    return Finetune(backbone=_transformer(profile, name), **shared)
+
+
+def _transformer(profile: str, name: str) -> P4TransformerSize | PSTTransformerSize:
+    """As released in the profile "paper", in units of a clip's radius else, and at the profile's width."""
+    plain = {"p4transformer": P4TransformerSize(), "pst-transformer": PSTTransformerSize()}[name]
+    if profile == "paper":
+        return plain
+    tube = replace(plain.tube, radius=radius(profile, plain.tube.radius))
+    if sizes(profile).narrower == 1:
+        return replace(plain, tube=tube)
+    small = TransformerSize(width=64, depth=1, heads=2, head_width=32, hidden=128)
+    if profile == "laptop":
+        small = TransformerSize(width=128, depth=2, heads=2, head_width=64, hidden=256)
+    return replace(plain, tube=TubeSize(radius=tube.radius, neighbours=16), transformer=small)
