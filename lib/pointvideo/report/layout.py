@@ -116,9 +116,8 @@ class TableRow:
         ]
         if len(words) == 1 and words[0][0] == SCRATCH.label and not words[0][1].claim.question:
             return words[0][1].word
-        return "; ".join(
-            f"{'against' if finding.claim.question else 'over'} {name}: {finding.word}" for name, finding in words
-        )
+        said = (f"{'against' if finding.claim.question else 'over'} {name}: {finding.word}" for name, finding in words)
+        return "; ".join(dict.fromkeys(said))
 
     @property
     def note(self) -> str:
