@@ -109,6 +109,10 @@ class Page:
         """:attr:`learned` where the experiment has runs of its own there, else :attr:`ours`."""
         return self.learned if self.ran else self.ours
 
+    def pending(self) -> Markdown:
+        """What stands where a picture of runs would, before there are any."""
+        return self._said("*Not drawn yet: no training that this table alone needs is finished.*")
+
     @property
     def ran(self) -> bool:
         """Whether :attr:`learned` has runs of the experiment's own, beside baselines and what an earlier table has."""

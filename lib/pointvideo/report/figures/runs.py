@@ -112,6 +112,7 @@ def draw_curves(
     reached: list[Any] = []
     for column, (title, lines) in enumerate(pairs.items()):
         above, below = axes[:, column]
+        flat = False
         for line in lines:
             method = line.row.method
             if not line.results:
@@ -121,11 +122,15 @@ def draw_curves(
             epochs, values = curve_of(curves, "loss")
             curve_with_band(above, epochs, values, method, f"{method.label}, {seeds_words(len(line.results))}")
             losses += [values.mean(axis=0)]
+            flat |= bool(losses[-1][-1] > losses[-1][0] / 2)
             epochs, shares = curve_of(curves, shown)
             curve_with_band(below, epochs, 100 * shares, method, ends=(0, 100))
             reached += [100 * shares]
         above.set_title(title)
-        above.legend()
+        if flat:  # a loss that has not halved lies where the legend would
+            below.legend(*above.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, -0.22))
+        else:
+            above.legend()
         below.set(xlabel="epoch", xlim=(0, None))
         below.xaxis.get_major_locator().set_params(integer=True)
     if losses:
