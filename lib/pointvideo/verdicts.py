@@ -30,7 +30,7 @@ from .report.layout import FINDING_HEADER
 from .report.lines import SOURCE_WORDS, source_answers
 from .report.overview import claims_not_run, findings_by_source
 from .report.power import Need, needs
-from .report.render import html_details, html_table
+from .report.render import html_details, html_list, html_table
 from .report.stamps import stamp_from_records
 from .study.experiments import Paper
 from .study.ledger import Ledger
@@ -122,9 +122,10 @@ class Verdicts:
         return [*pictures, *([Markdown(said)] if idle else [])]
 
     def forests(self) -> list[DisplayObject]:
-        """Our difference and its interval, claim by claim: recorded data, then simulated."""
+        """Our difference and its interval, of each claim that has one: recorded data, then simulated."""
         pictures = []
-        for source, several in self.findings.items():
+        for source, found in self.findings.items():
+            several = [finding for finding in found if finding.contrast is not None]
             behind = [one for one in self.evidence if one.source == source]
             names = [textwrap.fill(finding.claim.statement, 52) for finding in several]
             if several:
@@ -147,8 +148,8 @@ class Verdicts:
             if several
         ]
         if self.not_run:
-            lines = [(finding.claim.statement, finding.claim.where, finding.word) for finding in self.not_run]
-            parts.append(html_table("no runs yet", ("claim", "where in the paper", "verdict"), lines))
+            waiting = (f"{finding.claim.statement} ({finding.claim.where})" for finding in self.not_run)
+            parts.append(html_list("no runs yet", waiting))
         if left := unbound(self.paper):
             lines = [(entry["statement"], entry["where"], entry["because"]) for entry in left]
             parts.append(html_table("not tested here", ("claim", "where in the paper", "why"), lines))

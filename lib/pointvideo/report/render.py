@@ -68,6 +68,11 @@ def html_note(text: str) -> str:
     return f'<p style="font-size:80%;color:#444">{html.escape(text)}</p>'
 
 
+def html_list(title: str, items: Iterable[str]) -> str:
+    """A titled list."""
+    return f"<p><b>{html.escape(title)}</b></p><ul>{''.join(f'<li>{html.escape(item)}</li>' for item in items)}</ul>"
+
+
 def html_details(summary: str, inner: str) -> str:
     """A block that is folded until a reader opens it."""
     return f'<details><summary style="cursor:pointer">{html.escape(summary)}</summary>{inner}</details>'

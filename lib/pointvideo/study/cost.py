@@ -91,10 +91,17 @@ def extent_of(recipe: dict[str, Any], records: Iterable[Record], fingerprint: st
     there are any."""
     known = [record for record in records if _set(record["recipe"]) == _set(recipe)]
     known = [record for record in known if _data(record) == fingerprint] or known
+    known = [record for record in known if _split(record["recipe"]) == _split(recipe)] or known
     train = max((record["result"].get("train_videos", 0) for record in known), default=0)
     test = max((len(record["result"].get("labels", ())) for record in known), default=0)
     frames = max(FRAMES, (recipe.get("data") or {}).get("frames", 0))
     return Extent(train or VIDEOS, test or train or VIDEOS, frames)
+
+
+def _split(recipe: dict[str, Any]) -> tuple[Any, Any]:
+    """Who is held out, and of whom: a fold of a cross-validation trains on more videos than a paper's split."""
+    data = recipe.get("data") or {}
+    return data.get("held_out"), data.get("pool")
 
 
 def work(recipe: dict[str, Any], extent: Extent) -> float:
