@@ -86,7 +86,7 @@ def test_the_table_has_every_claim_and_no_printed_number_beside_a_simulated_one(
     text = verdicts.table().data
     assert text.startswith("<details>") and text.count("<table") == 3 and text.count("<ul>") == 1
     ran = [finding.text for several in verdicts.findings.values() for finding in several]
-    for said in (*ran, *(finding.claim.statement for finding in verdicts.not_run)):
+    for said in (*ran, *(f"{one.claim.statement} ({one.claim.where})" for one in verdicts.not_run)):
         assert text.count(f">{html.escape(said)}<") == 1
     for entry in unbound(C2P):
         assert html.escape(entry["statement"]) in text
