@@ -38,6 +38,17 @@ def table_of(source: str, *names: str, right=(80, 82, 84), dataset: str = "msr_a
     return build_table("made up", names, records)
 
 
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_legend_gives_way_to_a_loss_that_stays_up(stays: bool):
+    records = with_labels(made_up_row("pptr-scratch-24", [80, 82, 84]))
+    if stays:
+        for record in records:
+            record["result"]["curve"] = [entry | {"loss": 3.0} for entry in record["result"]["curve"]]
+    table = build_table("made up", ["pptr-scratch-24"], {"pptr-scratch-24": records})
+    above, below = runs.draw_curves({"PPTr": table.rows}).axes
+    assert [axes.get_legend() is not None for axes in (above, below)] == [not stays, stays]
+
+
 @pytest.mark.parametrize("source", ["recorded", "simulated"])
 def test_printed_numbers_are_drawn_beside_recorded_runs_only(source: str):
     figure = runs.draw_accuracies(table_of(source, "pptr-scratch-24", "pptr-c2p-24", "p4transformer-scratch-24"))

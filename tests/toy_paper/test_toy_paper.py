@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -150,6 +151,15 @@ def test_its_page_holds_what_a_page_holds(toy, found, capsys):
     assert page.show(draw_accuracies(found.table), "data", seed=3).filename == str(page.folder / "toy_data.png")
     assert read_stamp(page.folder / "toy_data.png").parameters["seed"] == 3
     assert len(page.deviations()) == 1 and page.kept_profile == "laptop"
+
+
+def test_rows_of_an_earlier_table_are_no_run_of_a_later_one():
+    page = Page("c2p", "5", "quick")  # it shares C2P's own row with Table 1, and has two for itself
+    rows = page.paper.experiment("5").every_row("laptop")
+    for ran in (set(), {"as-majority", "as-pptr-c2p"}, {"as-pptr-c2p", "as-pptr-partial-to-partial"}):
+        lines = [SimpleNamespace(row=row, results=(1,) if row.id in ran else ()) for row in rows]
+        page.__dict__["learned"] = SimpleNamespace(table=SimpleNamespace(rows=lines))
+        assert page.ran == ("as-pptr-partial-to-partial" in ran)
 
 
 def test_claims_of_which_none_has_run_are_a_line(toy, found, tmp_path):
