@@ -48,8 +48,9 @@ def left(ledger: Ledger) -> dict:
     found = {}
     assert not list((ledger.root / "runs").glob("*.lock"))
     for folder in (path for path in (ledger.root / "runs").iterdir() if path.is_dir()):
-        assert sorted(path.name for path in folder.iterdir()) == NAMES
         tensors, about = read_tensors(folder / runner.WEIGHTS, folder.name)
+        heads = [runner.HEAD] * (about["holds"] == "backbone")
+        assert sorted(path.name for path in folder.iterdir()) == [*heads, *NAMES]
         weights = {name: value.tolist() for name, value in tensors.items()}
         found[folder.name] = ledger.get(folder.name)["result"], weights, about
     assert len(found) == 2
@@ -211,6 +212,39 @@ def test_damaged_files_of_a_finished_run_are_made_anew(tmp_path, reference, capl
     assert [str(path) in message and "\n" not in message for message in caplog.messages] == [True]
     path.with_name(name + ".damaged").unlink()
     assert left(ledger) == reference
+
+
+def test_a_recipe_that_starts_from_the_whole_module_gets_all_that_was_trained(tmp_path, reference, monkeypatch):
+    """A pre-training whose head is not kept, as none was once, is done again for it, and only for it."""
+    trained, given = [], []
+
+    def counted(job, folder, **options):
+        trained.append(folder.name)
+        return fit(job, folder, **options)
+
+    class WholeJob(LineJob):
+        def __init__(self, recipe, pretrained):
+            super().__init__(recipe, None)
+            given.append(pretrained)
+            self.module.load_state_dict(pretrained)
+
+    monkeypatch.setattr(runner, "fit", counted)
+    monkeypatch.setattr(FitLine, "whole_init", True, raising=False)
+    monkeypatch.setattr(
+        FitLine, "job", lambda recipe, store, start=None: (WholeJob if start else LineJob)(recipe, start)
+    )
+    ledger = Ledger(tmp_path)
+    start = runner.run(RECIPE.init, ledger)["key"]
+    (ledger.folder_of(start) / runner.HEAD).unlink()
+    assert runner.keeps_weights(ledger, start) and not runner.keeps_weights(ledger, start, whole=True)
+    runner.run(RECIPE, ledger)
+    assert trained[:2] == [start, start] and len(trained) == 3
+    assert set(given[0]) == {"backbone.weight", "backbone.bias", "head.weight", "head.bias"}
+    backbone = runner.pretrained_weights(RECIPE.init, ledger)
+    assert {f"backbone.{name}": value.tolist() for name, value in backbone.items()} == {
+        name: value.tolist() for name, value in given[0].items() if name.startswith("backbone")
+    }
+    assert len(trained) == 3
 
 
 def test_a_damaged_record_behind_a_finished_run_is_made_anew(tmp_path, reference, caplog):

@@ -81,7 +81,8 @@ def plan(
                 rows[key] = PlanRow(link, key, "run", "; ".join(reasons), seconds, guessed, parts["init"])
     for row in reversed(list(rows.values())):  # what others start from stands before them
         start = rows.get(row.needs) if row.state == "run" else None
-        if start is not None and start.state == "done" and not keeps_weights(ledger, start.key):
+        whole = getattr(row.recipe, "whole_init", False)
+        if start is not None and start.state == "done" and not keeps_weights(ledger, start.key, whole=whole):
             rows[start.key] = replace(start, state="run", reason="done, but its weights are not here", again=True)
     return list(rows.values())
 

@@ -1,7 +1,9 @@
 """Run recipes: look in the ledger, else train, and leave a record.
 
 A recipe that starts from another one (``init``) has that one run first. The weights of a pre-training stay in its run
-folder; where only its committed record is at hand and the weights are needed, it is trained again.
+folder, those of its backbone and, apart, those of all else that was trained; where only its committed record is at hand
+and the weights are needed, it is trained again. A recipe starts from the backbone, or with a true ``whole_init`` from
+the whole module.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from .ranks import launched
 from .tensors import read_tensors, write_tensors
 from .trainer import CHECKPOINT, Fitted, fit
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS, HEAD = "weights.safetensors", "head.safetensors"
+BACKBONE = "backbone."  # in front of its weights among those of a pre-training's module
 # What a record names; a package may be installed under its other name.
 VERSIONS = (("numpy",), ("numba",), ("lightning-fabric", "lightning"), ("safetensors",))
 Made = TypeVar("Made")
@@ -103,18 +106,24 @@ def run(
 
 
 def pretrained_weights(
-    recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None, wait: bool = True
+    recipe,
+    ledger: Ledger | None = None,
+    *,
+    progress: bool = False,
+    log: str | None = None,
+    wait: bool = True,
+    whole: bool = False,
 ) -> dict[str, Tensor]:
     """State dict of the backbone that ``recipe`` (a pre-training) leaves; trained now if it is not at hand.
 
-    The arguments are those of :func:`run`.
+    The other arguments are those of :func:`run`. whole: of all that was trained.
     """
     ledger = ledger or default_ledger()
     key = key_of(identity(recipe, fingerprint_of))
 
     def at_hand() -> dict[str, Tensor] | None:
         # without its record the run was killed between the two, and goes on from its checkpoint
-        return None if ledger.own(key) is None else kept_weights(ledger, key)
+        return None if ledger.own(key) is None else kept_weights(ledger, key, whole=whole)
 
     found = at_hand()
     if found is None:
@@ -123,21 +132,36 @@ def pretrained_weights(
     return found
 
 
-def keeps_weights(ledger: Ledger, key: str) -> bool:
-    """Whether this cache has the run's record and weights; whether those are sound is seen when they are read."""
-    return (ledger.folder_of(key) / WEIGHTS).is_file() and ledger.own(key) is not None
+def keeps_weights(ledger: Ledger, key: str, *, whole: bool = False) -> bool:
+    """Whether this cache has the run's record and weights; whether those are sound is seen when they are read.
+
+    whole: those of a pre-training's whole module.
+    """
+    folder = ledger.folder_of(key)
+    return all((folder / name).is_file() for name in _files(whole)) and ledger.own(key) is not None
 
 
-def kept_weights(ledger: Ledger, key: str) -> dict[str, Tensor] | None:
-    """The weights that a run of this cache left, or None; damaged ones are moved aside."""
-    path = ledger.folder_of(key) / WEIGHTS
-    if not path.is_file():
-        return None
-    try:
-        return read_tensors(path, key)[0]
-    except Damaged as error:
-        set_aside(path, error)
-        return None
+def kept_weights(ledger: Ledger, key: str, *, whole: bool = False) -> dict[str, Tensor] | None:
+    """The weights that a run of this cache left, or None; damaged ones are moved aside.
+
+    whole: those of a pre-training's whole module, its backbone's names behind "backbone.".
+    """
+    found: dict[str, Tensor] = {}
+    for name in _files(whole):
+        path = ledger.folder_of(key) / name
+        if not path.is_file():
+            return None
+        try:
+            tensors = read_tensors(path, key)[0]
+        except Damaged as error:
+            set_aside(path, error)
+            return None
+        found |= {BACKBONE + part: value for part, value in tensors.items()} if whole and name == WEIGHTS else tensors
+    return found
+
+
+def _files(whole: bool) -> tuple[str, ...]:
+    return (WEIGHTS, HEAD) if whole else (WEIGHTS,)
 
 
 def _once(
@@ -220,6 +244,9 @@ def _leave(
     job, fitted, result = trained(recipe, store, weights, folder, fabric=fabric, **options)
     if getattr(recipe, "pretraining", False):  # its backbone is what others start from
         kept, note = job.module.backbone, {"holds": "backbone"}
+        if fabric.is_global_zero:
+            head = {name: part for name, part in job.module.state_dict().items() if not name.startswith(BACKBONE)}
+            write_tensors(folder / HEAD, head, {"key": folder.name, "holds": "head"})
     else:
         kept, note = job.module, {"holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
     if fabric.is_global_zero:
@@ -252,7 +279,8 @@ def _start(
     if recipe.init is None:
         return None, {}
     if is_recipe(recipe.init):
-        return pretrained_weights(recipe.init, ledger, progress=progress, log=log, wait=wait), {}
+        options = {"progress": progress, "log": log, "wait": wait, "whole": getattr(recipe, "whole_init", False)}
+        return pretrained_weights(recipe.init, ledger, **options), {}
     torch.manual_seed(recipe.seed)  # for what the file does not have
     backbone = recipe.backbone.build()
     report = recipe.init.load_into(backbone)
