@@ -38,6 +38,7 @@ from ..pretexts.test_masked_tokens import RECIPES as MASKED
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
 from ..tasks import test_correspondence as correspondence
 from ..tasks import test_neighbours as neighbours
+from ..tasks import test_part_clusters as part_clusters
 from ..tasks import test_pieces as pieces
 from ..tasks import tiny
 from ..tasks.bodies import make_bodies
@@ -116,6 +117,8 @@ RECIPES = {
     "LinearProbe": pieces.linear,
     "PieceProbe": pieces.solved,
     "Neighbours": lambda: neighbours.PLAIN,
+    "PartClusters": lambda: part_clusters.PLAIN,
+    "PartClusters of features": lambda: replace(part_clusters.PLAIN, by="features"),
     "PooledProbe": lambda: PooledProbe(cross4d().backbone, cross4d().data, dots.TRAINING, l2=(0.1,)),
     "PooledProbe of P4Transformer": lambda: PooledProbe(P4TRANSFORMER_TOKENS, cross4d().data, dots.TRAINING, l2=(0.1,)),
     "PointProbe": lambda: PointProbe(cross4d().backbone, BODIES, dots.TRAINING, l2=(0.1,), most=800),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
-from . import figure3, synthia, tables, transfer
+from . import body_parts, figure3, synthia, tables, transfer
 from .methods import METHODS
 
 _MSR, _SYNTHIA = "msr_action3d", "synthia4d"
@@ -26,6 +26,7 @@ _EXPERIMENTS = (
     Experiment("8", "PointCPSC, Table 8: size of the memory bank", tables.table8, _MSR),
     Experiment("9", "PointCPSC, Table 9: number of prototypes, MSR-Action3D", tables.table9, _MSR),
     Experiment("fig3", "PointCPSC, Figure 3: whose a superpoint's neighbours are", figure3.table, _MSR),
+    Experiment("fig4", "PointCPSC, Figures 4 and 5: do prototypes follow body parts", body_parts.table, "people"),
     Experiment("2", "PointCPSC, Table 2: semantic segmentation on Synthia 4D", synthia.table2, _SYNTHIA),
     Experiment("10-synthia", "PointCPSC, Table 10: what each part adds, Synthia 4D", synthia.table10, _SYNTHIA),
     Experiment("9-synthia", "PointCPSC, Table 9: number of prototypes, Synthia 4D", synthia.table9, _SYNTHIA),
@@ -41,6 +42,7 @@ _BASELINES = {
     "3": transfer.baselines,
     "4": transfer.gesture_baselines,
     "fig3": None,
+    "fig4": None,
 }
 PAPER = Paper(
     name="pointcpsc",
