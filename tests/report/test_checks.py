@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from pointvideo.papers.cross4d_jepa.distillation import probe
+from pointvideo.papers.pointcpsc import figure3
 from pointvideo.report import checks
 from pointvideo.report.results import Result, result_from_record
+from pointvideo.tasks.scoring.neighbours import NEIGHBOURS, PROPERTIES
 from pointvideo.tasks.scoring.recognition import RECOGNITION
 
 
@@ -45,3 +47,34 @@ def test_encoders_of_other_pretrainings_that_give_one_result_are_a_fault():
 def test_probes_are_no_networks_that_are_trained():
     assert checks.is_probe(row("dense")) and not checks.is_network(row("dense"))
     assert not checks.is_probe(SimpleNamespace(baseline="points", recipes=row("dense").recipes))
+
+
+def counted(name: str, share: float) -> SimpleNamespace:
+    """A row of a table that counts neighbours, of which so many have each property."""
+    shares = {"v1": dict.fromkeys(PROPERTIES, share), "v2": dict.fromkeys(PROPERTIES, 0.0)}
+    last = {"same": dict.fromkeys(PROPERTIES, share / 2), "sequences": 2, "sequences_total": 2}
+    record = {
+        "key": f"k{name}", "seed": 0, "commit": "c0ffee1", "seconds": 1.0,
+        "dataset": {"name": "msr_action3d", "source": "recorded"},
+        "result": {"last": last, "shares": shares, "curve": [{"epoch": 1}]},
+    }  # fmt: skip
+    known = SimpleNamespace(
+        id=f"{name}-neighbours", baseline="", folds=1, task=NEIGHBOURS, recipes=(figure3.search("quick", name),)
+    )
+    return SimpleNamespace(row=known, results=[result_from_record(record, NEIGHBOURS)])
+
+
+def test_a_page_that_only_counts_has_no_training_to_check(monkeypatch):
+    """Such a page has neither a network nor a probe, whose videos others would be compared with."""
+    rows = [counted("cpsc", 0.5), counted("random", 0.25)]
+    found = SimpleNamespace(table=SimpleNamespace(rows=rows), planned=2)
+    assert checks.own_lines(found) == [
+        "this run: 2 rows, 2 runs of 2, each with a key of its own",
+        "2 counts without a training: other encoders give other results",
+    ]
+    rows[1] = counted("random", 0.5)
+    with pytest.raises(AssertionError, match="rows cpsc-neighbours, random-neighbours: the same counts, video by"):
+        checks.own_lines(found)
+    rows[1].results = []
+    with pytest.raises(AssertionError, match="row random-neighbours: no run"):
+        checks.own_lines(found)

@@ -13,6 +13,8 @@ import numpy as np
 from ..study.keys import is_recipe
 from ..study.rehearsal import Rehearsal, rehearse
 from ..study.runner import store_of
+from ..tasks.neighbours import Neighbours
+from ..tasks.part_clusters import PartClusters
 from ..tasks.pieces import LinearProbe
 from ..tasks.probe import Probe
 from .results import Result
@@ -30,14 +32,15 @@ def own_lines(found: Evidence) -> list[str]:
     Raises:
         AssertionError: what cannot be if the code is right, a line each: runs missing, a video scored that is none of
             the test's, a loss that has not fallen, runs with different starts that are alike, a baseline of the
-            trainer (:func:`~pointvideo.study.rehearsal.rehearse`) that has not come out.
+            trainer (:func:`~pointvideo.study.rehearsal.rehearse`) that has not come out, other encoders that give one
+            result.
     """
     runs = {line.row.id: line.results for line in found.table.rows}
     faults = [f"row {name}: no run" for name, results in runs.items() if not results]
     judged = [line for line in found.table.rows if is_network(line.row) or is_probe(line.row)]
     trained = [line for line in judged if is_network(line.row)]
-    recipe = judged[0].row.recipes[0]
-    store = store_of(recipe.dataset)
+    counted = [line for line in found.table.rows if is_count(line.row)]
+    faults += _same_counts([(line.row, result) for line in counted for result in line.results])
     faults += [fault for line in judged for fault in _of_row(line.row, line.results, store_of)]
     faults += _alike([(line.row, result) for line in judged for result in line.results])
     rehearsals = rehearsed(line.row for line in trained)
@@ -47,12 +50,13 @@ def own_lines(found: Evidence) -> list[str]:
     keys = len({key for results in runs.values() for result in results for key in result.keys})
     return [
         f"this run: {len(runs)} rows, {keys} runs of {found.planned}, each with a key of its own",
-        *_split(recipe, store),
+        *(_split(line.row.recipes[0], store_of(line.row.recipes[0].dataset)) for line in judged[:1]),
         *_counted("fine-tunings: all losses fall, other starts give other runs", trained),
         *_counted(
             "probes: other encoders give other results, what is solved knows its training videos",
             [line for line in judged if line not in trained],
         ),
+        *_counted("counts without a training: other encoders give other results", counted),
         *(
             f"{one.backbone}: starts near the loss of a guess, its weights move, it learns a few videos by heart"
             for one in rehearsals
@@ -90,6 +94,11 @@ def is_network(row: Row) -> bool:
 def is_probe(row: Row) -> bool:
     """Whether the row's runs say what a frozen encoder's features are worth."""
     return not row.baseline and isinstance(row.recipes[0], (Probe, LinearProbe))
+
+
+def is_count(row: Row) -> bool:
+    """Whether the row's runs count what lies beside what in an encoder's features; nothing is fitted to labels."""
+    return not row.baseline and isinstance(row.recipes[0], (Neighbours, PartClusters))
 
 
 def _counted(words: str, lines: Sequence[TableRow]) -> list[str]:
@@ -137,7 +146,17 @@ def _alike(runs: list[tuple[Row, Result]]) -> list[str]:
     ]
 
 
-def _split(recipe: Any, store: Store) -> list[str]:
+def _same_counts(runs: list[tuple[Row, Result]]) -> list[str]:
+    """Runs of different encoders, or by different rules, that count the same in every video."""
+    same: dict[tuple, set[str]] = defaultdict(set)
+    for row, result in runs:
+        values = result.statistics(row.task.main)[0]
+        same[tuple(sorted((video, tuple(np.ravel(value))) for video, value in values.items()))].add(row.id)
+    several = [sorted(rows) for rows in same.values() if len(rows) > 1]
+    return [f"rows {', '.join(rows)}: the same counts, video by video" for rows in several]
+
+
+def _split(recipe: Any, store: Store) -> str:
     """Whose videos are trained on and whose are scored, as a job of the recipe takes them.
 
     ``AssertionError`` where somebody is in both.
@@ -149,7 +168,7 @@ def _split(recipe: Any, store: Store) -> list[str]:
     )
     if both := set(trained) & set(scored):
         raise AssertionError(f"subjects {sorted(both)}: trained on and scored")
-    return [f"trained on subjects {_words(trained)}, scored on {_words(scored)}"]
+    return f"trained on subjects {_words(trained)}, scored on {_words(scored)}"
 
 
 def _words(subjects: list[int]) -> str:
