@@ -1,7 +1,8 @@
 """What is chosen on MSR-Action3D for training from scratch and after PointCPSC, by two held-out training subjects.
 
-Either start has six settings, the profile's own first (four, and two at lower rates once those had won); all are runs of the experiment "1-choice", and the best one is
-:data:`CHOSEN`. Every other arm takes what was chosen for PointCPSC. None of these runs was scored on a test subject.
+Either start has six settings, the profile's own first: four, and two lower rates once the lowest had won from scratch.
+All are runs of the experiment "1-choice", and the best one is :data:`CHOSEN`. Every other arm takes what was chosen for
+PointCPSC. None of these runs was scored on a test subject.
 """
 
 from __future__ import annotations
