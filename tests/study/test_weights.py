@@ -7,7 +7,8 @@ import hashlib
 import pytest
 import torch
 
-from pointvideo.backbones import P4TransformerSize, TransformerSize, TubeSize
+from pointvideo.backbones import P4TransformerSize, PSTNetSize, TransformerSize, TubeSize
+from pointvideo.backbones.pst_checkpoint import LEVELS
 from pointvideo.study import runner
 from pointvideo.study.keys import recipe_dict, recipe_key
 from pointvideo.study.ledger import Ledger
@@ -104,6 +105,24 @@ def test_authors_checkpoints_start_a_recipe(tmp_path):
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, ours.backbone.state_dict()[name]), name
     assert report.untouched == () and len(report.unused) == len(theirs) - len(report.used)
+
+
+def test_a_released_pstnet_starts_a_recipe(tmp_path):
+    torch.manual_seed(3)
+    size = PSTNetSize().narrower(32)
+    ours = size.build()
+    theirs = {}
+    for name, value in ours.state_dict().items():
+        number, layer, rest = name.removeprefix("levels.").split(".", 2)
+        layer = {"displacement": "spatial_conv_d", "feature": "spatial_conv_f", "norm": "batch_norm"}.get(layer, layer)
+        theirs[f"module.conv{LEVELS[int(number)]}.{layer}.{rest}"] = value
+    assert not set(theirs) & set(ours.state_dict())
+    torch.save({"model": theirs}, tmp_path / "pst.pth")
+    network = size.build()
+    report = Weights(str(tmp_path / "pst.pth")).load_into(network)
+    assert report.unused == report.untouched == ()
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, ours.state_dict()[name]), name
 
 
 def test_bad_files_are_refused_in_one_line(tmp_path, file, caplog):

@@ -62,6 +62,16 @@ def names(state: Mapping[str, Tensor]) -> dict[str, str]:
     return {key: placed[name] for key, name in renamed.items()}
 
 
+OWN = re.compile(r"(^|\.)(spatial|temporal)_(conv|mlp)|(^|\.)spatial_op\.")  # no other released code says so
+
+
+def load_any_state(model: nn.Module, state: Mapping, *, partial: bool = False) -> Report:
+    """:func:`load_pst_state` for a file with layers of this family,
+    :func:`.segmentation_checkpoint.load_segmentation_state` for any other, this project's own among them."""
+    ours = any(OWN.search(key) for key in plain_state(state))
+    return (load_pst_state if ours else load_segmentation_state)(model, state, partial=partial)
+
+
 def load_pst_state(model: nn.Module, state: Mapping, *, partial: bool = False) -> Report:
     """Load an authors' network of this family; says what was used and what was not.
 

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..backbones import BackboneSize, Clip, P4TransformerSize, TransformerSize
+from ..backbones import BackboneSize, Clip, PSTNetSize, TransformerSize
 from ..data.augment import Augment
 from ..data.store import Store
 from ..losses.collapse import collapse_probe
@@ -47,7 +47,7 @@ class PointCPSCPretrain(Pretraining):
 
     method: ClassVar[str] = "PointCPSC"
 
-    backbone: BackboneSize = P4TransformerSize()
+    backbone: BackboneSize = PSTNetSize()
     data: ClipData = ClipData(points=1024)
     training: Training = Training(
         epochs=200, batch=88, optimiser=Optimiser("adamw", 8e-4, schedule="cosine", warmup_epochs=5)

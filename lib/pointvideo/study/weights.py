@@ -6,11 +6,12 @@ import hashlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..backbones.checkpoint import Report, read_weights
-from ..backbones.segmentation_checkpoint import load_segmentation_state
+from ..backbones.pst_checkpoint import load_any_state
 from .tensors import one_line
 
 AUTHORS = "authors:"
@@ -59,7 +60,7 @@ class Weights:
         """
         state = self._state()
         try:
-            report = load_segmentation_state(network, state, partial=True)
+            report = load_any_state(network, state, partial=True)
         except ValueError as error:
             raise ValueError(f"{self.file}: {one_line(error)}") from error
         log.log(logging.WARNING if report.unused or report.untouched else logging.INFO, "%s: %s", self.file, report)
@@ -73,7 +74,7 @@ class Weights:
         except OSError as error:
             raise ValueError(f"Weights.file: {self.file or 'none'}: cannot be read ({error.strerror})") from error
 
-    def _state(self) -> dict[str, Tensor]:
+    def _state(self) -> dict[str, Any]:
         found = self._found()
         if found != self.sha256:
             raise ValueError(f"{self.file}: its sha256 is {found}, expected {self.sha256}")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ...pretexts.c2p import C2PPretrain
 from ...pretexts.strl import STRLPretrain
 from ...pretexts.videomae import VideoMAEPretrain
-from ...recipe import Training
 from ...study import trivial_rows
 from ...study.baselines import strl, videomae
 from ...study.experiments import SCRATCH, STRL, VIDEOMAE, Method
@@ -59,15 +57,6 @@ def pretraining(
     if method == "videomae":
         return videomae(shared, of_videomae)
     return C2PPretrain(**shared, predictor_hidden=hidden, **c2p)
-
-
-def tuned(training: Training, rate: float | None, weight_decay: float | None = None) -> Training:
-    """With another peak rate and weight decay; None leaves one as it is."""
-    optimiser = training.optimiser
-    changes = {"rate": rate, "weight_decay": weight_decay}
-    return replace(
-        training, optimiser=replace(optimiser, **{name: value for name, value in changes.items() if value is not None})
-    )
 
 
 def choose(what: str, found: str, known: Iterable[str]) -> None:

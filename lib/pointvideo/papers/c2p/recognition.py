@@ -15,10 +15,11 @@ from ...data.clips import NORMALISE
 from ...recipe import Optimiser, Training
 from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, same_updates, small_training, stretched
+from ...study.search import Setting, tuned
 from ...study.trivial_rows import baseline_rows
 from ...tasks.recognition import Finetune
-from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name, tuned
-from .settings import CHOSEN, DEFAULT, Setting
+from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name
+from .settings import CHOSEN, DEFAULT
 
 SEEDS = tuple(range(10))
 UNITS = ("coordinates", "clock")

@@ -6,39 +6,9 @@ Every start has six settings, the default first; all of them are runs of the exp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from ...study.search import Setting
 
 HELD_OUT = (4, 5)  # of the training subjects 1 to 5; any two would do
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a start may choose; None leaves what the profile has.
-
-    Args:
-        rate: peak learning rate of the fine-tuning.
-        weight_decay: of the fine-tuning.
-        pretrain_rate: peak learning rate of the pre-training.
-        changes: further fields of the pre-training.
-    """
-
-    rate: float | None = None
-    weight_decay: float | None = None
-    pretrain_rate: float | None = None
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """Words, such as "rate 0.001, pre-training at 0.003"."""
-        words = [] if self.pretrain_rate is None else [f"pre-training at {self.pretrain_rate:g}"]
-        words += [f"{name} {value}" for name, value in self.changes.items()]
-        words += [] if self.rate is None else [f"rate {self.rate:g}"]
-        words += [] if self.weight_decay is None else [f"weight decay {self.weight_decay:g}"]
-        return ", ".join(words) or "as the profile has it"
-
-
 DEFAULT = Setting()
 _RATES = (1e-3, 5e-4)
 GRIDS: dict[str, tuple[Setting, ...]] = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...backbones import P4TransformerSize, PSTNet2Size, PSTTransformerSize, TransformerSize, TubeSize
 from ...pretexts.pointcpsc import PointCPSCPretrain
 from ...study.experiments import same_updates, stretched
+from ...study.search import Setting, tuned
 from ...tasks.pieces import LinearProbe, PieceFinetune, PieceProbe
 from ...tasks.recognition import Finetune
+from .choice import setting_of
 from .methods import SUPERVISED, arm
 from .settings import (
     FINETUNE_RADIUS,
@@ -23,13 +26,24 @@ from .settings import (
 STARTLESS = ("scratch", "longer", "random")  # without a pre-training
 
 
-def pretrain(profile: str, name: str, seed: int = 0) -> PointCPSCPretrain:
-    """A pre-training by an arm's name, see :data:`.methods.ARMS`."""
+def pretrain(
+    profile: str, name: str, seed: int = 0, setting: Setting | None = None, held_out: Sequence[int] = ()
+) -> PointCPSCPretrain:
+    """A pre-training.
+
+    Args:
+        profile, seed: which.
+        name: an arm's, see :data:`.methods.ARMS`.
+        setting: what a search may choose; the profile's choice when left out.
+        held_out: training subjects that take no part.
+    """
     chosen, known = sizes(profile), arm(name)
+    setting = setting or setting_of(profile, name)
+    data = replace(clip_data(profile, chosen.pretrain_frames), points=chosen.pretrain_points)
     fields = {
         "backbone": encoder(profile, PRETRAIN_RADIUS if known.radius is None else known.radius),
-        "data": replace(clip_data(profile, chosen.pretrain_frames), points=chosen.pretrain_points),
-        "training": chosen.pretrain,
+        "data": replace(data, held_out=tuple(held_out)),
+        "training": tuned(chosen.pretrain, setting.pretrain_rate),
         "loss": known.objective(),
         "segment_frames": PIECE_FRAMES,
         "autoregressor": chosen.autoregressor,
@@ -41,36 +55,49 @@ def pretrain(profile: str, name: str, seed: int = 0) -> PointCPSCPretrain:
     return PointCPSCPretrain(**fields | dict(known.changes))
 
 
-def _common(profile: str, name: str, frames: int, seed: int) -> dict:
+def _common(
+    profile: str, name: str, frames: int, seed: int, setting: Setting | None = None, held_out: Sequence[int] = ()
+) -> dict:
     """What the fine-tuning and all probes share: an encoder, where it starts, its radius, its clips."""
-    start = None if name in STARTLESS else pretrain(profile, name, seed)
+    start = None if name in STARTLESS else pretrain(profile, name, seed, setting, held_out)
     return {
         "backbone": encoder(profile) if start is None else start.backbone,
         "radius": radius(profile, FINETUNE_RADIUS),
-        "data": clip_data(profile, frames),
+        "data": replace(clip_data(profile, frames), held_out=tuple(held_out)),
         "init": start,
         "seed": seed,
     }
 
 
 def finetune(
-    profile: str, name: str, frames: int, seed: int = 0, *, percent: int = 100, whole: bool = False
+    profile: str,
+    name: str,
+    frames: int,
+    seed: int = 0,
+    *,
+    percent: int = 100,
+    whole: bool = False,
+    setting: Setting | None = None,
+    held_out: Sequence[int] = (),
 ) -> PieceFinetune:
     """Encoder and head trained on labels.
 
     Args:
         profile, frames, seed: which.
-        name: an arm, "scratch", or "longer": from scratch with as many clips as pre-training and fine-tuning see.
+        name: an arm, "scratch", or "longer": from scratch for as long as pre-training and fine-tuning take together.
         percent: of the training videos that keep their labels; any share has the updates of all.
         whole: the clip is encoded in one piece.
+        setting: what a search may choose; the profile's choice when left out.
+        held_out: training subjects that are scored instead of the test subjects.
     """
     chosen = sizes(profile)
-    training, every = chosen.finetune, chosen.evaluate_every
+    setting = setting or setting_of(profile, name)
+    training, every = tuned(chosen.finetune, setting.rate), chosen.evaluate_every
     if name == "longer":
         times = chosen.longer / training.epochs
         training, every = stretched(training, times), round(every * times)
     return PieceFinetune(
-        **_common(profile, name, frames, seed),
+        **_common(profile, name, frames, seed, setting, held_out),
         training=same_updates(training, percent),
         piece_frames=None if whole else PIECE_FRAMES,
         label_percent=percent,
