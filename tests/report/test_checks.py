@@ -72,6 +72,11 @@ def test_a_page_that_only_counts_has_no_training_to_check(monkeypatch):
         "this run: 2 rows, 2 runs of 2, each with a key of its own",
         "2 counts without a training: other encoders give other results",
     ]
+    for line in rows:
+        line.not_learnt, line.row.title = {NEIGHBOURS.main: "for a test"}, line.row.id
+    table = SimpleNamespace(rows=rows, metrics=NEIGHBOURS.metrics)
+    idle = checks.idle_line(SimpleNamespace(table=table))  # a guess of a class has nothing to do with it
+    assert idle == "2 of 2 rows have learnt nothing: cpsc-neighbours; random-neighbours"
     rows[1] = counted("random", 0.5)
     with pytest.raises(AssertionError, match="rows cpsc-neighbours, random-neighbours: the same counts, video by"):
         checks.own_lines(found)

@@ -81,7 +81,8 @@ def idle_line(found: Evidence) -> str:
     idle = [line.row.title for line in found.table.rows if metric in line.not_learnt]
     if not idle:
         return ""
-    tallies = [result.outcome.tally(result.key) for line in found.table.rows for result in line.results[:1]]
+    judged = [line for line in found.table.rows if not is_count(line.row)]
+    tallies = [result.outcome.tally(result.key) for line in judged for result in line.results[:1]]
     guess = f" (always the commonest class: {100 * tallies[0].guess:.0f} % right)" if tallies else ""
     return f"{len(idle)} of {len(found.table.rows)} rows have learnt nothing{guess}: {'; '.join(idle)}"
 

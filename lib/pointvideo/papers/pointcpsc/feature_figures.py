@@ -35,14 +35,15 @@ def draw_neighbours(encoders: Mapping[str, Found], store: Store) -> Figure:
     first = next(iter(encoders.values()))
     rows, near = first.cosine.shape
     shades = (TARGET, "#0072B2", "#8A5F00")
+    half = 0.52 * np.max([high - low for one in encoders.values() for low, high in map(bounds, _all(one.xyz))], axis=0)
     figure, axes = panels(1 + near * len(encoders), rows, ratio=1.75, squeeze=False)
     for row, line in enumerate(axes):
-        _piece(line[0], first.xyz[row, 0], first.place[row, 0], "#222222")
+        _piece(line[0], first.xyz[row, 0], first.place[row, 0], "#222222", half)
         line[0].set_title(_words(store, int(first.video[row, 0]), "anchor"), fontsize=SMALL, loc="center")
         for block, found in enumerate(encoders.values()):
             for place in range(near):
                 panel = line[1 + block * near + place]
-                _piece(panel, found.xyz[row, 1 + place], found.place[row, 1 + place], shades[block])
+                _piece(panel, found.xyz[row, 1 + place], found.place[row, 1 + place], shades[block], half)
                 words = _words(store, int(found.video[row, 1 + place]), f"{found.cosine[row, place]:.3f}")
                 panel.set_title(words, fontsize=SMALL, loc="center")
     figure.draw_without_rendering()
@@ -53,13 +54,18 @@ def draw_neighbours(encoders: Mapping[str, Found], store: Store) -> Figure:
     return figure
 
 
-def _piece(panel: Axes, points: np.ndarray, place: np.ndarray, colour: str) -> None:
+def _all(xyz: np.ndarray) -> np.ndarray:
+    """Pieces one behind the other."""
+    return xyz.reshape(-1, *xyz.shape[-2:])
+
+
+def _piece(panel: Axes, points: np.ndarray, place: np.ndarray, colour: str, half: np.ndarray) -> None:
     from matplotlib.colors import to_rgb
 
     inside = np.linalg.norm(points - place, axis=-1) < AROUND
     colours = np.where(inside[:, None], to_rgb(colour), to_rgb(FAINT))
     low, high = bounds(points)
-    middle, half = (low + high) / 2, np.array([0.85, 1.75, 0.85])
+    middle = (low + high) / 2
     draw_cloud(panel, points, colour=colours, box=(middle - half, middle + half), turn=0, tilt=0, size=1.2)
 
 
