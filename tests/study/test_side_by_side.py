@@ -24,10 +24,11 @@ while not pathlib.Path("here-{other}").exists(): time.sleep(0.05)
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """A cache of its own; two cores, whatever the machine has."""
+    """A cache of its own; two cores and memory enough, whatever the machine has."""
     monkeypatch.setenv("POINTVIDEO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("pointvideo.study.notebooks.__main__.cores", lambda: 2)
     monkeypatch.setattr("pointvideo.study.machine.cores", lambda: 2)
+    monkeypatch.setattr("pointvideo.study.notebooks.side_by_side.free_memory", lambda: None)
 
 
 def folder_of(tmp_path: Path, **pages: tuple[str, ...]) -> list[str]:
@@ -75,6 +76,13 @@ def test_after_a_failure_no_page_begins_and_the_other_one_goes_on(tmp_path, capf
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["10_a.failed.ipynb", "11_b.ipynb"]
 
 
+def test_one_page_at_a_time_while_memory_is_short(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("pointvideo.study.notebooks.side_by_side.free_memory", lambda: 1 << 30)
+    alone = "import os, time\nos.mkdir('busy')\ntime.sleep(3)\nos.rmdir('busy')"  # fails where the other one is at it
+    run = folder_of(tmp_path, _10_a=(alone, CHECK), _11_b=(alone, CHECK))
+    assert main([*run, "--jobs", "2"]) == 0
+
+
 def test_every_failure_is_a_line(tmp_path, capfd):
     cells = [(MEET.format(mine=mine, other=other), f"raise KeyError('{mine}')") for mine, other in ("ab", "ba")]
     run = folder_of(tmp_path, _10_a=cells[0], _11_b=cells[1])
@@ -107,6 +115,15 @@ def test_a_wrong_parameter_is_said_before_any_page_begins(tmp_path, capfd):
     assert "10_a.ipynb: parameter seed: found 'x'" in said.err and not said.out and not (tmp_path / "out").exists()
 
 
+COMMAND = """
+import sys
+from pointvideo.study import machine
+from pointvideo.study.notebooks import __main__, side_by_side
+machine.cores, side_by_side.free_memory = lambda: 2, lambda: None
+sys.exit(__main__.main())
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_every_process_dies_with_the_command(tmp_path, number):
@@ -116,7 +133,7 @@ def test_every_process_dies_with_the_command(tmp_path, number):
         "os.rename('{name}.part', '{name}')\ntime.sleep(300)"
     )
     cells = {f"_{name}_page": (source.format(name=name),) for name in ("10", "11", "12")}
-    command = [sys.executable, "-m", "pointvideo.study.notebooks", *folder_of(tmp_path, **cells), "--jobs", "2"]
+    command = [sys.executable, "-c", COMMAND, *folder_of(tmp_path, **cells), "--jobs", "2"]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     here = [tmp_path / "notebooks" / name for name in ("10", "11", "12")]
     wait_for(lambda: here[0].exists() and here[1].exists(), 120)

@@ -22,8 +22,7 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"notebooks: {sys.executable} has no {error.name}: pip install 'pointvideo[notebooks]' there")
 
-# A kernel holds 1 to 2 GB; on two cores two pages at a time take little more than half the time of one.
-UNASKED_JOBS = 2
+UNASKED_JOBS = 2  # a kernel may hold 4 GB, so that more at a time are for those who know that they have the memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,10 +19,12 @@ from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
+from ..machine import free_memory
 from .durations import longest_first, remember
 from .execute import NotebookFailed, execute
 from .watch import SIGNALS
 
+ROOM = 4 << 30  # bytes that must be free for a page to begin beside another: its kernel may come to hold as much
 PATIENCE = 20.0  # seconds in which a process has to end when told to
 
 
@@ -49,7 +51,8 @@ class Order:
 def execute_all(orders: list[Order], jobs: int) -> None:
     """Execute pages: in order for one job; for several, first those that took longest the last time.
 
-    Once a page has failed no other one begins, and those that run go on to their ends.
+    Once a page has failed no other one begins, and those that run go on to their ends. None begins beside others while
+    less than :data:`ROOM` of memory is free.
 
     Raises:
         NotebookFailed, ValueError: as :func:`~pointvideo.study.notebooks.execute.execute` does; a line for each page.
@@ -64,7 +67,7 @@ def execute_all(orders: list[Order], jobs: int) -> None:
     failed: list[Exception] = []
     with _processes(jobs) as pool:
         while running or (waiting and not failed):
-            while waiting and not failed and len(running) < jobs:
+            while waiting and not failed and len(running) < jobs and (not running or _is_roomy()):
                 order = waiting.pop()
                 running[pool.submit(order.execute)] = order
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -79,6 +82,11 @@ def execute_all(orders: list[Order], jobs: int) -> None:
         raise failed[0]
     if failed:
         raise NotebookFailed("\nnotebooks: ".join(map(str, failed)))
+
+
+def _is_roomy() -> bool:
+    free = free_memory()
+    return free is None or free >= ROOM
 
 
 @contextmanager
