@@ -22,6 +22,7 @@ from .study.ledger import Ledger, Record, read_record
 from .study.rebuild import recipe_from_dict
 from .study.runner import WEIGHTS, default_ledger
 from .study.tensors import one_line, read_tensors
+from .study.towers import tower_of
 
 
 class Prediction(NamedTuple):
@@ -140,6 +141,7 @@ def load(run: str | Path, ledger: Ledger | None = None, *, classes: Iterable[typ
     if not path.is_file():
         raise ValueError(f"{path}: no weights of {record['title']}, only its record; run its recipe here to make them")
     weights, note = read_tensors(path, record["key"])
+    weights = tower_of(weights, note)
     recipe = recipe_from_dict(record["recipe"], classes)
     names = tuple(note.get("classes", ()))
     if note["holds"] == "backbone":

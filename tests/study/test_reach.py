@@ -14,11 +14,14 @@ import torch
 import pointvideo
 from pointvideo import papers
 from pointvideo.backbones import PSTNet2Size, PSTTransformerSize
+from pointvideo.data.images import ImageData
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.street import Street
 from pointvideo.definitions import definitions_of
 from pointvideo.pretexts.cross4d import Cross4DPrincipalPretrain
+from pointvideo.pretexts.crossvideo import CrossVideoPretrain
+from pointvideo.pretexts.frame_number import FrameNumberSize
 from pointvideo.pretexts.strl import STRLPretrain
 from pointvideo.pretexts.videomae import VideoMAEPretrain
 from pointvideo.study import keys
@@ -33,7 +36,9 @@ from pointvideo.tasks.probe import Probe
 from pointvideo.tasks.trivial import LabelsOnly
 
 from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
+from ..pretexts.coloured_dots import make_coloured
 from ..pretexts.test_cross4d import recipe as cross4d
+from ..pretexts.test_crossvideo import recipe as crossvideo
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
 from ..tasks import test_correspondence as correspondence
@@ -69,6 +74,7 @@ def stores(tmp_path_factory):
         "synthia4d": street,
         "people": make_bodies(folder / "people"),
         "deformingthings4d": correspondence.make_animals(folder / "animals"),
+        "coloured": make_coloured(folder / "coloured", folder / "plain"),
     }
 
 
@@ -87,6 +93,11 @@ def cross4d_principal() -> Cross4DPrincipalPretrain:
     return Cross4DPrincipalPretrain(plain.targets, plain.backbone, plain.data, plain.training)
 
 
+def coloured(**changes) -> CrossVideoPretrain:
+    plain = crossvideo(**changes)
+    return replace(plain, data=replace(plain.data, dataset="coloured"))
+
+
 BODIES = replace(cross4d().data, dataset="people")
 RECIPES = {
     "Finetune": dots.finetune,
@@ -98,6 +109,11 @@ RECIPES = {
     "Cross4DPrincipalPretrain": cross4d_principal,
     **MASKED,
     "PointCPSCPretrain": pointcpsc,
+    "CrossVideoPretrain": lambda: coloured(images=ImageData(size=8)),
+    "CrossVideoPretrain of other images": lambda: coloured(partner="other_images"),
+    "CrossVideoPretrain of frame numbers": lambda: coloured(
+        partner="frame_number", backbone=FrameNumberSize(8, 16), both=True
+    ),
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentPoints": tiny.segment_points,

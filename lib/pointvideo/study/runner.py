@@ -32,6 +32,7 @@ from .ledger import Ledger, Record
 from .logs import log_curve, make_logger
 from .ranks import launched
 from .tensors import read_tensors, write_tensors
+from .towers import BACKBONE, joined, tower_of
 from .trainer import CHECKPOINT, Fitted, fit
 
 WEIGHTS = "weights.safetensors"
@@ -103,18 +104,24 @@ def run(
 
 
 def pretrained_weights(
-    recipe, ledger: Ledger | None = None, *, progress: bool = False, log: str | None = None, wait: bool = True
+    recipe,
+    ledger: Ledger | None = None,
+    *,
+    tower: str = BACKBONE,
+    progress: bool = False,
+    log: str | None = None,
+    wait: bool = True,
 ) -> dict[str, Tensor]:
     """State dict of the backbone that ``recipe`` (a pre-training) leaves; trained now if it is not at hand.
 
-    The arguments are those of :func:`run`.
+    The arguments are those of :func:`run`, and ``tower``, the name of another network that it leaves.
     """
     ledger = ledger or default_ledger()
     key = key_of(identity(recipe, fingerprint_of))
 
     def at_hand() -> dict[str, Tensor] | None:
         # without its record the run was killed between the two, and goes on from its checkpoint
-        return None if ledger.own(key) is None else kept_weights(ledger, key)
+        return None if ledger.own(key) is None else kept_weights(ledger, key, tower)
 
     found = at_hand()
     if found is None:
@@ -128,13 +135,16 @@ def keeps_weights(ledger: Ledger, key: str) -> bool:
     return (ledger.folder_of(key) / WEIGHTS).is_file() and ledger.own(key) is not None
 
 
-def kept_weights(ledger: Ledger, key: str) -> dict[str, Tensor] | None:
-    """The weights that a run of this cache left, or None; damaged ones are moved aside."""
+def kept_weights(ledger: Ledger, key: str, tower: str = BACKBONE) -> dict[str, Tensor] | None:
+    """The weights that a run of this cache left, or None; damaged ones are moved aside.
+
+    Of a pre-training those of its backbone, or of the network that ``tower`` names.
+    """
     path = ledger.folder_of(key) / WEIGHTS
     if not path.is_file():
         return None
     try:
-        return read_tensors(path, key)[0]
+        return tower_of(*read_tensors(path, key), tower)
     except Damaged as error:
         set_aside(path, error)
         return None
@@ -219,11 +229,13 @@ def _leave(
     store = store_of(recipe.dataset)
     job, fitted, result = trained(recipe, store, weights, folder, fabric=fabric, **options)
     if getattr(recipe, "pretraining", False):  # its backbone is what others start from
-        kept, note = job.module.backbone, {"holds": "backbone"}
+        kept, towers = joined(job)
+        note = {"holds": "backbone"} | towers
     else:
-        kept, note = job.module, {"holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
+        kept = job.module.state_dict()
+        note = {"holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
     if fabric.is_global_zero:
-        write_tensors(folder / WEIGHTS, kept.state_dict(), {"key": folder.name} | note)
+        write_tensors(folder / WEIGHTS, kept, {"key": folder.name} | note)
     return fitted, result, getattr(job, "view_seconds", None)
 
 
@@ -252,7 +264,8 @@ def _start(
     if recipe.init is None:
         return None, {}
     if is_recipe(recipe.init):
-        return pretrained_weights(recipe.init, ledger, progress=progress, log=log, wait=wait), {}
+        tower = getattr(recipe, "starts_from", BACKBONE)
+        return pretrained_weights(recipe.init, ledger, tower=tower, progress=progress, log=log, wait=wait), {}
     torch.manual_seed(recipe.seed)  # for what the file does not have
     backbone = recipe.backbone.build()
     report = recipe.init.load_into(backbone)
