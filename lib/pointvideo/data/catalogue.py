@@ -85,6 +85,12 @@ def _hands_and_things(small: bool) -> World:
     return HandObject(sequences=24, points=512) if small else HandObject(sequences=200, points=1024)
 
 
+def _hand_object_rgb(small: bool = False) -> World:
+    from .simulate.hand_object_rgb import HandObjectRGB
+
+    return HandObjectRGB()
+
+
 def _street(small: bool = False) -> World:
     from .simulate.street import Street
 
@@ -144,8 +150,8 @@ SETS = (
 """The recorded sets that can be prepared."""
 
 WORLDS: dict[str, Callable[[], World]] = {
-    "people": _people, "hand_object": _hand_object, "street": _street, "animals": _animals,
-    "people_three_views": _people_three_views, "hand_gestures": _hand_gestures,
+    "people": _people, "hand_object": _hand_object, "hand_object_rgb": _hand_object_rgb, "street": _street,
+    "animals": _animals, "people_three_views": _people_three_views, "hand_gestures": _hand_gestures,
 }  # fmt: skip
 """The simulated worlds by their own names, each in its own size."""
 
