@@ -1,13 +1,10 @@
-"""The dots that move (tests/study/dots.py) with an image a frame, and a network of images small enough for a moment."""
+"""The dots that move (tests/study/dots.py), with an image a frame."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from pointvideo.data.images import field_of
 from pointvideo.data.store import Store
@@ -39,24 +36,3 @@ def make_coloured(path: Path, place: Path) -> Store:
                 images[frame, top : top + 4, 3:7] = colour
             writer.add(sequence, frames, frame_values={"images": images})
         return writer.finish()
-
-
-@dataclass(frozen=True)
-class TinyTower:
-    """Sizes of a network that sees each image alone."""
-
-    side: int = 8
-    width: int = 12
-
-    def build(self) -> nn.Module:
-        return _Tower(self)
-
-
-class _Tower(nn.Module):
-    def __init__(self, size: TinyTower):
-        super().__init__()
-        self.width = size.width
-        self.layer = nn.Linear(3 * size.side**2, size.width)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layer(images.flatten(2)).relu()

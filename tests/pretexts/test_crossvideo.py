@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 
 from pointvideo.backbones import P4ActionSegmentationSize, PPTrActionSegmentationSize, Tokens, TubeSize
-from pointvideo.data.images import ImageData
+from pointvideo.backbones.asformer import ASFormerEncoderSize
+from pointvideo.backbones.image_tower import ImageTowerSize
+from pointvideo.data.images import ImageData, ImageReader
 from pointvideo.losses.crossvideo import CrossVideoLoss, loss_of_constant
 from pointvideo.pretexts.crossvideo import CrossVideoPretrain, frame_numbers
 from pointvideo.pretexts.frame_number import FrameNumberSize
@@ -20,17 +22,19 @@ from pointvideo.study.trainer import CHECKPOINT, fit
 from pointvideo.tasks.recognition import Finetune
 
 from ..study.dots import BACKBONE, DATA, TRAINING
-from .coloured_dots import TinyTower, make_coloured
+from .coloured_dots import make_coloured
 from .networks import NARROW
 
 EVERY_FRAME = TubeSize(radius=0.5, neighbours=8, spatial_stride=16, temporal_stride=1, temporal_padding=(1, 1))
 SIZE = P4ActionSegmentationSize(EVERY_FRAME, NARROW)
+ENCODER = ASFormerEncoderSize(layers=3, width=16, channel_dropout=0.0, dropout=0.0)
+TOWER = ImageTowerSize(inputs=12, patch=4, hidden=(8,), transformer=ENCODER)
 STILL = ImageData(size=8, crop=1.0, brightness=0.0, contrast=0.0, saturation=0.0)
 CLIPS = replace(DATA, frames=8)
 
 
 def recipe(**changes) -> CrossVideoPretrain:
-    small = {"image_tower": TinyTower(), "backbone": SIZE, "data": CLIPS, "training": TRAINING, "images": STILL,
+    small = {"image_tower": TOWER, "backbone": SIZE, "data": CLIPS, "training": TRAINING, "images": STILL,
              "hidden": 16, "projection": 8}  # fmt: skip
     return CrossVideoPretrain(**small | changes)
 
@@ -173,10 +177,37 @@ def test_a_second_point_network_sees_a_third_view(store):
 
 
 def test_without_images_nothing_of_them_is_built_or_read(store):
-    job = started(recipe(loss=CrossVideoLoss(cross=False), image_tower=None), store)
+    job = started(recipe(loss=CrossVideoLoss(cross=False)), store)
     assert len(job.batch(0, 0)) == 2 and not any("partner" in name for name in job.module.state_dict())
     assert set(job.loss(*job.batch(0, 0))) == {"loss", "intra_video", "intra_frame"}
     assert job.images is None and job.towers == {}
+
+
+@dataclass(frozen=True)
+class MeanColours:
+    """Features that lie ready: the mean colour of a frame's image."""
+
+    channels: int = 3
+
+    def reader(self, store, frames, step=1):
+        return _Means(store, STILL, frames, step)
+
+
+class _Means(ImageReader):
+    def clip(self, sequence, start, seed=None):
+        return STILL.reader(self.store, CLIPS.frames).clip(sequence, start).mean(dim=(2, 3))
+
+
+def test_features_that_lie_ready_take_the_place_of_pixels(store):
+    tower = replace(TOWER, stem="features", inputs=3)
+    job = started(recipe(images=MeanColours(), image_tower=tower), store)
+    batch = job.batch(0, 0)
+    assert batch[2].shape == (4, 8, 3) and torch.isfinite(job.loss(*batch)["loss"])
+    assert torch.equal(started(recipe(images=MeanColours(), image_tower=tower, partner="shifted_images"), store)
+                       .batch(0, 0)[2], batch[2].roll(4, dims=1))  # fmt: skip
+    for change in ({"images": MeanColours()}, {"image_tower": tower}, {"images": MeanColours(4), "image_tower": tower}):
+        with pytest.raises(ValueError, match="CrossVideoPretrain.image_tower: got stem .*, expected "):
+            recipe(**change)
 
 
 def test_every_part_learns_and_terms_add_up(store):
@@ -187,7 +218,8 @@ def test_every_part_learns_and_terms_add_up(store):
     assert list(parts) == ["loss", "intra_video", "intra_frame", "cross_video", "cross_frame"]
     parts["loss"].backward()
     dead = [name for name, value in job.module.named_parameters() if value.grad is None or not value.grad.any()]
-    assert dead == []
+    alone = "partner.transformer.blocks.0.attention."  # its blocks are of one frame, which looks at itself
+    assert [name for name in dead if not name.startswith((alone + "query.", alone + "key."))] == []
 
 
 def test_a_network_of_frame_numbers_reaches_the_clocks_loss_and_not_below(store):
@@ -236,7 +268,7 @@ def test_it_learns_below_the_best_constant_and_resumes_to_the_same_numbers(store
 def test_what_it_leaves_for_the_points_and_for_the_images(store):
     job = started(recipe(), store)
     assert set(job.towers) == {"image_tower"}
-    assert set(job.towers["image_tower"].state_dict()) == {"layer.weight", "layer.bias"}
+    assert set(job.towers["image_tower"].state_dict()) == set(TOWER.build().state_dict())
     Finetune(SIZE, CLIPS, TRAINING, init=recipe()).job(store, job.module.backbone.state_dict())
 
 

@@ -16,9 +16,10 @@ from pointvideo.study.weights import Weights
 from pointvideo.tasks.recognition import Finetune
 
 from ..pretexts.coloured_dots import make_coloured
-from ..pretexts.test_crossvideo import CLIPS, SIZE, recipe
+from ..pretexts.test_crossvideo import CLIPS, SIZE, TOWER, recipe
 from .dots import TRAINING
 
+NAMES = set(TOWER.build().state_dict())
 PRETRAIN = recipe(training=replace(TRAINING, epochs=1))
 
 
@@ -50,6 +51,7 @@ def test_each_tower_is_found_by_its_name():
     note = {"towers": ["image_tower"]}
     assert tower_of(state, note) == {"layer.weight": state["layer.weight"]}
     assert tower_of(state, note, "image_tower") == {"layer.weight": state["image_tower.layer.weight"]}
+    assert tower_of(state, note, "every tower") == state
     assert tower_of(state, {}) == state  # a backbone may call a part of itself so
     with pytest.raises(ValueError, match="got those of backbone, image_tower, expected a tower 'sound_tower'"):
         tower_of(state, note, "sound_tower")
@@ -67,7 +69,7 @@ def test_a_fine_tuning_starts_from_the_points_tower_and_one_of_images_from_the_o
     assert note["towers"] == ["image_tower"] and note["holds"] == "backbone"
     points = runner.pretrained_weights(PRETRAIN, ledger)
     images = runner.pretrained_weights(PRETRAIN, ledger, tower="image_tower")
-    assert set(points) == set(SIZE.build().state_dict()) and set(images) == {"layer.weight", "layer.bias"}
+    assert set(points) == set(SIZE.build().state_dict()) and set(images) == NAMES
     assert set(kept) == set(points) | {f"image_tower.{name}" for name in images}
     given = {}
     monkeypatch.setattr(OfImages, "job", lambda recipe, store, weights=None: given.update(weights))
@@ -83,5 +85,5 @@ def test_its_points_network_is_loaded_by_its_key_and_from_its_file(ledger):
     assert all(torch.equal(value, points[name]) for name, value in network.state_dict().items())
     backbone = SIZE.build()
     report = Weights(ledger.folder_of(record["key"]) / runner.WEIGHTS).load_into(backbone)
-    assert set(report.unused) == {"image_tower.layer.weight", "image_tower.layer.bias"} and not report.untouched
+    assert set(report.unused) == {f"image_tower.{name}" for name in NAMES} and not report.untouched
     assert all(torch.equal(value, points[name]) for name, value in backbone.state_dict().items())

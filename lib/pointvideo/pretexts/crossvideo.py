@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ..backbones import BackboneSize, Clip, PPTrActionSegmentationSize, frame_features
+from ..backbones.image_tower import ImageTowerSize
 from ..data.images import ImageData
 from ..data.sampling import sample_indices
 from ..data.store import Store
@@ -50,15 +51,15 @@ class CrossVideoPretrain(Pretraining):
 
     method: ClassVar[str] = "CrossVideo"
 
-    image_tower: Any
     backbone: BackboneSize = PPTrActionSegmentationSize()
-    data: ClipData = ClipData("hoi4d_action", frames=150)
+    image_tower: ImageTowerSize = ImageTowerSize()
+    data: ClipData = ClipData("hoi4d_action", frames=150, divisor=1.0)
     training: Training = Training(epochs=100, batch=8, optimiser=Optimiser(milestones=()))
     loss: CrossVideoLoss = CrossVideoLoss()
     transform: GeometricTransform = GeometricTransform.egocentric()  # T_g of section III-D
     every: Count = 2  # T_t: the second view keeps every so-many-th frame; 1 has no temporal transformation
     both: bool = False  # True transforms the first view, too, but for its frames: those of both are paired by number
-    images: ImageData = ImageData()
+    images: Any = ImageData()  # what is seen of a frame: its image, or features that lie ready, of ``channels``
     # what the points meet across modalities: their images; as controls, those of another video, always the same one;
     # their images half a clip later; a third view of the points, seen by a second point network; a network that knows
     # the frame's number alone. Without images at all: loss.cross
@@ -82,6 +83,14 @@ class CrossVideoPretrain(Pretraining):
         if self.training.batch < 2:
             raise ValueError("CrossVideoPretrain.training: got a batch of 1, expected at least 2: a video's negatives "
                              "are the others")  # fmt: skip
+        channels, tower = getattr(self.images, "channels", None), self.image_tower
+        fits = tower.stem == "convolution" if channels is None else (tower.stem, tower.inputs) == ("features", channels)
+        if self.shown and not fits:
+            seen = "images" if channels is None else f"{channels} features a frame"
+            raise ValueError(
+                f"CrossVideoPretrain.image_tower: got stem {tower.stem!r} with {tower.inputs} inputs, expected one for "
+                f"{seen} (CrossVideoPretrain.images)"
+            )
 
     @property
     def variant(self) -> str:
@@ -93,7 +102,7 @@ class CrossVideoPretrain(Pretraining):
         words += ["symmetric"] * self.loss.symmetric + ["both views transformed"] * self.both
         words += [f"every {self.every} frames"] * (self.every != 2)
         words += [f"with {self.partner}".replace("_", " ")] * (self.partner != "images")
-        words += ["grey"] * (self.shown and self.images.colour == "grey")
+        words += ["grey"] * (self.shown and getattr(self.images, "colour", "") == "grey")
         return ", ".join(words)
 
     @property

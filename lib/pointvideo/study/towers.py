@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..recipe import Job
 
-BACKBONE = "backbone"
+BACKBONE, EVERY = "backbone", "every tower"
 
 
 def joined(job: Job) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -25,17 +25,19 @@ def joined(job: Job) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def tower_of(state: dict[str, Tensor], note: dict[str, Any], tower: str = BACKBONE) -> dict[str, Tensor]:
-    """The weights of one network, by the names that it has itself.
+    """The weights of one network, by the names that it has itself, or of all, as they are kept.
 
     Args:
         state: that a run kept.
         note: what its file says.
-        tower: the backbone, or the name of a further tower.
+        tower: the backbone, the name of a further tower, or every one.
 
     Raises:
         ValueError: no such tower.
     """
     towers = note.get("towers", [])
+    if tower == EVERY:
+        return state
     if tower == BACKBONE:
         return {name: value for name, value in state.items() if name.partition(".")[0] not in towers}
     if tower not in towers:
