@@ -15,6 +15,7 @@ from pointvideo.backbones.ms_tcn import MSTCN2Size, MSTCNSize
 from pointvideo.data.images import ImageData, ImageReader, field_of
 from pointvideo.data.store import Store
 from pointvideo.data.writer import StoreWriter
+from pointvideo.pretexts.crossvideo import CrossVideoPretrain
 from pointvideo.recipe import Optimiser, Training
 from pointvideo.tasks.fused_action_segmentation import SegmentFused
 from pointvideo.tasks.image_action_segmentation import SegmentImages
@@ -86,6 +87,11 @@ def segment_fused(**changes) -> SegmentFused:
 
 
 LONG = Training(30, 4, 2, Optimiser("adamw", 1e-2, warmup_epochs=1, schedule="cosine"))
+
+
+def crossvideo(**changes) -> CrossVideoPretrain:
+    plain = {"backbone": ACTION_NETWORKS["pptr"], "image_tower": TOWER, "data": ACTIONS, "images": IMAGES}
+    return CrossVideoPretrain(**plain | {"training": TRAINING, "hidden": 16, "projection": 8} | changes)
 
 
 def long(recipe):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,11 @@ from pointvideo.backbones.image_tower import ImageTowerSize
 from pointvideo.data.layout import StoreError
 from pointvideo.losses.ms_tcn import FrameLoss, frame_loss
 from pointvideo.study import runner
+from pointvideo.study.keys import recipe_dict
 from pointvideo.study.ledger import Ledger
+from pointvideo.study.rebuild import recipe_from_dict
 from pointvideo.study.trainer import fit
+from pointvideo.teachers import EfficientNetLite, FrameFeatures
 from tests.report.made_up import result_from_record
 
 from .filmed import (
@@ -24,12 +28,13 @@ from .filmed import (
     TOWER,
     ColourFeatures,
     Towers,
+    crossvideo,
     long,
     make_filmed,
     segment_fused,
     segment_images,
 )
-from .tiny import ACTION_NETWORKS, ACTIONS, check_resumed, fitted, segment_actions
+from .tiny import ACTION_NETWORKS, ACTIONS, TRAINING, check_resumed, fitted, segment_actions
 
 FEATURES = {"images": ColourFeatures(), "stem": None}
 FEATURE_TOWER = ImageTowerSize("features", 3, transformer=ENCODER)
@@ -150,6 +155,25 @@ def test_fused_networks_start_from_both(filmed, trained_tower):
         segment_fused(init=Towers()).job(filmed, points)
 
 
+def test_a_pre_training_of_both_towers_starts_each_task_with_its_own(filmed, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "store_of", lambda dataset: filmed)
+    monkeypatch.setattr(runner, "fingerprint_of", lambda dataset: filmed.fingerprint)
+    given, train = {}, runner.trained
+
+    def seen(recipe, store, weights, *arguments, **options):
+        given[recipe.kind] = set(weights or ())
+        return train(recipe, store, weights, *arguments, **options)
+
+    monkeypatch.setattr(runner, "trained", seen)
+    ledger, once = Ledger(tmp_path), replace(TRAINING, epochs=1)
+    for make in (segment_actions, segment_images, segment_fused):
+        assert runner.run(make(training=once, init=crossvideo(training=once)), ledger)["init"]
+    tower = {name.removeprefix("image_tower.") for name in given["SegmentFused"] if name.startswith("image_tower.")}
+    assert tower == given["SegmentImages"] == set(TOWER.build().state_dict())
+    assert given["SegmentActions"] == set(ACTION_NETWORKS["pptr"].build().state_dict())
+    assert given["SegmentFused"] == given["SegmentActions"] | {f"image_tower.{name}" for name in tower}
+
+
 def test_late_fusion_is_the_mean_of_what_each_says(filmed):
     torch.manual_seed(0)
     job = segment_fused(fusion="logits").job(filmed)
@@ -182,6 +206,18 @@ def test_features_that_lie_ready_need_no_stem(filmed):
     assert recipe.inputs == 3 and np.isfinite([entry["loss"] for entry in curve]).all()
     fused = segment_fused(images=ColourFeatures(), image_tower=FEATURE_TOWER)
     assert np.isfinite([entry["loss"] for entry in fit(fused.job(filmed)).curve]).all()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        segment_images("MS-TCN++", images=FrameFeatures(EfficientNetLite(32, 16, "untrained"), window=21), stem=None),
+        segment_images(),
+        segment_fused(fusion="logits"),
+    ],
+)
+def test_a_record_gives_its_recipe_back(recipe):
+    assert recipe_from_dict(json.loads(json.dumps(recipe_dict(recipe)))) == recipe
 
 
 HELD_OUT = replace(ACTIONS, held_out=(1,))
