@@ -91,6 +91,14 @@ def _hand_object_rgb(small: bool = False) -> World:
     return HandObjectRGB()
 
 
+def _hands_in_colour(small: bool) -> World:
+    from .simulate.hand_object_rgb import HEAD_NOISE, HandObjectRGB
+
+    noise = replace(HEAD_NOISE, farthest=NEAR)
+    sequences, points = (24, 256) if small else (300, 512)
+    return HandObjectRGB(sequences=sequences, points=points, noise=noise)
+
+
 def _street(small: bool = False) -> World:
     from .simulate.street import Street
 
@@ -132,6 +140,10 @@ SETS = (
     DataSet(
         "hoi4d_semantic", "HOI4D semantic segmentation", "hoi4d_semantic", 3863, "sequence", "metre", 1.0,
         ("semantic segmentation",), _hands_and_things,
+    ),
+    DataSet(
+        "hoi4d_rgbd", "HOI4D colour and depth videos", "hoi4d_rgbd", 3837, "sequence", "metre", 0.34,
+        ("action segmentation",), _hands_in_colour,
     ),
     DataSet(
         "synthia4d", "Synthia 4D", "synthia4d_files", 22589, "frame", "metre", 21.0, ("semantic segmentation",), _drives

@@ -60,10 +60,11 @@ class ImageReader:
     """
 
     note: str = ""
+    reads_points: bool = False  # whether the store's points are to lie in memory, as they do for clips of points
 
     def __init__(self, store: Store, data: ImageData, frames: int, step: int = 1):
         self.store, self.data = store, data
-        self.sampler = ClipSampler(store, frames, step, resident=False)
+        self.sampler = ClipSampler(store, frames, step, resident=self.reads_points)
 
     def load(self, sequence: Positions, start: Positions) -> UInt8[Tensor, "batch frames height width 3"]:
         """The images of the clips that begin at frame ``start`` (batch,) of ``sequence`` (batch,), as they are kept."""

@@ -37,12 +37,12 @@ from .surface_work import SURFACE_ACTIONS, TOOLS, SurfacePerformance, add_board,
 ACTION_NAMES: tuple[str, ...] = (*(name for name in _PLANNED if name != "cut"), *SURFACE_ACTIONS)
 THINGS: dict[str, Callable[[Shapes, np.random.Generator], Thing]] = {
     "brush": TOOLS["brush"], "mug": CATEGORIES["mug"], "sponge": TOOLS["sponge"], "locker": CATEGORIES["locker"],
-    "roller": TOOLS["roller"], "toy car": CATEGORIES["toy car"],
+    "roller": TOOLS["roller"], "desk lamp": CATEGORIES["desk lamp"],
 }  # fmt: skip
 CATEGORY_NAMES: tuple[str, ...] = tuple(THINGS)
 CAMERA = DepthCamera(width=128, height=128, focal=124.0, centre_u=63.5, centre_v=63.5, scale=0.001)
 _RECORDING, _LOOK = 10, 11  # purposes of random streams
-_EAGER = 3.0  # how much more than in hand_object a tool is used
+_EAGER = 6.0  # how much more than in hand_object a tool is used
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _HOLD = {"fingers": (-0.55, -0.45, -0.70), "palm": (-0.45, -0.75, 0.5)}
 def add_board(shapes: Shapes) -> None:
     """A board, lying on the table on the bone ``partner``; its upper side is what tools work on."""
     half = 0.5 * THICK
-    shapes.box("partner", label_of("other objects"), (0, half, 0), (HALF, half, HALF))
+    shapes.box("partner", label_of("other furniture"), (0, half, 0), (HALF, half, HALF))
 
 
 def brush(shapes: Shapes, rng: np.random.Generator) -> Thing:
@@ -37,7 +37,7 @@ def brush(shapes: Shapes, rng: np.random.Generator) -> Thing:
     shapes.box("object", label, (0, 0.016, 0), (wide, 0.016, 0.6 * wide))
     shapes.capsule("object", label, (0, 0.03, 0), (0.4 * long, 0.6 * long, 0.75 * long), 0.008, 0.011)
     grip = Grip("object", (0.26 * long, 0.46 * long, 0.5 * long), **_HOLD, curl=0.8)
-    return Thing(label, (*LIFT, "cut", "turn"), {"object": grip}, 0.032, 0.10, back=-0.28)
+    return Thing(label, (*LIFT, "cut"), {"object": grip}, 0.032, 0.10, back=-0.28)
 
 
 def sponge(shapes: Shapes, rng: np.random.Generator) -> Thing:
@@ -47,7 +47,7 @@ def sponge(shapes: Shapes, rng: np.random.Generator) -> Thing:
     shapes.box("object", label, (0, tall, 0), (wide, tall, deep))
     shapes.ellipsoid("object", label, (0, 2 * tall, 0), (0.9 * wide, 0.4 * tall, 0.9 * deep))
     grip = Grip("object", (0, 2.6 * tall, 0.01), (-0.3, -0.45, -0.84), (0.0, -0.88, 0.47), curl=0.55)
-    return Thing(label, (*LIFT, "cut", "turn"), {"object": grip}, 2 * tall, 0.10, back=-0.28)
+    return Thing(label, (*LIFT, "cut"), {"object": grip}, 2 * tall, 0.10, back=-0.28)
 
 
 def roller(shapes: Shapes, rng: np.random.Generator) -> Thing:
@@ -57,7 +57,7 @@ def roller(shapes: Shapes, rng: np.random.Generator) -> Thing:
     shapes.capsule("object", label, (wide, radius, 0), (0.8 * wide, 3 * radius, 0.03), 0.005)
     shapes.capsule("object", label, (0.8 * wide, 3 * radius, 0.03), (0.03, 0.075, 0.11), 0.009, 0.012)
     grip = Grip("object", (0.035, 0.068, 0.085), **_HOLD, curl=0.8)
-    return Thing(label, (*LIFT, "cut", "turn"), {"object": grip}, 2 * radius, 0.10, back=-0.28)
+    return Thing(label, (*LIFT, "cut"), {"object": grip}, 2 * radius, 0.10, back=-0.28)
 
 
 TOOLS = {"brush": brush, "sponge": sponge, "roller": roller}
