@@ -183,18 +183,13 @@ def test_clips_that_do_not_exist_are_refused(filmed):
 
 def test_points_fall_on_their_place_in_an_image_of_another_size(filmed):
     corners = np.array([[0, 0, 5], [319, 239, 5], [160, 119, 5]], np.uint16)
-    assert places_in_image(filmed, corners, 12, 16).tolist() == [[0, 0], [11, 15], [5, 8]]
-    assert places_in_image(filmed, corners, 240, 320).tolist() == [[0, 0], [239, 319], [119, 160]]
+    assert places_in_image(filmed.camera, corners, 12, 16).tolist() == [[0, 0], [11, 15], [5, 8]]
+    assert places_in_image(filmed.camera, corners, 240, 320).tolist() == [[0, 0], [239, 319], [119, 160]]
 
 
-def test_a_store_of_coordinates_has_no_places(tmp_path):
-    options = {"name": "bare", "source": "simulated", "unit": "m", "camera": None, "classes": ("one",)}
-    fields = {"xyz": {"dtype": "float32", "shape": [3]}}
-    with StoreWriter(tmp_path / "bare", **options, fields=fields) as writer:
-        writer.add(Sequence("a", 0, 0, "train", 1), [{"xyz": np.zeros((2, 3), np.float32)}])
-        store = writer.finish()
-    with pytest.raises(StoreError, match="store bare: has coordinates and no camera"):
-        places_in_image(store, np.zeros((1, 3)), 4, 4)
+def test_a_store_of_coordinates_has_no_places():
+    with pytest.raises(StoreError, match="camera: none, the store has coordinates"):
+        places_in_image(None, np.zeros((1, 3), np.uint16), 4, 4)
 
 
 def test_images_are_paired_by_time():

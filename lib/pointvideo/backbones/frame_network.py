@@ -8,19 +8,20 @@ Inside, channels stand before frames, as convolutions over time want them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class FrameNetworkSize(Protocol):
     """What a recipe says about such a network: a frozen dataclass whose fields are numbers, texts and dataclasses."""
 
     name: str
 
-    def build(self, inputs: int, classes: int) -> nn.Module:
+    def build(self, inputs: int, classes: int) -> FrameNetwork:
         """A freshly initialised network for so many numbers a frame and so many classes.
 
         Its ``forward(features, mask=None)`` takes (batch, frames, inputs) and gives (stages, batch, frames, classes);

@@ -9,11 +9,13 @@ Liu et al., CrossVideo, ICRA 2024, section IV-A, name "3D convolution" in front 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from ..values import Checked, Count, Counts
 
 
 def check_images(images: Tensor, patch: int, mask: Tensor | None = None) -> None:
@@ -32,6 +34,19 @@ def check_images(images: Tensor, patch: int, mask: Tensor | None = None) -> None
         raise ValueError(f"images: got {shape[2]} x {shape[3]} pixels, expected sides that are multiples of {patch}")
     if mask is not None and (tuple(mask.shape) != shape[:2] or mask.dtype != torch.bool):
         raise ValueError(f"mask: got {mask.dtype} {tuple(mask.shape)}, expected torch.bool {shape[:2]}")
+
+
+@dataclass(frozen=True)
+class ImageStemSize(Checked):
+    """Sizes of a stem. The paper gives no more than the width."""
+
+    patch: Count = 16  # pixels along a side
+    hidden: Counts = (64, 256)  # channels of the layers before the last
+    width: Count = 2048  # of a frame's vector
+
+    def build(self) -> ConvolutionStem:
+        """A freshly initialised stem."""
+        return ConvolutionStem(self)
 
 
 class _Layer(nn.Module):
@@ -53,17 +68,15 @@ class ConvolutionStem(nn.Module):
     """Images of a video to one vector a frame.
 
     Args:
-        patch: pixels along the side of a first convolution's kernel, which is its stride as well.
-        hidden: channels of the layers before the last.
-        width: channels that come out.
+        size: of patches and layers.
     """
 
-    def __init__(self, patch: int, hidden: Sequence[int], width: int):
+    def __init__(self, size: ImageStemSize):
         super().__init__()
-        self.patch, self.width = patch, width
-        widths = (3, *hidden, width)
+        self.patch, self.width = size.patch, size.width
+        widths = (3, *size.hidden, size.width)
         self.layers = nn.ModuleList(
-            _Layer(inputs, outputs, *((3, 2, 1) if place else (patch, patch, 0)))
+            _Layer(inputs, outputs, *((3, 2, 1) if place else (size.patch, size.patch, 0)))
             for place, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True))
         )
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..values import Checked, Count, Counts
 from .asformer import ASFormer, ASFormerEncoder, ASFormerEncoderSize
 from .checkpoint import Report, load_authors_state, plain_state
-from .image_stem import ConvolutionStem
+from .image_stem import ImageStemSize
 
 TRANSFORMER = "transformer."  # what the names of the part that is carried over begin with
 
@@ -56,7 +56,8 @@ class ImageTower(nn.Module):
     def __init__(self, size: ImageTowerSize):
         super().__init__()
         self.size, self.width = size, size.width
-        self.stem = ConvolutionStem(size.patch, size.hidden, size.inputs) if size.stem == "convolution" else None
+        stem = ImageStemSize(size.patch, size.hidden, size.inputs)
+        self.stem = stem.build() if size.stem == "convolution" else None
         self.transformer: ASFormerEncoder = size.transformer.build(size.inputs)
 
     def forward(

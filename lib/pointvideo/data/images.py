@@ -15,13 +15,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8, UInt16
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..values import Checked, Count, Within
 from .clips import ClipSampler, Positions
-from .layout import StoreError
+from .layout import DepthCamera, StoreError
 from .store import Store
 
 IMAGES = "images"
@@ -60,10 +60,11 @@ class ImageReader:
     """
 
     note: str = ""
+    reads_points: bool = False  # whether the store's points are to lie in memory, as they do for clips of points
 
     def __init__(self, store: Store, data: ImageData, frames: int, step: int = 1):
         self.store, self.data = store, data
-        self.sampler = ClipSampler(store, frames, step, resident=False)
+        self.sampler = ClipSampler(store, frames, step, resident=self.reads_points)
 
     def load(self, sequence: Positions, start: Positions) -> UInt8[Tensor, "batch frames height width 3"]:
         """The images of the clips that begin at frame ``start`` (batch,) of ``sequence`` (batch,), as they are kept."""
@@ -183,19 +184,21 @@ def _jitter(
     return torch.lerp(_grey(clip), clip, saturation).clamp(0, 1)
 
 
-def places_in_image(store: Store, pixels: np.ndarray, height: int, width: int) -> Int64[np.ndarray, "points 2"]:
-    """Row and column of an image of ``height`` x ``width`` pixels that points fall on, by the store's camera.
+def places_in_image(
+    camera: DepthCamera | None, pixels: UInt16[np.ndarray, "points 3"], height: int, width: int
+) -> Int64[np.ndarray, "points 2"]:
+    """Row and column of an image of ``height`` x ``width`` pixels that points fall on.
 
     Args:
-        store: with a camera whose image the smaller or larger one shows in full.
-        pixels: (points, 3) rows of its field ``pixels``: u, v, depth.
+        camera: the store's, whose field of view the image shows, be it smaller or larger than the depth image.
+        pixels: rows of the store's field ``pixels``: u, v, depth.
 
     Raises:
-        StoreError: a store of coordinates, which does not say where a point lies in an image.
+        StoreError: no camera; a store of coordinates does not say where a point lies in an image.
     """
-    if store.camera is None:
-        raise StoreError(f"store {store.name}: has coordinates and no camera, expected pixels that name a place")
-    share = (np.asarray(pixels)[:, :2] + 0.5) / [store.camera.width, store.camera.height]
+    if camera is None:
+        raise StoreError("camera: none, the store has coordinates; expected one with pixels, which name a place")
+    share = (pixels[:, :2] + 0.5) / [camera.width, camera.height]
     places = np.floor(share * [width, height]).astype(np.int64)
     return np.clip(places, 0, [width - 1, height - 1])[:, ::-1].copy()
 
