@@ -334,8 +334,8 @@ def test_store_json_lists_fields_and_inputs(tmp_path):
 def test_every_recorded_format_says_what_the_preparation_needs(tmp_path):
     (tmp_path / "empty").mkdir()
     assert [entry.name for entry in catalogue.SETS] == [
-        "msr_action3d", "hoi4d_action", "hoi4d_semantic", "synthia4d", "deformingthings4d",
-        "ntu60", "nvgesture",
+        "msr_action3d", "hoi4d_action", "hoi4d_semantic", "hoi4d_rgbd", "synthia4d", "deformingthings4d", "ntu60",
+        "nvgesture",
     ]  # fmt: skip
     for entry in catalogue.SETS:
         name, reader = entry.name, entry.reader()

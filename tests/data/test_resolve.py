@@ -76,8 +76,10 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
         "nvgesture": (HandGestures(), HandGestures(subjects=5, repeats=1)),
         "ntu60": (PeopleThreeViews(), PeopleThreeViews(subjects=4)),
     }
-    if name == "hoi4d_action":
-        assert (whole.sequences, whole.points, small.sequences, small.points) == (1000, 512, 24, 256)
+    if name in ("hoi4d_action", "hoi4d_rgbd"):
+        assert (whole.name == "hand_object_rgb") == (name == "hoi4d_rgbd")
+        whole_sequences = 300 if name == "hoi4d_rgbd" else 1000
+        assert (whole.sequences, whole.points, small.sequences, small.points) == (whole_sequences, 512, 24, 256)
         assert whole.noise.farthest == NEAR < HEAD_NOISE.farthest  # the camera reads to arm's length
     else:
         assert (whole, small) == expected[name]
@@ -191,7 +193,8 @@ def test_any_folder_with_a_store_is_a_set(data, made):
     [
         (
             "kinetics",
-            "no data set 'kinetics', known: animals, deformingthings4d, hand_gestures, hand_object, hoi4d_action",
+            "no data set 'kinetics', known: animals, deformingthings4d, hand_gestures, hand_object, "
+            "hand_object_rgb, hoi4d_action",
         ),
         ("synthia4d-tiny", "no data set 'synthia4d-tiny', known: .*; did you mean synthia4d"),
         ("-small", "no data set '-small'"),

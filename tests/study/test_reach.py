@@ -14,11 +14,14 @@ import torch
 import pointvideo
 from pointvideo import papers
 from pointvideo.backbones import PSTNet2Size, PSTTransformerSize
+from pointvideo.data.images import ImageData
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.street import Street
 from pointvideo.definitions import definitions_of
 from pointvideo.pretexts.cross4d import Cross4DPrincipalPretrain
+from pointvideo.pretexts.crossvideo import CrossVideoPretrain
+from pointvideo.pretexts.frame_number import FrameNumberSize
 from pointvideo.pretexts.strl import STRLPretrain
 from pointvideo.pretexts.videomae import VideoMAEPretrain
 from pointvideo.study import keys
@@ -31,16 +34,20 @@ from pointvideo.tasks.point_probe import PlaceSize, PointProbe
 from pointvideo.tasks.pooled_probe import PooledProbe
 from pointvideo.tasks.probe import Probe
 from pointvideo.tasks.trivial import LabelsOnly
+from pointvideo.teachers import EfficientNetLite
+from pointvideo.teachers.frame_features import FrameFeatures
 
 from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
+from ..pretexts.coloured_dots import make_coloured
 from ..pretexts.test_cross4d import recipe as cross4d
+from ..pretexts.test_crossvideo import recipe as crossvideo
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
+from ..tasks import filmed, tiny
 from ..tasks import test_correspondence as correspondence
 from ..tasks import test_neighbours as neighbours
 from ..tasks import test_part_clusters as part_clusters
 from ..tasks import test_pieces as pieces
-from ..tasks import tiny
 from ..tasks.bodies import make_bodies
 from . import dots
 
@@ -62,14 +69,16 @@ OUTSIDE = {
 def stores(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     hands = build(HandObject(sequences=10, frames=20, points=64), folder / "hands", progress=False)
+    filmed_hands = filmed.make_filmed(hands, folder / "filmed")
     street = build(Street(frames=4, points=128, weathers=1, tests=1), folder / "street", progress=False)
     return {
         "msr_action3d": dots.make_store(folder / "msr_action3d"),
-        "hoi4d_action": hands,
+        "hoi4d_action": filmed_hands,
         "hoi4d_semantic": hands,
         "synthia4d": street,
         "people": make_bodies(folder / "people"),
         "deformingthings4d": correspondence.make_animals(folder / "animals"),
+        "coloured": make_coloured(folder / "coloured", folder / "plain"),
     }
 
 
@@ -88,6 +97,12 @@ def cross4d_principal() -> Cross4DPrincipalPretrain:
     return Cross4DPrincipalPretrain(plain.targets, plain.backbone, plain.data, plain.training)
 
 
+def coloured(**changes) -> CrossVideoPretrain:
+    plain = crossvideo(**changes)
+    return replace(plain, data=replace(plain.data, dataset="coloured"))
+
+
+FEATURES = FrameFeatures(EfficientNetLite(32, 16, "untrained"), window=3)
 BODIES = replace(cross4d().data, dataset="people")
 RECIPES = {
     "Finetune": dots.finetune,
@@ -99,8 +114,19 @@ RECIPES = {
     "Cross4DPrincipalPretrain": cross4d_principal,
     **MASKED,
     "PointCPSCPretrain": pointcpsc,
+    "CrossVideoPretrain": lambda: coloured(images=ImageData(size=8)),
+    "CrossVideoPretrain of other images": lambda: coloured(partner="other_images"),
+    "CrossVideoPretrain of frame numbers": lambda: coloured(
+        partner="frame_number", backbone=FrameNumberSize(8, 16), both=True
+    ),
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
+    "SegmentImages": filmed.segment_images,
+    "SegmentImages by MS-TCN": lambda: filmed.segment_images("MS-TCN"),
+    "SegmentImages by MS-TCN++": lambda: filmed.segment_images("MS-TCN++"),
+    "SegmentImages out of features": lambda: filmed.segment_images(images=FEATURES, stem=None),
+    "SegmentFused": filmed.segment_fused,
+    "SegmentFused, logits": lambda: filmed.segment_fused(fusion="logits"),
     "SegmentPoints": tiny.segment_points,
     "SegmentPoints on the street": tiny.segment_street,
     "C2PPretrain of a pyramid": lambda: tiny.c2p(tiny.segment_street()),

@@ -229,14 +229,14 @@ def test_a_recipe_that_starts_from_the_whole_module_gets_all_that_was_trained(tm
             self.module.load_state_dict(pretrained)
 
     monkeypatch.setattr(runner, "fit", counted)
-    monkeypatch.setattr(FitLine, "whole_init", True, raising=False)
+    monkeypatch.setattr(FitLine, "starts_from", "module", raising=False)
     monkeypatch.setattr(
         FitLine, "job", lambda recipe, store, start=None: (WholeJob if start else LineJob)(recipe, start)
     )
     ledger = Ledger(tmp_path)
     start = runner.run(RECIPE.init, ledger)["key"]
     (ledger.folder_of(start) / runner.HEAD).unlink()
-    assert runner.keeps_weights(ledger, start) and not runner.keeps_weights(ledger, start, whole=True)
+    assert runner.keeps_weights(ledger, start) and not runner.keeps_weights(ledger, start, "module")
     runner.run(RECIPE, ledger)
     assert trained[:2] == [start, start] and len(trained) == 3
     assert set(given[0]) == {"backbone.weight", "backbone.bias", "head.weight", "head.bias"}

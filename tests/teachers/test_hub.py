@@ -12,6 +12,7 @@ import torch
 
 from pointvideo.teachers import Drawn, PretrainedTransformer, Render, TargetSpec, Teacher, targets_of
 from pointvideo.teachers import hub as module
+from pointvideo.teachers.contract import in_colour
 
 from ..study.dots import make_store
 
@@ -121,6 +122,15 @@ def test_both_frames_of_a_pair_have_the_features_of_its_slot(family, level):
             for column in range(grid):
                 expected = tokens[(frame // 2 * grid + row) * grid + column]
                 assert torch.allclose(maps[0, frame, row, column], expected, atol=1e-4), (frame, row, column)
+
+
+@pytest.mark.parametrize("family", ["dinov2", "vjepa2"])
+def test_a_grey_photograph_is_seen_as_a_drawing_and_colours_tell(family):
+    teacher, side = PretrainedTransformer.found(family, SIDES[family]), SIDES[family]
+    look, grey = in_colour(teacher), images(side)
+    torch.testing.assert_close(look(grey[0][..., None].expand(-1, -1, -1, 3)), maps_of(teacher, grey)[0])
+    coloured = torch.rand(5, side, side, 3, generator=torch.Generator().manual_seed(2))
+    assert not torch.allclose(look(coloured), look(coloured.flip(-1)), atol=1e-3)
 
 
 @pytest.mark.parametrize("family", ["vjepa2", "videomae"])

@@ -85,6 +85,20 @@ def _hands_and_things(small: bool) -> World:
     return HandObject(sequences=24, points=512) if small else HandObject(sequences=200, points=1024)
 
 
+def _hand_object_rgb(small: bool = False) -> World:
+    from .simulate.hand_object_rgb import HandObjectRGB
+
+    return HandObjectRGB()
+
+
+def _hands_in_colour(small: bool) -> World:
+    from .simulate.hand_object_rgb import HEAD_NOISE, HandObjectRGB
+
+    noise = replace(HEAD_NOISE, farthest=NEAR)
+    sequences, points = (24, 256) if small else (300, 512)
+    return HandObjectRGB(sequences=sequences, points=points, noise=noise)
+
+
 def _street(small: bool = False) -> World:
     from .simulate.street import Street
 
@@ -128,6 +142,10 @@ SETS = (
         ("semantic segmentation",), _hands_and_things,
     ),
     DataSet(
+        "hoi4d_rgbd", "HOI4D colour and depth videos", "hoi4d_rgbd", 3837, "sequence", "metre", 0.34,
+        ("action segmentation",), _hands_in_colour,
+    ),
+    DataSet(
         "synthia4d", "Synthia 4D", "synthia4d_files", 22589, "frame", "metre", 21.0, ("semantic segmentation",), _drives
     ),
     DataSet(
@@ -144,8 +162,8 @@ SETS = (
 """The recorded sets that can be prepared."""
 
 WORLDS: dict[str, Callable[[], World]] = {
-    "people": _people, "hand_object": _hand_object, "street": _street, "animals": _animals,
-    "people_three_views": _people_three_views, "hand_gestures": _hand_gestures,
+    "people": _people, "hand_object": _hand_object, "hand_object_rgb": _hand_object_rgb, "street": _street,
+    "animals": _animals, "people_three_views": _people_three_views, "hand_gestures": _hand_gestures,
 }  # fmt: skip
 """The simulated worlds by their own names, each in its own size."""
 

@@ -10,7 +10,7 @@ from ..data import NOT_PREPARED
 from .cost import guess, quiet_seconds
 from .keys import Fingerprint, identity, key_of, public_version, recipe_chain, recipe_dict
 from .ledger import Ledger, Record, newest_of_recipe
-from .runner import keeps_weights
+from .runner import BACKBONE, keeps_weights
 
 NAMED = 3  # so many of the changed definitions are named
 
@@ -81,8 +81,8 @@ def plan(
                 rows[key] = PlanRow(link, key, "run", "; ".join(reasons), seconds, guessed, parts["init"])
     for row in reversed(list(rows.values())):  # what others start from stands before them
         start = rows.get(row.needs) if row.state == "run" else None
-        whole = getattr(row.recipe, "whole_init", False)
-        if start is not None and start.state == "done" and not keeps_weights(ledger, start.key, whole=whole):
+        part = getattr(row.recipe, "starts_from", BACKBONE)
+        if start is not None and start.state == "done" and not keeps_weights(ledger, start.key, part):
             rows[start.key] = replace(start, state="run", reason="done, but its weights are not here", again=True)
     return list(rows.values())
 

@@ -2,8 +2,8 @@
 
 A recipe that starts from another one (``init``) has that one run first. The weights of a pre-training stay in its run
 folder, those of its backbone and, apart, those of all else that was trained; where only its committed record is at hand
-and the weights are needed, it is trained again. A recipe starts from the backbone, or with a true ``whole_init`` from
-the whole module.
+and the weights are needed, it is trained again. A recipe starts from the backbone, or from what its class names in
+``starts_from``: another part, such as "image_tower", or the whole "module".
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .tensors import read_tensors, write_tensors
 from .trainer import CHECKPOINT, Fitted, fit
 
 WEIGHTS, HEAD = "weights.safetensors", "head.safetensors"
-BACKBONE = "backbone."  # in front of its weights among those of a pre-training's module
+BACKBONE, MODULE = "backbone", "module"  # what a recipe may start from, beside the names of other parts
 # What a record names; a package may be installed under its other name.
 VERSIONS = (("numpy",), ("numba",), ("lightning-fabric", "lightning"), ("safetensors",))
 Made = TypeVar("Made")
@@ -112,18 +112,18 @@ def pretrained_weights(
     progress: bool = False,
     log: str | None = None,
     wait: bool = True,
-    whole: bool = False,
+    part: str = BACKBONE,
 ) -> dict[str, Tensor]:
-    """State dict of the backbone that ``recipe`` (a pre-training) leaves; trained now if it is not at hand.
+    """State dict of what ``recipe`` (a pre-training) leaves; trained now if it is not at hand.
 
-    The other arguments are those of :func:`run`. whole: of all that was trained.
+    The other arguments are those of :func:`run`, ``part`` is that of :func:`kept_weights`.
     """
     ledger = ledger or default_ledger()
     key = key_of(identity(recipe, fingerprint_of))
 
     def at_hand() -> dict[str, Tensor] | None:
         # without its record the run was killed between the two, and goes on from its checkpoint
-        return None if ledger.own(key) is None else kept_weights(ledger, key, whole=whole)
+        return None if ledger.own(key) is None else kept_weights(ledger, key, part)
 
     found = at_hand()
     if found is None:
@@ -132,22 +132,25 @@ def pretrained_weights(
     return found
 
 
-def keeps_weights(ledger: Ledger, key: str, *, whole: bool = False) -> bool:
-    """Whether this cache has the run's record and weights; whether those are sound is seen when they are read.
-
-    whole: those of a pre-training's whole module.
-    """
+def keeps_weights(ledger: Ledger, key: str, part: str = BACKBONE) -> bool:
+    """Whether this cache has the run's record and weights; whether those are sound is seen when they are read."""
     folder = ledger.folder_of(key)
-    return all((folder / name).is_file() for name in _files(whole)) and ledger.own(key) is not None
+    return all((folder / name).is_file() for name in _files(part)) and ledger.own(key) is not None
 
 
-def kept_weights(ledger: Ledger, key: str, *, whole: bool = False) -> dict[str, Tensor] | None:
+def kept_weights(ledger: Ledger, key: str, part: str = BACKBONE) -> dict[str, Tensor] | None:
     """The weights that a run of this cache left, or None; damaged ones are moved aside.
 
-    whole: those of a pre-training's whole module, its backbone's names behind "backbone.".
+    Args:
+        ledger, key: which run.
+        part: of a pre-training its backbone, another part by its name in the module, or the whole module, in which
+            each weight's name begins with that of its part.
+
+    Raises:
+        ValueError: the module has no such part.
     """
     found: dict[str, Tensor] = {}
-    for name in _files(whole):
+    for name in _files(part):
         path = ledger.folder_of(key) / name
         if not path.is_file():
             return None
@@ -156,12 +159,18 @@ def kept_weights(ledger: Ledger, key: str, *, whole: bool = False) -> dict[str, 
         except Damaged as error:
             set_aside(path, error)
             return None
-        found |= {BACKBONE + part: value for part, value in tensors.items()} if whole and name == WEIGHTS else tensors
-    return found
+        inside = f"{BACKBONE}." if part == MODULE and name == WEIGHTS else ""
+        found |= {inside + own: value for own, value in tensors.items()}
+    if part in (BACKBONE, MODULE):
+        return found
+    known = sorted({name.partition(".")[0] for name in found})
+    if part not in known:
+        raise ValueError(f"run {key}: has no part {part!r} to start from, it has {', '.join([BACKBONE, *known])}")
+    return {name.removeprefix(f"{part}."): value for name, value in found.items() if name.startswith(f"{part}.")}
 
 
-def _files(whole: bool) -> tuple[str, ...]:
-    return (WEIGHTS, HEAD) if whole else (WEIGHTS,)
+def _files(part: str) -> tuple[str, ...]:
+    return (WEIGHTS,) if part == BACKBONE else (WEIGHTS, HEAD) if part == MODULE else (HEAD,)
 
 
 def _once(
@@ -245,7 +254,7 @@ def _leave(
     if getattr(recipe, "pretraining", False):  # its backbone is what others start from
         kept, note = job.module.backbone, {"holds": "backbone"}
         if fabric.is_global_zero:
-            head = {name: part for name, part in job.module.state_dict().items() if not name.startswith(BACKBONE)}
+            head = {name: part for name, part in job.module.state_dict().items() if not name.startswith(f"{BACKBONE}.")}
             write_tensors(folder / HEAD, head, {"key": folder.name, "holds": "head"})
     else:
         kept, note = job.module, {"holds": "module", "classes": list(getattr(job, "output_names", store.classes))}
@@ -279,7 +288,7 @@ def _start(
     if recipe.init is None:
         return None, {}
     if is_recipe(recipe.init):
-        options = {"progress": progress, "log": log, "wait": wait, "whole": getattr(recipe, "whole_init", False)}
+        options = {"progress": progress, "log": log, "wait": wait, "part": getattr(recipe, "starts_from", BACKBONE)}
         return pretrained_weights(recipe.init, ledger, **options), {}
     torch.manual_seed(recipe.seed)  # for what the file does not have
     backbone = recipe.backbone.build()

@@ -45,8 +45,8 @@ class PartClusters(Downstream):
 
     task: ClassVar[Task] = PART_CLUSTERS
     label_percent: ClassVar[int] = 100
-    whole_init: ClassVar[bool] = True  # prototypes are no part of the backbone
-    outside_key: ClassVar[tuple[str, ...]] = (*Downstream.outside_key, "whole_init")
+    starts_from: ClassVar[str] = "module"  # prototypes are no part of the backbone
+    outside_key: ClassVar[tuple[str, ...]] = (*Downstream.outside_key, "starts_from")
 
     backbone: BackboneSize = PSTNetSize()
     data: ClipData = ClipData("people")

@@ -3,6 +3,7 @@
 from .contract import Teacher
 from .controls import LocalGeometry, PatchPosition
 from .efficientnet import EfficientNetLite
+from .frame_features import FrameFeatures
 from .hub import PretrainedTransformer
 from .render import Drawn, Render, coverage, draw, patch_of
 from .targets import Targets, TargetSpec, targets_of
@@ -10,6 +11,7 @@ from .targets import Targets, TargetSpec, targets_of
 __all__ = [
     "Drawn",
     "EfficientNetLite",
+    "FrameFeatures",
     "LocalGeometry",
     "PatchPosition",
     "PretrainedTransformer",

@@ -57,3 +57,18 @@ def checked(maps: Tensor, teacher: Teacher, drawn: Drawn) -> Tensor:
     if not bool(maps.isfinite().all()):
         raise ValueError(f"{teacher.title}: got numbers that are not finite, expected a network with sound weights")
     return maps
+
+
+def in_colour(teacher: Teacher) -> Callable[[Tensor], Tensor]:
+    """What gives a teacher's maps of photographs, the images of one video in order.
+
+    It takes (images, side, side, 3), red, green, blue from 0 to 1, and gives (images, grid, grid, width), float32. A
+    teacher that can has it as ``of_colour_images`` of what its ``build`` gives.
+
+    Raises:
+        ValueError: as :meth:`Teacher.build`; or the teacher looks at points, or at nothing.
+    """
+    look = getattr(teacher.build(), "of_colour_images", None)
+    if look is None:
+        raise ValueError(f"{teacher.title}: does not see photographs, expected an image network")
+    return look

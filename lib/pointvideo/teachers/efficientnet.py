@@ -71,6 +71,13 @@ class _Maps:
             every.append(self._level(values[:, None].expand(-1, 3, -1, -1)).permute(0, 2, 3, 1))
         return torch.cat(every).view(*drawn.images.shape[:2], *every[0].shape[1:]).contiguous()
 
+    @torch.no_grad()
+    def of_colour_images(self, images: Tensor) -> Tensor:
+        """See :func:`.contract.in_colour`."""
+        values = ((images * 255).round() - CENTRE).permute(0, 3, 1, 2) / SCALE
+        every = [self._level(part).permute(0, 2, 3, 1) for part in values.split(BATCH)]
+        return torch.cat(every).contiguous()
+
     def _level(self, values: Tensor) -> Tensor:
         network = self.network
         values = network._swish(network._bn0(network._conv_stem(values)))

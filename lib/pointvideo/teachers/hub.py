@@ -154,6 +154,14 @@ class _Maps:
         maps = [self._look(images[:, None])[:, 0] for images in images.flatten(0, 1).split(BATCH)]
         return torch.cat(maps).view(*drawn.images.shape[:2], *maps[0].shape[1:]).contiguous()
 
+    @torch.no_grad()
+    def of_colour_images(self, images: Tensor) -> Tensor:
+        """See :func:`.contract.in_colour`."""
+        values = (images.permute(0, 3, 1, 2) - self.mean) / self.std
+        if self.family.video:
+            return self._videos(values[None])[0]
+        return torch.cat([self._look(part[:, None])[:, 0] for part in values.split(BATCH)]).contiguous()
+
     def _videos(self, images: Tensor) -> Tensor:
         """Maps (cameras, frames, grid, grid, width) of videos (cameras, frames, 3, side, side)."""
         frames = images.shape[1]

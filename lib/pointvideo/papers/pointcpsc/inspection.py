@@ -84,7 +84,7 @@ def module_of(recipe: PointCPSCPretrain, store: Store, *, trained: bool) -> Any:
     torch.manual_seed(recipe.seed)
     job = recipe.job(store)
     if trained:
-        job.module.load_state_dict(pretrained_weights(recipe, whole=True))
+        job.module.load_state_dict(pretrained_weights(recipe, part="module"))
     return job
 
 
