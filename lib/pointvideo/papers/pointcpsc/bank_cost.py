@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from ...data.store import Store
 from ...pretexts.pointcpsc import PointCPSCJob, PointCPSCPretrain
@@ -27,12 +30,17 @@ KINDS = {"superpoint": "cpsc", "clip": "bank-clips"}  # what an entry is -> arm
 
 @dataclass(frozen=True)
 class StepCost:
-    """One training step with a full bank. entries: of the bank. kind: what one is. vectors: in all. seconds: of CPU, or
-    of the wall beside a GPU; the best of several. peak: bytes of tensors at once, beyond what was there before."""
+    """One training step with a full bank.
+
+    entries, kind, vectors: how many the bank has, what one is, and how many vectors that makes. anchors: superpoints of
+    the batch that are compared with them. seconds: of CPU, or of the wall beside a GPU; the best of several. peak:
+    :func:`peak_bytes`.
+    """
 
     entries: int
     kind: str
     vectors: int
+    anchors: int
     seconds: float
     peak: int
 
@@ -66,7 +74,28 @@ def step_cost(recipe: PointCPSCPretrain, store: Store, rounds: int = 3) -> StepC
 
     step()
     seconds = min(_seconds(step, device) for _ in range(rounds))
-    return StepCost(recipe.bank, recipe.entry, len(job.module.bank.vectors), seconds, peak_bytes(step, device))
+    anchors = job.pending[0].shape[:2].numel()
+    return StepCost(recipe.bank, recipe.entry, len(job.module.bank.vectors), anchors, seconds, peak_bytes(step, device))
+
+
+def kept_numbers(costs: Sequence[StepCost]) -> dict[int, float]:
+    """Entries -> how many numbers more than with the smallest bank a step keeps, for each superpoint of the batch and
+    each further entry; of one kind of entry. Sizes of batch and bank cancel, and so does what the encoder needs."""
+    least = min(costs, key=lambda cost: cost.entries)
+    return {
+        cost.entries: (cost.peak - least.peak) / FLOAT / cost.anchors / (cost.entries - least.entries)
+        for cost in costs
+        if cost.entries > least.entries
+    }
+
+
+def cost_table(costs: Sequence[StepCost]) -> str:
+    """Measurements line by line, as Markdown."""
+    body = [
+        (one.kind, f"{one.entries:,}", f"{one.vectors:,}", f"{1e3 * one.seconds:.0f} ms", f"{one.peak / MIB:.1f} MiB")
+        for one in costs
+    ]
+    return markdown_table(("an entry is a", "entries", "vectors", "time of a step", "most memory at once"), body)
 
 
 def fill(job: PointCPSCJob) -> None:
@@ -91,9 +120,10 @@ def _seconds(step: Callable[[], None], device: torch.device) -> float:
 
 
 def peak_bytes(call: Callable[[], Any], device: torch.device | str = "cpu") -> int:
-    """The most bytes that a call's tensors have at once, beyond what was there before it; what the call leaves counts.
+    """The most bytes that tensors made by a call have at once, beyond what was there before it.
 
-    On the CPU it is summed from what the profiler sees of torch's allocator, so other processes do not disturb it.
+    On the CPU what operators give is counted, and not what they need inside: the same on every machine, whatever else
+    runs there. On a GPU it is what its allocator tells.
     """
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize()
@@ -102,16 +132,42 @@ def peak_bytes(call: Callable[[], Any], device: torch.device | str = "cpu") -> i
         call()
         torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+    with _Counted() as counted:
         call()
-    changes = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]
-    live = peak = 0
-    for event in sorted(changes, key=lambda event: event.start_ns()):
-        live += event.nbytes()
-        peak = max(peak, live)
-    return peak
+    return counted.peak
+
+
+class _Counted(TorchDispatchMode):
+    """Counts the storages that operators make, each once, until they are gone."""
+
+    def __init__(self):
+        super().__init__()
+        self.live = self.peak = 0
+        self.known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {_storage(leaf)._cdata for leaf in tree_leaves((args, kwargs)) if torch.is_tensor(leaf)}
+        found = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(found):
+            if torch.is_tensor(leaf):
+                storage = _storage(leaf)
+                if storage._cdata not in self.known | given:
+                    self._new(storage)
+        return found
+
+    def _new(self, storage: torch.UntypedStorage) -> None:
+        self.known.add(storage._cdata)
+        self.live += storage.nbytes()
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._gone, storage._cdata, storage.nbytes())
+
+    def _gone(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.live -= size
+
+
+def _storage(tensor: torch.Tensor) -> torch.UntypedStorage:
+    return tensor.untyped_storage()
 
 
 @dataclass(frozen=True)
@@ -157,6 +213,16 @@ def printed_growth(column: str) -> dict[int, float]:
     }
     least = found[min(found)]
     return {entries: value - least for entries, value in found.items()}
+
+
+def printed_numbers(recipe: PointCPSCPretrain) -> dict[int, float]:
+    """:func:`kept_numbers` of Table 8, if the recipe's batch is the authors'."""
+    anchors, least = arithmetic(recipe, "superpoint").anchors, min(SIZES)
+    return {
+        entries: grown * MIB / FLOAT / anchors / (entries - least)
+        for entries, grown in printed_growth("Memory").items()
+        if entries > least
+    }
 
 
 def arithmetic_table(recipe: PointCPSCPretrain) -> str:

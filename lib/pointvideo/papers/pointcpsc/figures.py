@@ -1,27 +1,32 @@
-"""What PointCPSC's result pages draw: its tables as printed, steps of an ablation in test videos, balls of two radii,
-and what a memory bank costs. matplotlib loads only inside the functions."""
+"""What PointCPSC's result pages draw: its tables as printed, steps of an ablation in test videos, films, balls of two
+radii. matplotlib loads only inside the functions."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
-from ...report.figures.clouds import draw_cloud, project
+from ...report.figures.clouds import draw_clip, draw_cloud, project
+from ...report.figures.one_video import spread, third
 from ...report.figures.printed import beside, draw_class_marks, draw_lengths, draw_rows, gains, interval_of
-from ...report.figures.style import PALETTE, REPORTED, SMALL, explains, fit, panels
+from ...report.figures.style import SMALL, fit, panels
 from ...report.reported import ReportedCell, cells, reported
+from ...stream import ClipData
 from ...study.experiments import SCRATCH, Method
 from .. import get
-from .bank_cost import MIB, SIZES, Arithmetic, StepCost, printed_growth
 from .methods import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from ...data.store import Store
 
 TEST_VIDEOS, LENGTHS = 297, (8, 12, 16, 24)  # of MSR-Action3D; frames of a clip
 NTU_TEST, GESTURE_TEST = 16_560, 482  # videos (section 4.1)
@@ -35,6 +40,16 @@ ABLATIONS = {  # table -> column on MSR-Action3D
     "Table 9": "MSR-Action3D",
     "Table 10": "MSR-Action3D",
 }
+DEFAULTS = {  # table -> row of the default
+    "5": "ratio-default",
+    "6": "weighting-default",
+    "7": "neighbours-default",
+    "8": "bank-default",
+    "9": "prototypes-default",
+    "10": "parts-default",
+    "parts": "parts-ours",
+    "anchor": "anchor-ours",
+}
 ABOUT = {
     "Table 5": "negatives of the bank",
     "Table 6": "how neighbours count",
@@ -43,7 +58,6 @@ ABOUT = {
     "Table 9": "prototypes",
     "Table 10": "parts",
 }
-KIND_COLOURS = {"superpoint": "#0072B2", "clip": "#E69F00"}
 
 
 def _cell(table: str, row: str, column: str | None = None, frames: int | None = None) -> ReportedCell:
@@ -174,6 +188,20 @@ def draw_printed_ablations(axes: Axes, tables: Sequence[str] = tuple(ABLATIONS))
     axes.set_title("printed: PointCPSC, section 4.6, MSR-Action3D, 16 frames")
 
 
+def draw_two_balls(store: Store, data: ClipData, radii: Mapping[str, float]) -> Figure:
+    """:func:`draw_balls` around a hand: the highest point of a frame of a test video.
+
+    Args:
+        store: recorded or simulated people.
+        data: has the unit of the radii.
+        radii: title of a panel -> radius of the first level's balls.
+    """
+    video = int(store.indices("test")[0])
+    frame = torch.from_numpy(store.points(video, third(store, video)))
+    points = data.in_unit(frame[None, None])[0, 0].numpy()
+    return draw_balls(points, radii, int(points[:, 1].argmin()))
+
+
 def draw_balls(
     points: Float[np.ndarray, "points 3"], radii: Mapping[str, float], centre: int, levels: Sequence[float] = (1, 2, 4)
 ) -> Figure:
@@ -212,52 +240,25 @@ def draw_balls(
     return figure
 
 
-def draw_bank_costs(costs: Sequence[StepCost]) -> Figure:
-    """Left, the time of a step, right its memory, both over the size of the bank and in multiples of the smallest bank;
-    a line a kind of entry, measured here, and what Table 8 prints.
-
-    ``ValueError`` without a measurement.
-    """
-    if not costs:
-        raise ValueError("costs of a bank need at least one measurement, found none")
-    figure, axes = panels(2, ratio=0.75)
-    sides = (("Time", "time of a step", "seconds"), ("Memory", "memory of a step", "peak"))
-    for panel, (column, title, field) in zip(axes, sides, strict=True):
-        seen = []
-        for kind in dict.fromkeys(cost.kind for cost in costs):
-            mine = sorted((cost for cost in costs if cost.kind == kind), key=lambda cost: cost.entries)
-            values = np.array([getattr(cost, field) for cost in mine]) / getattr(mine[0], field)
-            panel.plot([cost.entries for cost in mine], values, "-o", color=KIND_COLOURS[kind], label=f"{kind}s, here")
-            seen.append(values)
-        found = [_cell("Table 8", row, column, 16).value for row in SIZES.values()]
-        values = np.array(found) / found[0]
-        panel.plot(list(SIZES), values, REPORTED, linestyle="--", color=PALETTE["reported"], label="printed")
-        seen.append(values)
-        panel.set_xscale("log", base=2)
-        panel.set_xticks(list(SIZES), [str(entries) for entries in SIZES])
-        panel.minorticks_off()
-        panel.set(xlabel="entries of the bank", title=title, ylabel="times the smallest bank's")
-        fit(panel, seen, ends=(0, np.inf))
-    axes[0].legend(loc="upper left")
-    return figure
+def same_action(store: Store, count: int = 3) -> list[int]:
+    """The first test videos of one person doing one thing, such as those of several cameras."""
+    test = store.indices("test")
+    first = store.sequences[test[0]]
+    alike = [v for v in test if (store.sequences[v].subject, store.sequences[v].label) == (first.subject, first.label)]
+    return alike[:count]
 
 
-def draw_bank_memory(kinds: Sequence[Arithmetic]) -> Figure:
-    """MiB that a bank has beyond that of 256 entries: printed, and by arithmetic for each kind of entry, as a band from
-    one matrix of similarities to three of them, with the entries themselves."""
-    figure, axes = panels(1, ratio=0.5)
-    sizes = np.array(list(SIZES))
-    more = sizes - sizes[0]
-    for kind in kinds:
-        low, high = ([(kind.stored(n) + times * kind.compared(n)) / MIB for n in more] for times in (1, 3))
-        label = f"{kind.kind}s: entries and one to three matrices of similarities"
-        axes.fill_between(sizes, low, high, color=KIND_COLOURS[kind.kind], alpha=0.35, linewidth=0, label=label)
-        axes.plot(sizes, low, color=KIND_COLOURS[kind.kind], linewidth=1.2)
-    printed = printed_growth("Memory")
-    axes.plot(list(printed), list(printed.values()), REPORTED, linestyle="--", color="black", label="printed, Table 8")
-    axes.set_xticks(sizes, [str(entries) for entries in sizes])
-    axes.set(xlabel="entries of the bank", ylabel="MiB more than with 256 entries")
-    axes.set_ylim(-60, None)
-    axes.legend(loc="upper left")
-    explains(axes)
-    return figure
+def different_actions(store: Store, count: int = 3) -> list[int]:
+    """The first test video of each of some actions, spread over all of them."""
+    first: dict[int, int] = {}
+    for video in store.indices("test"):
+        first.setdefault(store.sequences[video].label, int(video))
+    labels = sorted(first)
+    return [first[labels[place]] for place in np.linspace(0, len(labels) - 1, count).round().astype(int)]
+
+
+def draw_films(store: Store, videos: Sequence[int], frames: int = 7) -> Figure:
+    """A film strip a video, as its sensor saw it, with the name of its action."""
+    rows = [[store.points(video, frame) for frame in spread(store, video, frames)] for video in videos]
+    names = ["\n".join(textwrap.wrap(store.classes[store.sequences[video].label], 18)) for video in videos]
+    return draw_clip(rows, names=names, turn=0, tilt=0)
