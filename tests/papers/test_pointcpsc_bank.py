@@ -75,9 +75,9 @@ def test_printed_growth_is_that_of_table_8():
     assert printed_growth("Time")[1024] == pytest.approx(0.9)
 
 
-def test_no_round_is_refused():
+def test_no_round_is_refused(store):
     with pytest.raises(ValueError, match="rounds: got 0"):
-        bank_cost.step_cost(replace(recognition.pretrain("quick", "cpsc"), bank=8), None, rounds=0)
+        bank_cost.step_cost(replace(recognition.pretrain("quick", "cpsc"), bank=8), store, rounds=0)
 
 
 def test_costs_are_drawn_in_multiples_of_the_smallest():

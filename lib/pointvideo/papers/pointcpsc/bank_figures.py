@@ -64,8 +64,8 @@ def draw_bank_memory(kinds: Sequence[Arithmetic]) -> Figure:
     """MiB that a bank has beyond that of 256 entries: printed, and by arithmetic for each kind of entry, as a band from
     one matrix of similarities to three of them, with the entries themselves."""
     figure, axes = panels(1, ratio=0.5)
-    sizes = np.array(list(SIZES))
-    more = sizes - sizes[0]
+    sizes = list(SIZES)
+    more = [entries - sizes[0] for entries in sizes]
     for kind in kinds:
         low, high = ([(kind.stored(n) + times * kind.compared(n)) / MIB for n in more] for times in (1, 3))
         label = f"{kind.kind}s: entries and one to three matrices of similarities"
