@@ -189,7 +189,7 @@ def draw_printed_ablations(axes: Axes, tables: Sequence[str] = tuple(ABLATIONS))
 
 
 def draw_two_balls(store: Store, data: ClipData, radii: Mapping[str, float]) -> Figure:
-    """:func:`draw_balls` around a hand: the highest point of a frame of a test video.
+    """:func:`draw_balls` around the highest point of a frame of the first test video, a hand or the head.
 
     Args:
         store: recorded or simulated people.
