@@ -74,7 +74,7 @@ timed = start=$$(date +%s); $(2); status=$$?; echo "$(1): $$(( $$(date +%s) - st
 	bench lint burn gpu-evidence gpu-wheels
 
 help: ## show this list
-	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [JOBS=runs side by side] [POINTVIDEO_DATA=folder with recorded sets]"
+	@echo "make TARGET [PROFILE=quick|laptop|gpu|paper] [JOBS=runs or pages side by side] [POINTVIDEO_DATA=folder with recorded sets]"
 	@awk -F ':.*## ' '/^[a-z-]+(PAPER[-N]*)?:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 venv: $(STAMP) ## make .venv from the pinned versions, where it is missing or stale
@@ -89,8 +89,10 @@ $(BENCH_STAMP): pyproject.toml constraints.txt
 	@$(call install,$(BENCH_VENV),dev$(comma)bench)
 	@touch "$@"
 
-reproduce: $(STAMP) ## execute every notebook at PROFILE, in order, into build/notebooks
-	@$(call timed,make reproduce PROFILE=$(PROFILE),$(RUN) -m pointvideo.study.notebooks run --profile $(PROFILE))
+# Pages side by side: JOBS of them, or two where there are two cores.
+side = $(if $(value JOBS),--jobs "$$JOBS")
+reproduce: $(STAMP) ## execute every notebook at PROFILE into build/notebooks
+	@$(call timed,make reproduce PROFILE=$(PROFILE),$(RUN) -m pointvideo.study.notebooks run --profile $(PROFILE) $(side))
 
 # Two at a time, each file's tests in one process, the longest files first (tests/conftest.py).
 test: $(STAMP) ## every test, slow ones and notebooks that changed too; the last line gives the wall time
@@ -103,7 +105,7 @@ test-gpu: $(STAMP) ## the kernels at full size on the CUDA device at hand
 	@$(RUN) -m pytest -m gpu
 
 notebooks: $(STAMP) ## execute the committed notebooks in place at quick, for committing
-	@$(call timed,make notebooks,$(RUN) -m pointvideo.study.notebooks navigate && $(RUN) -m pointvideo.study.notebooks run --profile quick --in-place)
+	@$(call timed,make notebooks,$(RUN) -m pointvideo.study.notebooks navigate && $(RUN) -m pointvideo.study.notebooks run --profile quick --in-place $(side))
 
 navigation: $(STAMP) ## write the navigation bar into every notebook
 	@$(RUN) -m pointvideo.study.notebooks navigate

@@ -109,6 +109,9 @@ def _variables(target: str) -> dict[str, str]:
         ("run-c2p-4 ROWS=pptr-c2p-24 SEEDS=5", "-m pointvideo run c2p 4 --rows pptr-c2p-24 --seeds 5"),
         ("power-c2p", "-m pointvideo power c2p"),
         ("paper-c2p RAY=auto", "-m pointvideo paper c2p --ray auto"),
+        ("reproduce", "-m pointvideo.study.notebooks run --profile laptop"),
+        ("reproduce JOBS=1", "-m pointvideo.study.notebooks run --profile laptop --jobs 1"),
+        ("notebooks JOBS=1", "-m pointvideo.study.notebooks run --profile quick --in-place --jobs 1"),
     ],
 )
 def test_a_target_installs_once_and_asks_for_its_command(clone: Clone, target: str, asked: str):

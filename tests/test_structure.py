@@ -13,7 +13,17 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 # Part -> the parts that it may use. Single files of the package, and the execution of pages, are at either end.
-BASE = {"values", "definitions", "files", "source", "source_files", "source_text", "burn"}  # of python alone
+BASE = {
+    "values",
+    "definitions",
+    "files",
+    "source",
+    "source_files",
+    "source_module",
+    "source_names",
+    "source_text",
+    "burn",
+}  # of python alone
 ARROWS = {
     "base": set(),
     "kernels": {"base"},

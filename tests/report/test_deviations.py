@@ -109,7 +109,7 @@ def test_groups_and_kinds():
     assert kinds == dict(zip(kinds, KINDS, strict=True))
     assert deviation(C2P, "negatives").switched and not deviation(C2P, "loss-mean").switched
     page = groups["Loss"].to_page()
-    assert page.count("<tr>") == len(groups["Loss"]) + 1 and "tests/losses/test_c2p.py" in page
+    assert page.count("<tr ") == len(groups["Loss"]) + 1 and "tests/losses/test_c2p.py" in page
 
 
 def test_picture_has_a_square_an_entry():
@@ -136,7 +136,7 @@ def test_table_for_a_page():
     table = deviations_table(C2P)
     page = table._repr_html_()
     assert (
-        page.startswith("<details><summary") and f"{len(table)} places" in page and page.count("<tr>") == len(table) + 1
+        page.startswith("<details><summary") and f"{len(table)} places" in page and page.count("<tr ") == len(table) + 1
     )
     assert deviations_table(C2P, "teacher").to_dataframe().index.tolist() == ["teacher"]
     assert table.to_markdown().count("\n") == len(table) + 2

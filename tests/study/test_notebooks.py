@@ -117,8 +117,8 @@ def test_executes_with_parameters_cleans_and_logs(folder: Path, tmp_path: Path, 
     arguments = ["run", "00", "--folder", str(folder), "--output", str(out), "--parameter", "seed=3"]
     assert main([*arguments, "--profile", "laptop"]) == 0
     log = capsys.readouterr().out.splitlines()
-    assert log[0] == f"Python {platform.python_version()}, {sys.executable}" and log[1] == "00_start.ipynb"
-    assert [line.split()[1] for line in log[2:5]] == ["0", "1", "2"]
+    assert log[0] == f"Python {platform.python_version()}, {sys.executable}" and log[1] == "00 00_start.ipynb"
+    assert [line.split()[:3] for line in log[2:5]] == [["00", "cell", number] for number in "012"]
     assert log[4].endswith("print(profile, seed, rate)") and log[-1].startswith("1 notebooks at laptop: ")
     done = read(out / "00_start.ipynb")
     assert done.cells[-1].outputs[0].text == "laptop 3 0.1\n"
@@ -348,11 +348,13 @@ def test_navigation_is_written_once_and_follows_the_index(folder: Path):
 
 def test_cleaning_drops_progress_bars_times_and_widgets():
     notebook = executed()
+    waited = "C2P, seed 0: another process trains it, waiting for that one\n"
     cell = notebook.cells[1]
     cell.metadata.update(papermill={"duration": 1}, execution={"iopub": 1}, tags=[])
     cell.outputs += [
         nbformat.v4.new_output("stream", name="stderr", text="\repochs:  50%|█████     | 1/2 [00:01<00:01]"),
-        nbformat.v4.new_output("stream", name="stderr", text="UserWarning: keep me\n"),
+        nbformat.v4.new_output("stream", name="stderr", text=f"UserWarning: keep me\n{waited}"),
+        nbformat.v4.new_output("stream", name="stderr", text=waited),
         nbformat.v4.new_output(
             "display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "x"}
         ),

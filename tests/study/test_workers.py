@@ -22,7 +22,7 @@ from pointvideo.study.trainer import CHECKPOINT
 from pointvideo.study.workers import LocalPool
 
 from .dots import make_store
-from .toy import PretrainLine, SlowLine
+from .toy import HOLD, PretrainLine, SlowLine
 
 QUICK = [SlowLine(seed=seed, init=PretrainLine(seed=seed)) for seed in range(2)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,8 @@ def left(ledger: Ledger, recipe) -> tuple:
 @pytest.mark.slow
 def test_killed_in_mid_run_the_others_go_on_and_the_same_call_resumes_it(tmp_path):
     """And the records are those of one process."""
-    slow = SlowLine(seed=7, pause=0.5)
+    slow, hold = SlowLine(seed=7), tmp_path / f"log{HOLD}"
+    hold.touch()  # however slow this process is, the run has not ended when it is killed
     ledger = Ledger(tmp_path)
     checkpoint = ledger.folder_of(key(slow)) / CHECKPOINT
 
@@ -85,6 +86,8 @@ def test_killed_in_mid_run_the_others_go_on_and_the_same_call_resumes_it(tmp_pat
         wait_for(checkpoint.exists)
         (worker,) = (worker for worker in pool.workers if worker.key == key(slow))
         os.kill(worker.process.pid, signal.SIGKILL)
+        wait_for(lambda: not alive(worker.process.pid))
+        hold.unlink()
 
     with LocalPool(2) as pool:
         killer = threading.Thread(target=kill, args=(pool,))
@@ -140,9 +143,9 @@ def test_two_plans_on_one_cache_do_no_run_twice(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "jobs"), [(signal.SIGINT, 2), (signal.SIGKILL, 1)], ids=["Ctrl-C", "killed"])
 def test_a_plan_that_ends_early_takes_its_processes_with_it(tmp_path, number, jobs):
-    plan = start(tmp_path, 0.7, jobs)
-    slow = [SlowLine(seed=seed, pause=0.7, init=PretrainLine(seed=seed)) for seed in range(2)]
-    checkpoints = [tmp_path / "runs" / key(recipe) / CHECKPOINT for recipe in slow]
+    (tmp_path / f"log{HOLD}").touch()
+    plan = start(tmp_path, 0.0, jobs)
+    checkpoints = [tmp_path / "runs" / key(recipe) / CHECKPOINT for recipe in QUICK]
     wait_for(lambda: any(path.exists() for path in checkpoints))
     pids = {int(line.split()[3]) for line in (tmp_path / "log").read_text().splitlines()}
     assert pids and plan.pid not in pids

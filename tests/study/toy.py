@@ -98,9 +98,13 @@ class LineJob:
         return {"last": max(self.scores), "scores": [self.scores[epoch] for epoch in range(self.training.epochs)]}
 
 
+HOLD = ".hold"
+
+
 @dataclass(frozen=True)
 class SlowLine(FitLine):
-    """A line whose every batch takes ``pause`` seconds and leaves a line in the file that POINTVIDEO_TOY_LOG names."""
+    """A line whose every batch takes ``pause`` seconds and leaves a line in the file that POINTVIDEO_TOY_LOG names. The
+    last one is not drawn as long as there is a file of that name with :data:`HOLD` behind it."""
 
     kind: ClassVar[str] = "SlowLine"
     pause: float = 0.0
@@ -117,7 +121,10 @@ class SlowJob(LineJob):
         self.pause = recipe.pause
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, ...]:
-        with open(os.environ["POINTVIDEO_TOY_LOG"], "a") as file:
+        log = os.environ["POINTVIDEO_TOY_LOG"]
+        while (epoch + 1, step + 1) == (self.training.epochs, self.steps_per_epoch) and os.path.exists(log + HOLD):
+            time.sleep(0.02)
+        with open(log, "a") as file:
             file.write(f"{self.seed} {epoch} {step} {os.getpid()}\n")
         time.sleep(self.pause)
         return super().batch(epoch, step)

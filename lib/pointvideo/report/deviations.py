@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from .render import html_details, html_table, markdown_table
+from .render import html_details, html_row, html_rows, html_table, markdown_table
 
 if TYPE_CHECKING:
     import pandas
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 HEADER = ("subject", "paper", "released code", "ours", "switch", "expected effect")
 KINDS = ("paper and code differ", "the paper is silent", "the code is not released", "neither says")
-_CELL = "text-align:left;vertical-align:top;padding:6px 10px;border-bottom:1px solid #ddd;color:#222"
 _SMALL = "font-size:85%;color:#555"
 
 
@@ -110,7 +109,6 @@ class DeviationsTable:
     def to_page(self) -> str:
         """For reading, not folded: paper, released code and ours side by side as HTML; beneath a subject what is
         expected of it, beneath ours its switch and its test."""
-        head = "".join(f'<th style="{_CELL};border-bottom:2px solid #888">{name}</th>' for name in HEADER[:4])
         lines = []
         for entry in self:
             below = [f"switch: {entry.switch}"] * entry.switched + [f"test: {entry.test}"] * bool(entry.test)
@@ -120,11 +118,8 @@ class DeviationsTable:
                 html.escape(entry.code),
                 html.escape(entry.ours) + "".join(map(_small, below)),
             )
-            lines.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
-        return (
-            '<table style="border-collapse:collapse;font-size:88%;background:#fff;table-layout:fixed;width:100%">'
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-        )
+            lines.append(html_row(cells))
+        return html_rows(HEADER[:4], lines, style="font-size:88%;table-layout:fixed;width:100%")
 
     def to_markdown(self) -> str:
         return markdown_table(HEADER, self.body)

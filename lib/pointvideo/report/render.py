@@ -19,7 +19,8 @@ VERDICT_COLOURS = {  # dark enough for white paper, and told apart by the word a
     "not run": "#8a8a8a",
 }
 ANSWER_COLOUR = "#0b4f8a"  # of a question whose answer is one side
-_CELL = "text-align:left;vertical-align:top;padding:4px 10px;border-bottom:1px solid #ddd;color:#222"
+# A notebook's styles align cells to the right, whatever their row says; the rest is said once a row, or once a table.
+_CELL = "text-align:left;vertical-align:top"
 
 
 def verdict_colour(word: str) -> str:
@@ -36,19 +37,29 @@ def html_table(
     faint: so many lines at the top are grey, with a rule below them: baselines.
     """
     mark = ' <span style="color:#a63a00;letter-spacing:2px">SIMULATED</span>' if simulated else ""
-    head = "".join(f'<th style="{_CELL};border-bottom:2px solid #888">{html.escape(name)}</th>' for name in header)
-    lines = []
-    for place, cells in enumerate(body):
-        style = _CELL + (";background:#f2f2f2" if place < faint else "")
-        style += ";border-bottom:2px solid #888" if place == faint - 1 else ""
-        inner = (f'<td style="{style}">{_coloured(str(cell))}</td>' for cell in cells)
-        lines.append(f"<tr>{''.join(inner)}</tr>")
+    body = [
+        html_row((_coloured(str(cell)) for cell in cells), faint=place < faint, last=place == faint - 1)
+        for place, cells in enumerate(body)
+    ]
     style = "text-align:left;font-weight:600;padding:8px 0;color:#222;caption-side:top"
     caption = f'<caption style="{style}">{html.escape(title)}{mark}</caption>'
+    return f'<div style="overflow-x:auto">{html_rows(header, body, caption=caption)}</div>'
+
+
+def html_rows(header: Sequence[str], rows: Iterable[str], *, caption: str = "", style: str = "font-size:90%") -> str:
+    """A table of rows of :func:`html_row`, below a header that is escaped here."""
+    head = html_row(map(html.escape, header), "th", last=True)
     return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:90%;background:#fff">'
-        f"{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+        f'<table cellpadding="5" style="border-collapse:collapse;background:#fff;color:#222;{style}">'
+        f"{caption}<thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def html_row(cells: Iterable[str], tag: str = "td", *, faint: bool = False, last: bool = False) -> str:
+    """A row of cells, which are HTML already. faint: on grey. last: of those above a heavier rule."""
+    inner = "".join(f'<{tag} style="{_CELL}">{cell}</{tag}>' for cell in cells)
+    ground, rule = "#f2f2f2" if faint else "#fff", "2px solid #888" if last else "1px solid #ddd"
+    return f'<tr style="background:{ground};border-bottom:{rule}">{inner}</tr>'
 
 
 def _coloured(cell: str) -> str:

@@ -11,7 +11,7 @@ from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, small_training
 from ...study.trivial_rows import baseline_rows
 from ...tasks.semantic_segmentation import HOI4D_SEMANTIC, SegmentPoints
-from .action import PRETRAIN_AUGMENT, camera
+from .action_sizes import PRETRAIN_AUGMENT, camera
 from .methods import BACKBONES, METHODS, Pretrain, choose, pretraining, printed_name
 
 CLASSES = 49

@@ -12,7 +12,7 @@ from ...stream import ClipData
 from ...study.experiments import Printed, Row, of_profile, small_training
 from ...study.trivial_rows import baseline_rows
 from ...tasks.semantic_segmentation import SYNTHIA4D, SYNTHIA_AUGMENT, SegmentPoints
-from .action import PRETRAIN_AUGMENT
+from .action_sizes import PRETRAIN_AUGMENT
 from .methods import METHODS, choose, printed_name
 from .semantic import small_pyramid
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MARGIN = 0.05  # inches above and below
 OFF = 16  # levels of 255 in red, green or blue
+LONG = 500  # letters of a text, such as a stamp that lists runs, from which on the file has it compressed
 
 
 def figure_png(figure: Figure, text: Mapping[str, str] | None = None) -> bytes:
@@ -71,7 +72,7 @@ def small_png(picture: bytes) -> bytes:
     with Image.open(io.BytesIO(picture)) as opened:
         text = PngInfo()
         for key, value in opened.text.items():
-            text.add_text(key, value)
+            text.add_text(key, value, zip=len(value) > LONG)
         whole = Image.new("RGB", opened.size, "white")
         whole.paste(opened, mask=opened.getchannel("A") if opened.mode == "RGBA" else None)
     dots = numpy.asarray(whole, dtype=numpy.int16)

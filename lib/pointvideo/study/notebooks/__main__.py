@@ -10,15 +10,19 @@ from pathlib import Path
 from ...data.layout import cache_dir, one_line
 
 try:
+    from ..machine import checked_jobs, cores
     from ..runner import project_root
-    from .execute import NotebookFailed, execute
+    from .execute import NotebookFailed
     from .fingerprint import changed
     from .gate import faults
     from .index import choose, read_index
     from .pages import navigate, read
     from .parameters import check_profile, parse, to_inject
+    from .side_by_side import Order, execute_all
 except ModuleNotFoundError as error:
     sys.exit(f"notebooks: {sys.executable} has no {error.name}: pip install 'pointvideo[notebooks]' there")
+
+UNASKED_JOBS = 2  # a kernel may hold 4 GB, so that more at a time are for those who know that they have the memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,12 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pointvideo.study.notebooks")
     commands = parser.add_subparsers(required=True)
-    run = commands.add_parser("run", help="execute notebooks, in order, into the cache")
+    run = commands.add_parser("run", help="execute notebooks into the cache")
     run.add_argument("names", nargs="*", help="names, or their beginnings; none: all")
     run.add_argument("--profile", default="quick")
     run.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
     run.add_argument("--output", type=Path, help="folder for the executed notebooks")
     run.add_argument("--timeout", type=int, help="seconds that one cell may take")
+    run.add_argument(
+        "--jobs", type=int, metavar="N", help="pages side by side, one a core (default: 2 where there are)"
+    )
     run.add_argument("--in-place", action="store_true", help="write over the notebooks themselves, at quick")
     run.add_argument("--changed", action="store_true", help="only pages that rest on something that has changed")
     run.set_defaults(command=_run)
@@ -57,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     check_profile(options.profile)
+    jobs = min(cores(), UNASKED_JOBS) if options.jobs is None else checked_jobs(options.jobs)
     texts = dict(_pair(text) for text in options.parameter)
     if options.in_place and (options.profile != "quick" or texts or options.output):
         raise ValueError("--in-place: expected the quick profile without parameters or another output folder")
@@ -80,10 +88,8 @@ def _run(options: argparse.Namespace) -> int:
             raise ValueError(f"{path.name}: {error}") from error
     print(f"Python {platform.python_version()}, {sys.executable}", flush=True)
     begun = time.monotonic()
-    for path in paths:
-        print(f"{path.name}", flush=True)
-        seconds = execute(path, folder / path.name, given[path], options.profile, options.timeout, _say)
-        print(f"  {path.name}: {seconds:.1f} s", flush=True)
+    orders = [Order(path, folder / path.name, given[path], options.profile, options.timeout) for path in paths]
+    execute_all(orders, min(jobs, len(orders)) or 1)
     print(f"{len(paths)} notebooks at {options.profile}: {time.monotonic() - begun:.0f} s, in {folder}", flush=True)
     return 0
 
@@ -107,10 +113,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise ValueError(f"--parameter: found {text!r}, expected NAME=VALUE")
     return name, value
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ HOW_TO_RUN = (
     "PointVideo, which `make kernel` installs.*"
 )
 PROGRESS_BAR = re.compile(r"\r|\d+%\|")
+# What a run says that another page trains at the same time (study.runner).
+WAITED = re.compile(r"^.*: another process trains it, waiting for that one\n?", re.MULTILINE)
 
 
 def read(path: Path | str) -> NotebookNode:
@@ -37,7 +39,8 @@ def write(notebook: NotebookNode, path: Path | str) -> None:
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Drop what changes from run to run without meaning: times, paths, widget state, progress bars, versions."""
+    """Drop what changes from run to run without meaning: times, paths, widget state, progress bars, versions, and that
+    the page waited for another one."""
     notebook.metadata = NotebookNode(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
         language_info={"name": "python"},
@@ -49,13 +52,19 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         if tags:
             cell.metadata["tags"] = tags
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _volatile(output)]
+            cell.outputs = [output for output in map(_unhurried, cell.outputs) if not _volatile(output)]
     return notebook
+
+
+def _unhurried(output: NotebookNode) -> NotebookNode:
+    if output.output_type == "stream" and output.name == "stderr":
+        output.text = WAITED.sub("", output.text)
+    return output
 
 
 def _volatile(output: NotebookNode) -> bool:
     if output.output_type == "stream":
-        return output.name == "stderr" and PROGRESS_BAR.search(output.text) is not None
+        return output.name == "stderr" and (not output.text or PROGRESS_BAR.search(output.text) is not None)
     return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
 
 

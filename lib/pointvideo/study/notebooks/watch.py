@@ -7,6 +7,7 @@ import sys
 import threading
 from types import TracebackType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that end a run
 # Reads process groups until the pipe closes, which is when its writer is gone; then kills them.
 WATCHER = """
 import os, signal, sys
@@ -30,7 +31,7 @@ class KernelWatch:
             [sys.executable, "-S", "-c", WATCHER], stdin=subprocess.PIPE, start_new_session=True, text=True
         )
         is_main = threading.current_thread() is threading.main_thread()
-        catches = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if is_main else ()
+        catches = SIGNALS if is_main else ()
         self.handlers = {number: signal.signal(number, self._stop) for number in catches}
         return self
 
