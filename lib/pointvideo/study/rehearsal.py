@@ -20,6 +20,7 @@ from .device import make_fabric
 from .trainer import fit
 
 VIDEOS, RATE = 6, 3e-3
+BATCH = 2  # clips; all of them where a norm takes statistics over clips, of which two leave nothing but who is larger
 EPOCHS = 40, 200  # the second number where the first does not do: a small network learns slowly
 NEAR = 0.35  # how far the first loss may be from that of a guess, as a share of it
 FALLS = 0.1  # by how much the loss must fall at least, as a share of a guess's
@@ -80,11 +81,16 @@ def _rehearse(recipe: Any, store: Store, epochs: int) -> Rehearsal:
     optimiser = replace(
         recipe.training.optimiser, name="adamw", rate=RATE, warmup_epochs=0, schedule="cosine", clip_norm=None
     )
-    training = replace(recipe.training, epochs=epochs, batch=2, clips_per_video=1, optimiser=optimiser)
+    training = replace(recipe.training, epochs=epochs, batch=BATCH, clips_per_video=1, optimiser=optimiser)
     data = replace(recipe.data, held_out=(), videos=None)
     recipe = replace(recipe, init=None, data=data, training=training, evaluate_every=epochs, label_percent=100)
+    known = few(store, np.unique(data.clips(store, "train").sequence), VIDEOS)
     torch.manual_seed(recipe.seed)
-    job = recipe.job(few(store, np.unique(data.clips(store, "train").sequence), VIDEOS))
+    job = recipe.job(known)
+    if norms_over_clips(job):
+        recipe = replace(recipe, training=replace(training, batch=VIDEOS))
+    torch.manual_seed(recipe.seed)
+    job = recipe.job(known)
     batch = job.batch(0, 0)
     with torch.no_grad():
         start = float(job.loss(*batch)["loss"])
@@ -104,6 +110,18 @@ def _rehearse(recipe: Any, store: Store, epochs: int) -> Rehearsal:
         still=still,
         tally=outcome.tally("a rehearsal"),
     )
+
+
+def norms_over_clips(job: Any) -> bool:
+    """Whether a batch norm of a job's network takes its statistics over the clips of a batch, one vector a clip."""
+    seen: list[torch.Size] = []
+    norms = [module for module in job.module.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    for norm in norms:
+        norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape))
+    if norms:
+        with torch.no_grad():
+            job.loss(*job.batch(0, 0))
+    return any(len(shape) == 2 and shape[0] == job.training.batch for shape in seen)
 
 
 def few(store: Store, training: np.ndarray, count: int) -> Store:

@@ -6,12 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from ...report.figures.printed import draw_class_marks, draw_lengths, face
 from ...report.figures.shares import draw_data_efficiency, share_axis
-from ...report.figures.style import PAGE, SMALL, colour, explains, fit, panels
-from ...report.reported import ReportedCell, cells, printed, reported
-from ...report.statistics import wilson_interval
+from ...report.figures.style import PAGE, SMALL, colour, explains, panels
+from ...report.reported import ReportedCell, printed, reported
 from .. import get
 from .methods import STARTS
 
@@ -45,14 +43,9 @@ def draw_printed_accuracies(axes: Axes) -> None:
         ("PPTr+C2P", STARTS["c2p"], "-", 0.15),
     ):
         found = [_cell(table, row, frames=frames) for frames in lengths]
-        x, y = [frames + shift for frames in lengths], [cell.value for cell in found]
-        hollow = {"markerfacecolor": "white"} if line == ":" else {}
-        axes.plot(x, y, line, color=method.colour, marker=method.marker, label=row, **hollow)
-        if line == "-":
-            counts = [cell.scored or TEST_VIDEOS for cell in found]
-            bounds = [wilson_interval(cell.value / 100 * n, n) for cell, n in zip(found, counts, strict=True)]
-            low, high = [100 * bound.low for bound in bounds], [100 * bound.high for bound in bounds]
-            axes.vlines(x, low, high, color=method.colour, alpha=0.45, linewidth=3)
+        thin = line == ":"
+        videos = None if thin else TEST_VIDEOS
+        draw_lengths(axes, found, method, row, line=line, shift=shift, hollow=thin, videos=videos)
     for row, method, shift in (("PPTr+STRL", STARTS["strl"], 0.5), ("PPTr+VideoMAE", STARTS["videomae"], 0.85)):
         value = _cell(table, row, frames=24).value
         axes.plot(24 + shift, value, method.marker, color=method.colour, label=row)
@@ -94,7 +87,7 @@ def draw_printed_actions(axes: Axes) -> None:
     for row, (method, hollow) in ROWS.items():
         values = [_cell("Table 1", row, column, frames=150).value for column in columns]
         axes.plot(columns, values, ":" if hollow else "-", color=method.colour, marker=method.marker, label=row,
-                  **_face(hollow))  # fmt: skip
+                  **face(hollow))  # fmt: skip
     axes.set(ylabel="%", title="printed: C2P, Table 1, HOI4D")
     axes.grid(axis="y", color="#e6e6e6")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
@@ -104,7 +97,7 @@ def draw_printed_miou(axes: Axes) -> None:
     """C2P's Table 2: mean IoU of semantic segmentation on HOI4D, a line a row."""
     for line, (row, (method, hollow)) in enumerate(ROWS.items()):
         value = _cell("Table 2", row, frames=3).value
-        axes.plot(value, line, method.marker, color=method.colour, markersize=7, **_face(hollow))
+        axes.plot(value, line, method.marker, color=method.colour, markersize=7, **face(hollow))
         axes.annotate(f"{value:.1f}", (value, line), (8, 0), textcoords="offset points", fontsize=SMALL, va="center")
     axes.set_yticks(range(len(ROWS)), ROWS)
     axes.set(xlabel="mIoU, %", ylim=(len(ROWS) - 0.4, -0.6), title="printed: C2P, Table 2, HOI4D")
@@ -116,24 +109,8 @@ def draw_printed_classes(axes: Axes) -> None:
     scratch = STARTS["scratch"]
     rows = (("P4Transformer", 1, scratch, True), ("P4Transformer", 3, scratch, False))
     rows += (("P4Transformer+C2P", 3, STARTS["c2p"], False),)
-    classes = list(dict.fromkeys(cell.column for cell in cells(get("c2p")) if cell.table == "Table 3"))
-    lines = np.arange(len(classes))
-    for (row, frames, method, hollow), shift in zip(rows, (-0.2, 0.0, 0.2), strict=True):
-        values = [_cell("Table 3", row, column, frames=frames).value for column in classes]
-        label = f"{row}, {frames} frame{'s' if frames > 1 else ''}"
-        axes.plot(
-            values, lines + shift, method.marker, color=method.colour, label=label, clip_on=False, **_face(hollow)
-        )
-    axes.set_yticks(lines, classes)
-    fit(axes, [line.get_xdata() for line in axes.lines], along="x")
-    axes.hlines(lines[:-1] + 0.5, *axes.get_xlim(), color="#eeeeee", linewidth=0.8)
-    axes.set(ylim=(len(classes) - 0.5, -0.5), xlabel="intersection over union, %")
+    draw_class_marks(axes, get("c2p"), "Table 3", rows)
     axes.set_title("printed: C2P, Table 3, Synthia 4D")
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-
-
-def _face(hollow: bool) -> dict[str, str]:
-    return {"markerfacecolor": "white"} if hollow else {}
 
 
 PREDICTORS = ("#E69F00", "#009E73", "#CC79A7", "#8C5A2B")  # apart from the student's own frame

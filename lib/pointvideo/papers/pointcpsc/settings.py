@@ -71,17 +71,17 @@ _RELEASED = Sizes(
 )
 _SIZES = {
     "quick": Sizes(
-        points=256,
+        points=128,
         pretrain_points=256,
         pretrain_frames=16,
-        narrower=32,
+        narrower=16,
         autoregressor=TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64),
         predictor=(32, 64),
         prototype_hidden=64,
         bank=256,
-        pretrain=small_training(epochs=2, clips_per_video=1, batch=16),
-        finetune=small_training(epochs=3, clips_per_video=1, batch=8),
-        probe=small_training(epochs=3, clips_per_video=1, batch=8),
+        pretrain=small_training(epochs=2, clips_per_video=1, batch=8, rate=5e-3),
+        finetune=small_training(epochs=3, clips_per_video=1, batch=8, rate=5e-3),
+        probe=small_training(epochs=3, clips_per_video=1, batch=8, rate=1e-2),
         solved=Training(epochs=1, batch=16, clips_per_video=1),
         evaluate_every=3,
         evaluate_clips=1,
