@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...report.figures.style import PAGE, SMALL
 from .inspection import Look, outermost, roles_of
 from .step_figures import (
@@ -69,14 +71,14 @@ def _segments(figure: Figure, sheet: Axes, look: Look, clip: int) -> list[float]
 def _way(sheet: Axes, look: Look, middles: list[float]) -> None:
     """From the superpoints to predictions and targets."""
     shade, last = shades(len(middles))[-2], middles[-1]
-    start, under = (middles[0] + middles[-2]) / 2, SUPERPOINTS[0] - 0.005
-    for middle in middles[:-1]:
-        _arrow(sheet, (middle, under), (middle + 0.35 * (start - middle), WAY + 0.115), GREY)
-    _box(sheet, (start - 0.075, WAY + 0.065), "autoregressor\n(transformer)", shade)
-    _box(sheet, (start + 0.13, WAY + 0.065), "predictor", shade)
-    _arrow(sheet, (start + 0.005, WAY + 0.065), (start + 0.08, WAY + 0.065), shade)
+    start, under, high = middles[0] + 0.13, SUPERPOINTS[0] - 0.005, WAY + 0.065
+    for middle, goal in zip(middles[:-1], np.linspace(-0.045, 0.045, len(middles) - 1), strict=True):
+        _arrow(sheet, (middle, under), (start + goal, high + 0.05), GREY)
+    _box(sheet, (start, high), "autoregressor\n(transformer)", shade)
+    _box(sheet, (start + 0.16, high), "predictor", shade)
+    _arrow(sheet, (start + 0.068, high), (start + 0.112, high), shade)
     _box(sheet, (last, WAY), r"predictions $\hat q$", shade)
-    _arrow(sheet, (start + 0.18, WAY + 0.065), (last - 0.072, WAY + 0.012), shade)
+    _arrow(sheet, (start + 0.207, high), (last - 0.07, WAY + 0.012), shade)
     sheet.text(last - 0.175, WAY - 0.03, "carried to the target's places", **(_WORDS | {"fontsize": SMALL}))
     _arrow(sheet, (last, under), (last, WAY + 0.19), TARGET)
     _box(sheet, (last, WAY + 0.155), "targets $z$", TARGET)
