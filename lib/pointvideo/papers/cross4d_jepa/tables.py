@@ -242,7 +242,8 @@ def table4(profile: str) -> tuple[Row, ...]:
     labels = {"scratch": "From scratch", "dense": "Dense (ours)"}
     rows = []
     for percent in chosen.label_percents:
-        for name in ("scratch", "global", "dense", "position"):
+        longer = ("longer",) * (percent in (chosen.label_percents[0], chosen.label_percents[-1]))
+        for name in ("scratch", *longer, "global", "dense", "position"):
             place = Printed("Table 4", labels[name], column=f"{percent}%") if name in labels else None
             rows.append(
                 Row(
