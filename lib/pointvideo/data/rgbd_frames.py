@@ -75,29 +75,32 @@ def _from_video(
     files: list[Path], width: int, height: int, make: Callable[[Any, int], Any], kinds: tuple[str, ...]
 ) -> tuple[list[Any], np.ndarray]:
     check_library()
-    import av
-
-    file = files[0]
+    file, expected = files[0], f"{width} x {height} of kind {' or '.join(f'{kind}…' for kind in kinds)}"
     made, times = [], []
-    with open_regular(file) as stream:
-        try:
-            with av.open(stream) as container:
-                if not container.streams.video:
-                    raise ValueError("no picture in it")
-                for frame in container.decode(video=0):
-                    found = f"frames of {frame.width} x {frame.height} pixels of kind {frame.format.name}"
-                    if (frame.width, frame.height) != (width, height) or not frame.format.name.startswith(kinds):
-                        expected = " or ".join(f"{kind}…" for kind in kinds)
-                        raise StoreError(f"{file}: {found}, expected {width} x {height} of kind {expected}")
-                    made.append(make(frame, len(made)))
-                    times.append(frame.time)
-        except StoreError:
-            raise
-        except Exception as error:  # FFmpeg's errors are many kinds, its library's and Python's
-            raise StoreError(f"{file}: not a whole video ({one_line(error)})") from error
+    try:
+        for frame in _decoded(file):
+            kind = frame.format.name
+            if (frame.width, frame.height) != (width, height) or not kind.startswith(kinds):
+                size = f"{frame.width} x {frame.height}"
+                raise StoreError(f"{file}: frames of {size} pixels of kind {kind}, expected {expected}")
+            made.append(make(frame, len(made)))
+            times.append(frame.time)
+    except StoreError:
+        raise
+    except Exception as error:  # FFmpeg's errors are many kinds, its library's and Python's
+        raise StoreError(f"{file}: not a whole video ({one_line(error)})") from error
     if not made or None in times:
         raise StoreError(f"{file}: {'no frame' if not made else 'a frame without a time'}, expected a video of frames")
     return made, np.array(times, float)
+
+
+def _decoded(file: Path) -> Iterator[Any]:
+    import av
+
+    with open_regular(file) as stream, av.open(stream) as container:
+        if not container.streams.video:
+            raise ValueError("no picture in it")
+        yield from container.decode(video=0)
 
 
 def _images(files: list[Path], ending: str, width: int, height: int, mode: str) -> Iterator[Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +26,7 @@ from .egocentric import HEAD_NOISE, HeadNoise, film_from_head, follow_with_eyes,
 from .grammar import ACTION_NAMES as _PLANNED
 from .grammar import RATE, Step, draw_plan, draw_start
 from .hand import add_hand, pose_hand
-from .hand_object import FIELDS, draw_worker, split_of
+from .hand_object import FIELDS, HandObject, draw_worker, split_of
 from .interactions import trace
 from .objects import CATEGORIES, Thing, add_item
 from .rooms import add_room
@@ -123,46 +122,26 @@ def record(
 
 
 @dataclass(frozen=True)
-class HandObjectRGB:
-    """The ``hand_object_rgb`` world, before it is made.
+class HandObjectRGB(HandObject):
+    """The ``hand_object_rgb`` world, before it is made; its arguments are those of :class:`.HandObject`.
 
     The store has the point fields ``pixels`` and ``semantic``, the frame fields ``action`` and ``images`` and the unit
-    metre; the classes are the things' categories.
-
-    Args:
-        seed: the world; the same seed gives the same bytes.
-        sequences: how many recordings; with ten subjects, ten are one recording of each.
-        frames, points: frames a recording (7.5 a second), and at most how many points a frame.
-        subjects: how many people take turns; with fewer than two there is no test split.
-        camera, noise: of depth (default: 128 x 128 pixels in mm); images have half its width and height.
+    metre; the classes are the things' categories. ``camera`` (default: 128 x 128 pixels in mm) is that of depth, and
+    images have half its width and height.
 
     Raises:
         ValueError: one line: counts below 1, a camera of an odd width or height.
     """
 
-    seed: int = 0
-    sequences: int = 200
-    frames: int = 150
-    points: int = 2048
-    subjects: int = 10
     camera: DepthCamera = CAMERA
-    noise: HeadNoise = HEAD_NOISE
 
-    outside_key = ("size",)
     name: ClassVar[str] = "hand_object_rgb"
-    unit: ClassVar[str] = "m"
 
     def __post_init__(self) -> None:
-        check_whole(sequences=self.sequences, frames=self.frames, points=self.points, subjects=self.subjects)
-        check_whole(0, seed=self.seed)
+        super().__post_init__()
         if self.camera.width % 2 or self.camera.height % 2:
             found = f"{self.camera.width} x {self.camera.height} pixels"
             raise ValueError(f"camera has {found}, expected even numbers: images have half of each")
-
-    @property
-    def size(self) -> str:
-        """Seed, sequences, frames and points."""
-        return f"seed{self.seed}-{self.sequences}x{self.frames}x{self.points}"
 
     def header(self) -> dict[str, Any]:
         """What a writer is told."""
@@ -170,10 +149,6 @@ class HandObjectRGB:
         images = field_of(self.camera.height // 2, self.camera.width // 2)
         own = {"frame_fields": {"action": action, IMAGES: images}}
         return {"camera": self.camera, "classes": CATEGORY_NAMES, "fields": FIELDS} | own
-
-    def recordings(self) -> dict[str, Callable[[], recorded.Recording]]:
-        """Every recording by its number, ``r0000``."""
-        return {f"r{number:04d}": partial(self._film, number) for number in range(self.sequences)}
 
     def _film(self, number: int) -> recorded.Recording:
         chosen = ("seed", "frames", "points", "subjects", "camera", "noise")
