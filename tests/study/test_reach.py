@@ -61,6 +61,8 @@ OUTSIDE = {
     "definitions": "names kept targets by what they rest on",
     "source": "finds what a definition reaches, for such a name",
     "source_files": "finds it",
+    "source_module": "finds it",
+    "source_names": "finds it",
     "source_text": "reads it",
 }
 
