@@ -107,7 +107,7 @@ def test_the_authors_recipe_is_the_printed_one():
 def test_a_laptops_encoder_has_a_quarter_of_the_channels():
     widths = [level.width for level in settings.encoder("laptop").levels]
     assert widths == [level.width // 4 for level in settings.encoder("paper").levels] and widths[-1] == 512
-    assert settings.sizes("laptop").pretrain_points == 512 and settings.sizes("laptop").bank == 1024
+    assert settings.sizes("laptop").pretrain_points == 512 and settings.sizes("laptop").heads.bank == 1024
 
 
 def test_probes_share_the_encoder_and_differ_in_the_fit():
@@ -176,7 +176,7 @@ def test_seeds_are_ten_at_sixteen_frames_and_five_elsewhere():
 def test_an_unknown_name_lists_what_exists():
     with pytest.raises(ValueError, match="arm: got 'f6', expected one of cpsc, f1, f2"):
         pretrain("laptop", "f6")
-    with pytest.raises(ValueError, match="network: got 'kinet', expected one of pstnet2"):
+    with pytest.raises(ValueError, match="network: got 'kinet', expected one of meteornet, pstnet2"):
         recognition.supervised("laptop", "kinet", 8)
     with pytest.raises(ValueError, match="profile: got 'huge'"):
         settings.sizes("huge")

@@ -32,7 +32,7 @@ def search(profile: str, name: str, seed: int = 0, *, own_video: bool = False) -
         init=None if name in ("random", "any", *_HAND_MADE) else like,
         piece_frames=PIECE_FRAMES,
         superpoints=SUPERPOINTS,
-        bank=chosen.bank,
+        bank=chosen.heads.bank,
         neighbours=like.loss.local.neighbours,
         own_video=own_video,
         chosen="any" if name == "any" else "similar",

@@ -169,6 +169,7 @@ ARMS: dict[str, Arm] = {
 RANDOM = Method(UNTRAINED.label, UNTRAINED.colour, UNTRAINED.marker, "untrained")
 LONGER = Method("from scratch, at PointCPSC's cost", "#444444", "v", "from scratch at PointCPSC's cost")
 SUPERVISED = {
+    "meteornet": Method("MeteorNet", "#44AA99", "P", "MeteorNet from scratch"),
     "pstnet2": Method("PSTNet++", "#7A5195", "^", "PSTNet++ from scratch"),
     "p4transformer": Method("P4Transformer", "#A6761D", "D", "P4Transformer from scratch"),
     "pst-transformer": Method("PST-Transformer", "#009E73", "h", "PST-Transformer from scratch"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...backbones import P4TransformerSize, PSTNet2Size, PSTTransformerSize, TransformerSize, TubeSize
+from ...backbones import MeteorNetSize, P4TransformerSize, PSTNet2Size, PSTTransformerSize, TransformerSize, TubeSize
 from ...pretexts.pointcpsc import PointCPSCPretrain
 from ...study.experiments import same_updates, stretched
 from ...study.search import Setting, tuned
@@ -46,10 +46,7 @@ def pretrain(
         "training": tuned(chosen.pretrain, setting.pretrain_rate),
         "loss": known.objective(),
         "segment_frames": PIECE_FRAMES,
-        "autoregressor": chosen.autoregressor,
-        "predictor": chosen.predictor,
-        "prototype_hidden": chosen.prototype_hidden,
-        "bank": chosen.bank,
+        **vars(chosen.heads),
         "seed": seed,
     }
     return PointCPSCPretrain(**fields | dict(known.changes))
@@ -133,8 +130,16 @@ def supervised(profile: str, name: str, frames: int, seed: int = 0) -> Finetune 
     if name == "pstnet2":
         size = PSTNet2Size(radius=like.backbone.radius).narrower(sizes(profile).narrower)
         return replace(like, backbone=size, radius=None)
+    wide = {"meteornet": _meteornet, "p4transformer": _transformer, "pst-transformer": _transformer}[name]
     shared = {each: getattr(like, each) for each in ("data", "training", "evaluate_every", "evaluate_clips", "seed")}
-    return Finetune(backbone=_transformer(profile, name), **shared)
+    return Finetune(backbone=wide(profile, name), **shared)
+
+
+def _meteornet(profile: str, name: str) -> MeteorNetSize:
+    """As released, its balls in units of a clip's radius and its channels at the profile's width."""
+    plain = MeteorNetSize()
+    radii = tuple(radius(profile, one) for one in plain.radii)
+    return replace(plain, radii=radii).narrower(sizes(profile).narrower)
 
 
 def _transformer(profile: str, name: str) -> P4TransformerSize | PSTTransformerSize:

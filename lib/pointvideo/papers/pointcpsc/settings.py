@@ -20,6 +20,16 @@ ABLATED = 16  # frames of a clip in section 4.6
 
 
 @dataclass(frozen=True)
+class Heads:
+    """What a pre-training has behind its encoder, by the names of its recipe's fields."""
+
+    autoregressor: TransformerSize
+    predictor: tuple[int, int]
+    prototype_hidden: int
+    bank: int
+
+
+@dataclass(frozen=True)
 class Sizes:
     """What a profile decides."""
 
@@ -27,10 +37,7 @@ class Sizes:
     pretrain_points: int
     pretrain_frames: int
     narrower: int  # by how much the encoder has fewer channels than the authors'
-    autoregressor: TransformerSize
-    predictor: tuple[int, int]
-    prototype_hidden: int
-    bank: int
+    heads: Heads
     pretrain: Training
     finetune: Training
     probe: Training  # by updates
@@ -52,10 +59,7 @@ _RELEASED = Sizes(
     pretrain_points=1024,
     pretrain_frames=24,
     narrower=1,
-    autoregressor=TransformerSize(width=1024, depth=3, heads=8, head_width=128, hidden=2048),
-    predictor=(1024, 2048),
-    prototype_hidden=2048,
-    bank=1024,
+    heads=Heads(TransformerSize(width=1024, depth=3, heads=8, head_width=128, hidden=2048), (1024, 2048), 2048, 1024),
     pretrain=Training(
         epochs=200, batch=88, optimiser=Optimiser("adamw", 8e-4, 1e-4, warmup_epochs=5, schedule="cosine")
     ),
@@ -75,10 +79,7 @@ _SIZES = {
         pretrain_points=256,
         pretrain_frames=16,
         narrower=16,
-        autoregressor=TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64),
-        predictor=(32, 64),
-        prototype_hidden=64,
-        bank=256,
+        heads=Heads(TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64), (32, 64), 64, 256),
         pretrain=small_training(epochs=2, clips_per_video=1, batch=8, rate=5e-3),
         finetune=small_training(epochs=3, clips_per_video=1, batch=8, rate=5e-3),
         probe=small_training(epochs=3, clips_per_video=1, batch=8, rate=1e-2),
@@ -99,10 +100,7 @@ _SIZES = {
         pretrain_points=512,
         pretrain_frames=16,
         narrower=4,
-        autoregressor=TransformerSize(width=256, depth=3, heads=4, head_width=64, hidden=512),
-        predictor=(256, 512),
-        prototype_hidden=512,
-        bank=1024,
+        heads=Heads(TransformerSize(width=256, depth=3, heads=4, head_width=64, hidden=512), (256, 512), 512, 1024),
         pretrain=small_training(epochs=10, clips_per_video=3, batch=16),
         finetune=small_training(epochs=12, clips_per_video=3, batch=16),
         probe=Training(

@@ -18,6 +18,7 @@ from ...study.trivial_rows import baseline_rows
 from ...tasks.semantic_segmentation import SYNTHIA4D, SYNTHIA_AUGMENT, SegmentPoints
 from . import settings
 from .methods import ARMS, METHODS, arm
+from .settings import Heads
 
 BACKBONE = "P4Transformer"
 METRES = 21.0  # radius of a clip
@@ -44,10 +45,7 @@ class Sizes:
     ablated_points: int  # in that of Tables 9 and 10
     pretrain_points: int
     backbone: P4SegmentationSize
-    autoregressor: TransformerSize
-    predictor: tuple[int, int]
-    prototype_hidden: int
-    bank: int
+    heads: Heads
     pretrain: Training
     finetune: Training
     ablated: Training
@@ -77,10 +75,7 @@ _RELEASED = Sizes(
     ablated_points=4096,
     pretrain_points=4096,
     backbone=P4SegmentationSize(recompute=True),
-    autoregressor=_RECOGNITION.autoregressor,
-    predictor=_RECOGNITION.predictor,
-    prototype_hidden=_RECOGNITION.prototype_hidden,
-    bank=_RECOGNITION.bank,
+    heads=_RECOGNITION.heads,
     pretrain=_RECOGNITION.pretrain,  # "the same optimization strategies", section 4.1
     finetune=Training(epochs=150, batch=8, optimiser=Optimiser(milestones=(30, 40, 50))),
     ablated=Training(epochs=75, batch=8, optimiser=Optimiser(milestones=(15, 20, 25))),
@@ -95,10 +90,7 @@ _SIZES = {
         ablated_points=256,
         pretrain_points=1024,
         backbone=_small((16, 16, 32, 32), neighbours=8),
-        autoregressor=TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64),
-        predictor=(32, 64),
-        prototype_hidden=64,
-        bank=256,
+        heads=Heads(TransformerSize(width=32, depth=1, heads=2, head_width=16, hidden=64), (32, 64), 64, 256),
         pretrain=small_training(epochs=2, clips_per_video=4, batch=8),
         finetune=small_training(epochs=2, clips_per_video=8, batch=4),
         ablated=small_training(epochs=2, clips_per_video=8, batch=4),
@@ -113,10 +105,7 @@ _SIZES = {
         ablated_points=512,
         pretrain_points=2048,
         backbone=_small((32, 32, 64, 64), neighbours=16),
-        autoregressor=TransformerSize(width=128, depth=3, heads=2, head_width=64, hidden=256),
-        predictor=(128, 256),
-        prototype_hidden=256,
-        bank=1024,
+        heads=Heads(TransformerSize(width=128, depth=3, heads=2, head_width=64, hidden=256), (128, 256), 256, 1024),
         pretrain=small_training(epochs=20, clips_per_video=8, batch=8),
         finetune=small_training(epochs=12, clips_per_video=8, batch=2, rate=2e-3),
         ablated=small_training(epochs=6, clips_per_video=8, batch=2, rate=2e-3),
@@ -160,10 +149,7 @@ def pretrain(profile: str, name: str, seed: int = 0) -> PointCPSCPretrain:
         "training": chosen.pretrain,
         "loss": known.objective(),
         "segment_frames": 1,
-        "autoregressor": chosen.autoregressor,
-        "predictor": chosen.predictor,
-        "prototype_hidden": chosen.prototype_hidden,
-        "bank": chosen.bank,
+        **vars(chosen.heads),
         "augment": PRETRAIN_AUGMENT,
         "seed": seed,
     }
