@@ -82,6 +82,15 @@ def test_what_is_missing_is_run_once(tmp_path, world, monkeypatch):
     assert [finding.claim.id for finding in found.findings] == ["c2p-pptr-24"]
 
 
+def test_a_run_of_two_rows_is_planned_and_missing_once(tmp_path, world):
+    world("recorded")
+    paper = tiny_paper(2)
+    plain = paper.experiments["4"]
+    twice = replace(plain, rows=lambda profile: (*plain.rows(profile), replace(plain.rows(profile)[0], id="again")))
+    found = evidence(replace(paper, experiments={"4": twice}), "4", "laptop", Ledger(tmp_path / "cache"))
+    assert len(found.rows) == 3 and found.planned == 4 and len(found.missing) == 4
+
+
 def test_a_start_on_another_set_is_held_against_that_sets_data(tmp_path, monkeypatch):
     stores = {"msr_action3d": make_store(tmp_path / "one"), "people": make_store(tmp_path / "other", short=1)}
     monkeypatch.setattr(runner, "store_of", stores.__getitem__)

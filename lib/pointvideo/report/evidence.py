@@ -131,18 +131,19 @@ class Evidence:
 
     @property
     def planned(self) -> int:
-        """How many runs the table has if nothing is missing."""
-        return sum(len(row.recipes) for row in self.rows)
+        """How many runs the table has if nothing is missing; one that stands in several rows is one."""
+        return len({recipe for row in self.rows for recipe in row.recipes})
 
     @cached_property
     def missing(self) -> tuple[Any, ...]:
-        """The recipes of the table's rows that have no record."""
-        return tuple(
+        """The recipes of the table's rows that have no record, each once."""
+        lacking = (
             recipe
             for row in self.rows
             for recipe in row.recipes
             if newest_of_recipe(list(self.records[row.id]), recipe) is None
         )
+        return tuple(dict.fromkeys(lacking))
 
     @cached_property
     def stamp(self) -> Stamp:
