@@ -16,6 +16,7 @@ from pointvideo import papers
 from pointvideo.backbones import PSTNet2Size, PSTTransformerSize
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
+from pointvideo.data.simulate.object_clouds import Objects
 from pointvideo.data.simulate.street import Street
 from pointvideo.definitions import definitions_of
 from pointvideo.pretexts.cross4d import Cross4DPrincipalPretrain
@@ -25,6 +26,8 @@ from pointvideo.study import keys
 from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import trained
 from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisticsSize
+from pointvideo.tasks.object_part_segmentation import SegmentObjectParts
+from pointvideo.tasks.object_recognition import ObjectFinetune, ObjectProbe
 from pointvideo.tasks.part_labels import PartsOnly
 from pointvideo.tasks.part_segmentation import SegmentParts
 from pointvideo.tasks.point_probe import PlaceSize, PointProbe
@@ -69,6 +72,7 @@ def stores(tmp_path_factory):
         "synthia4d": street,
         "people": make_bodies(folder / "people"),
         "deformingthings4d": correspondence.make_animals(folder / "animals"),
+        "objects": build(Objects(train=2, test=1, points=64), folder / "objects", progress=False),
     }
 
 
@@ -88,6 +92,7 @@ def cross4d_principal() -> Cross4DPrincipalPretrain:
 
 
 BODIES = replace(cross4d().data, dataset="people")
+OBJECTS = replace(BODIES, dataset="objects", frames=1, divisor=1.0)
 RECIPES = {
     "Finetune": dots.finetune,
     "Finetune of P4Transformer": lambda: dots.finetune(backbone=dots.P4TRANSFORMER),
@@ -121,6 +126,9 @@ RECIPES = {
     "PointProbe": lambda: PointProbe(cross4d().backbone, BODIES, dots.TRAINING, l2=(0.1,), most=800),
     "PointProbe of coordinates": lambda: PointProbe(PlaceSize(), BODIES, dots.TRAINING, l2=(0.1,), most=800),
     "SegmentParts": lambda: SegmentParts(cross4d().backbone, BODIES, dots.TRAINING),
+    "ObjectFinetune": lambda: ObjectFinetune(cross4d().backbone, OBJECTS, dots.TRAINING),
+    "ObjectProbe": lambda: ObjectProbe(cross4d().backbone, OBJECTS, dots.TRAINING, l2=(0.1,)),
+    "SegmentObjectParts": lambda: SegmentObjectParts(cross4d().backbone, OBJECTS, dots.TRAINING),
     "PartsOnly": lambda: PartsOnly(BODIES, dots.TRAINING),
     "Correspondence": correspondence.recipe,
     "PlainCorrespondence by position": lambda: correspondence.plain("position"),
