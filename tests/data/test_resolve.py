@@ -15,6 +15,7 @@ from pointvideo.data.simulate.building import fingerprint_of_world
 from pointvideo.data.simulate.egocentric import HEAD_NOISE
 from pointvideo.data.simulate.hand_gestures import HandGestures
 from pointvideo.data.simulate.hand_object import HandObject
+from pointvideo.data.simulate.object_clouds import Objects
 from pointvideo.data.simulate.people import People
 from pointvideo.data.simulate.people_three_views import PeopleThreeViews
 from pointvideo.data.simulate.street import Street
@@ -76,6 +77,8 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
         "nvgesture": (HandGestures(), HandGestures(subjects=5, repeats=1)),
         "ntu60": (PeopleThreeViews(), PeopleThreeViews(subjects=4)),
     }
+    objects = [each for each in NAMES if each.startswith(("modelnet40", "scanobjectnn", "shapenet_part"))]
+    expected |= dict.fromkeys(objects, (Objects(), Objects(train=20, test=8, points=512)))
     if name in ("hoi4d_action", "hoi4d_rgbd"):
         assert (whole.name == "hand_object_rgb") == (name == "hoi4d_rgbd")
         whole_sequences = 300 if name == "hoi4d_rgbd" else 1000
@@ -84,7 +87,7 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
     else:
         assert (whole, small) == expected[name]
     named = {"msr_action3d": "people", "deformingthings4d": "animals", "ntu60": "people_three_views"}
-    named |= {"nvgesture": "hand_gestures"}
+    named |= {"nvgesture": "hand_gestures"} | dict.fromkeys(objects, "objects")
     world = named.get(name, name)
     label, smaller = world, world if name == "msr_action3d" else f"{name}-small"
     assert [path for _, path in made] == [simulated_store(label), simulated_store(smaller)]

@@ -17,6 +17,7 @@ from pointvideo.backbones import PSTNet2Size, PSTTransformerSize
 from pointvideo.data.images import ImageData
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
+from pointvideo.data.simulate.object_clouds import Objects
 from pointvideo.data.simulate.street import Street
 from pointvideo.definitions import definitions_of
 from pointvideo.pretexts.cross4d import Cross4DPrincipalPretrain
@@ -28,6 +29,8 @@ from pointvideo.study import keys
 from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import trained
 from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisticsSize
+from pointvideo.tasks.object_part_segmentation import SegmentObjectParts
+from pointvideo.tasks.object_recognition import ObjectFinetune, ObjectProbe
 from pointvideo.tasks.part_labels import PartsOnly
 from pointvideo.tasks.part_segmentation import SegmentParts
 from pointvideo.tasks.point_probe import PlaceSize, PointProbe
@@ -81,6 +84,7 @@ def stores(tmp_path_factory):
         "people": make_bodies(folder / "people"),
         "deformingthings4d": correspondence.make_animals(folder / "animals"),
         "coloured": make_coloured(folder / "coloured", folder / "plain"),
+        "objects": build(Objects(train=2, test=1, points=64), folder / "objects", progress=False),
     }
 
 
@@ -106,6 +110,7 @@ def coloured(**changes) -> CrossVideoPretrain:
 
 FEATURES = FrameFeatures(EfficientNetLite(32, 16, "untrained"), window=3)
 BODIES = replace(cross4d().data, dataset="people")
+OBJECTS = replace(BODIES, dataset="objects", frames=1, divisor=1.0)
 RECIPES = {
     "Finetune": dots.finetune,
     "Finetune of P4Transformer": lambda: dots.finetune(backbone=dots.P4TRANSFORMER),
@@ -152,6 +157,9 @@ RECIPES = {
     "PointProbe": lambda: PointProbe(cross4d().backbone, BODIES, dots.TRAINING, l2=(0.1,), most=800),
     "PointProbe of coordinates": lambda: PointProbe(PlaceSize(), BODIES, dots.TRAINING, l2=(0.1,), most=800),
     "SegmentParts": lambda: SegmentParts(cross4d().backbone, BODIES, dots.TRAINING),
+    "ObjectFinetune": lambda: ObjectFinetune(cross4d().backbone, OBJECTS, dots.TRAINING),
+    "ObjectProbe": lambda: ObjectProbe(cross4d().backbone, OBJECTS, dots.TRAINING, l2=(0.1,)),
+    "SegmentObjectParts": lambda: SegmentObjectParts(cross4d().backbone, OBJECTS, dots.TRAINING),
     "PartsOnly": lambda: PartsOnly(BODIES, dots.TRAINING),
     "Correspondence": correspondence.recipe,
     "PlainCorrespondence by position": lambda: correspondence.plain("position"),

@@ -34,7 +34,7 @@ class DataSet:
         official, counted: how many of what the official release has, e.g. 567 files.
         unit: of its coordinates, one of :data:`~pointvideo.data.layout.UNITS`.
         radius: of a clip, in its unit: the root-mean-square distance of its points from their mean (median of clips);
-            of NTU RGB+D and NvGesture that of the worlds that stand in.
+            of NTU RGB+D, NvGesture and single objects that of the worlds that stand in.
         tasks: what it is used for.
         world: makes the description of the world that stands in; told whether a small one is wanted.
     """
@@ -129,6 +129,12 @@ def _hand_gestures(small: bool = False) -> World:
     return HandGestures(subjects=5, repeats=1) if small else HandGestures()
 
 
+def _objects(small: bool = False) -> World:
+    from .simulate.object_clouds import Objects
+
+    return Objects(train=20, test=8, points=512) if small else Objects()
+
+
 SETS = (
     DataSet(
         "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", 85.0, ("recognition",), _people
@@ -158,12 +164,34 @@ SETS = (
     DataSet(
         "nvgesture", "NvGesture", "nvgesture", 1532, "video", "depth count", 24.0, ("recognition",), _hand_gestures
     ),
+    DataSet("modelnet40", "ModelNet40", "modelnet40", 12308, "cloud", "metre", 0.56, ("recognition",), _objects),
+    DataSet(
+        "modelnet40_normals", "ModelNet40 with normals", "modelnet40_normals", 12311, "cloud", "metre", 0.56,
+        ("recognition",), _objects,
+    ),
+    DataSet(
+        "scanobjectnn", "ScanObjectNN (PB_T50_RS)", "scanobjectnn", 14298, "cloud", "metre", 0.56, ("recognition",),
+        _objects,
+    ),
+    DataSet(
+        "scanobjectnn_bg", "ScanObjectNN (OBJ_BG)", "scanobjectnn_bg", 2890, "cloud", "metre", 0.56, ("recognition",),
+        _objects,
+    ),
+    DataSet(
+        "shapenet_part", "ShapeNetPart", "shapenet_part", 16881, "cloud", "metre", 0.56, ("part segmentation",),
+        _objects,
+    ),
+    DataSet(
+        "shapenet_part_h5", "ShapeNetPart (2048 points)", "shapenet_part_h5", 16881, "cloud", "metre", 0.56,
+        ("part segmentation",), _objects,
+    ),
 )  # fmt: skip
 """The recorded sets that can be prepared."""
 
 WORLDS: dict[str, Callable[[], World]] = {
     "people": _people, "hand_object": _hand_object, "hand_object_rgb": _hand_object_rgb, "street": _street,
     "animals": _animals, "people_three_views": _people_three_views, "hand_gestures": _hand_gestures,
+    "objects": _objects,
 }  # fmt: skip
 """The simulated worlds by their own names, each in its own size."""
 
