@@ -1,0 +1,100 @@
+r"""Which point every pixel of a view shows, and where that point lies in another view.
+
+A view is a pinhole camera with a depth buffer: a pixel u shows the nearest of the points that fall on it, one point a
+pixel, or none. So a network's features of points become a map, :math:`F_i[u] = F[p_i(u)]`, and pixels of two views
+correspond through the point: :math:`m_{i \to j}(u)` is the pixel that :math:`p_i(u)` falls on in view j, if that view
+sees it, which its depth buffer says up to a tolerance. Ours, as the text that the method is known by says "projections"
+and "pixel-wise correspondences across different views" and no more.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from ..kernels.draw_points import draw_points
+from ..teachers.ring import Cameras, places
+
+NOTHING = -1
+
+
+class Views(NamedTuple):
+    """What cameras see of clouds, at the resolution of a feature map.
+
+    ``point`` (clouds, views, side²) the point that each pixel shows, row · side + column, -1 where none; ``pixel``
+    (clouds, views, points) the pixel of each point that a view sees, -1 where hidden.
+    """
+
+    point: Tensor
+    pixel: Tensor
+
+
+def project(
+    cameras: Cameras,
+    side: int,
+    xyz: Float[Tensor, "clouds points 3"],
+    pose: Int64[Tensor, "clouds views"],
+    tolerance: float,
+) -> Views:
+    """Which point each pixel shows and which pixel each point falls on.
+
+    Args:
+        cameras: the pool.
+        side: pixels along a map's side.
+        xyz: clouds in radii about their centres.
+        pose: which poses see each cloud.
+        tolerance: a point is seen if it lies less than this behind its pixel's nearest point, in radii; with 0 that
+            point alone is. A coarse pixel covers several points of a surface that is seen at an angle.
+    """
+    clouds, views = pose.shape
+    where = places(cameras, pose)
+    every = xyz.repeat_interleave(views, dim=0)
+    seen = draw_points(every, cameras.focal(side), side, side, **where, size=1)
+    ahead = torch.einsum("gpa,ga->gp", every - where["position"][:, None], where["rotation"][:, 2])
+    nearest = seen.depth.flatten(1).gather(1, seen.pixel.clamp(min=0))
+    hidden = ~seen.visible & (ahead - nearest >= tolerance)
+    pixel = seen.pixel.masked_fill(hidden, NOTHING)
+    return Views(seen.index.view(clouds, views, -1), pixel.view(clouds, views, -1))
+
+
+def correspondences(views: Views, pairs: tuple[tuple[int, int], ...]) -> Int64[Tensor, "clouds pairs pixels"]:
+    """For each pixel of the first view of a pair, its point's pixel in the second; -1 where there is none.
+
+    A pixel has none if it shows no point, or its point is hidden from, or beside, the second view.
+    """
+    found = []
+    for first, second in pairs:
+        point = views.point[:, first]
+        other = views.pixel[:, second].gather(1, point.clamp(min=0))
+        found.append(other.masked_fill(point == NOTHING, NOTHING))
+    return torch.stack(found, dim=1)
+
+
+def slots(views: Views, chosen: Int64[Tensor, "clouds inputs kept"]) -> Int64[Tensor, "clouds views pixels"]:
+    """The row, among the points that a network was given, of the point that each pixel shows; -1 where it was not.
+
+    Args:
+        views: of the whole clouds.
+        chosen: the points given, of one cloud for all views (inputs = 1) or of one for each; repeats are allowed.
+    """
+    clouds, count, points = views.pixel.shape
+    kept = chosen.shape[2]
+    row = torch.full((clouds, chosen.shape[1], points), NOTHING, device=chosen.device)
+    # of a point that was given several times, all rows say the same: the last one that was written counts
+    row = row.scatter(2, chosen, torch.arange(kept, device=chosen.device).expand_as(chosen))
+    found = row.expand(clouds, count, points).gather(2, views.point.clamp(min=0))
+    return found.masked_fill(views.point == NOTHING, NOTHING)
+
+
+def feature_maps(
+    features: Float[Tensor, "clouds inputs kept channels"], slot: Int64[Tensor, "clouds views pixels"]
+) -> Float[Tensor, "clouds views pixels channels"]:
+    """Features of the points that pixels show, 0 where there are none; differentiable in the features."""
+    clouds, views, pixels = slot.shape
+    kept, channels = features.shape[2:]
+    row = slot.clamp(min=0)[..., None].expand(-1, -1, -1, channels)
+    source = features if features.shape[1] == views else features.expand(clouds, views, kept, channels)
+    return source.gather(2, row).masked_fill((slot == NOTHING)[..., None], 0)
