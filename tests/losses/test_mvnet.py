@@ -69,6 +69,7 @@ def test_consistency(form):
     if form == "position":
         apart = (positions(torch.arange(SIDE**2), SIDE) - positions(match.clamp(min=0), SIDE)).abs().sum(dim=-1)
         assert float(found.still) == pytest.approx(float(apart[asked].mean()), abs=1e-6)
+    assert float(found.chance) == min(float(found.constant), float(found.still))
 
 
 @pytest.mark.parametrize("form", ["position", "contrast"])

@@ -112,14 +112,20 @@ class Consistency(NamedTuple):
     """What :func:`consistency_loss` gives.
 
     loss: a scalar. constant: its value where all features are the same, so that what is answered is the middle of what
-    the other view shows. still: "position" only, that of the answer that a pixel's partner is where it is itself; 0 in
-    the other form. matched: pixels with a partner, of each pair of views (pairs,).
+    the other view shows. still: its value where the answer is the pixel's own place, as if no camera had moved, which
+    between near views is the better of the two; infinite in the form "contrast", which has no places. matched: pixels
+    with a partner, of each pair of views (pairs,).
     """
 
     loss: Tensor
     constant: Tensor
     still: Tensor
     matched: Tensor
+
+    @property
+    def chance(self) -> Tensor:
+        """The smaller of the two, which no look at the shape is needed for."""
+        return torch.minimum(self.constant, self.still)
 
 
 def consistency_loss(
@@ -168,7 +174,9 @@ def consistency_loss(
         right &= candidate[:, None]
         chosen = logits.masked_fill(~right, -torch.inf).amax(dim=-1).masked_fill(~there, 0)
         constant = candidate.sum(dim=1, keepdim=True).clamp(min=1).log().expand_as(chosen)
-        return Consistency(mean(logits.logsumexp(dim=-1) - chosen), mean(constant), logits.new_zeros(()), matched)
+        return Consistency(
+            mean(logits.logsumexp(dim=-1) - chosen), mean(constant), logits.new_tensor(torch.inf), matched
+        )
     place, wanted, own = (positions(index, side) for index in (column, target, row))
     answer = logits.softmax(dim=-1) @ place
     middle = (place * candidate[..., None]).sum(dim=1) / candidate.sum(dim=1).clamp(min=1)[:, None]

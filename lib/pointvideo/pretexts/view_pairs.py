@@ -1,10 +1,11 @@
 r"""Which point every pixel of a view shows, and where that point lies in another view.
 
-A view is a pinhole camera with a depth buffer: a pixel u shows the nearest of the points that fall on it, one point a
-pixel, or none. So a network's features of points become a map, :math:`F_i[u] = F[p_i(u)]`, and pixels of two views
+A view is a pinhole camera. A pixel u shows the nearest of the points that fall on it, one point a pixel, unless that
+point is hidden. So a network's features of points become a map, :math:`F_i[u] = F[p_i(u)]`, and pixels of two views
 correspond through the point: :math:`m_{i \to j}(u)` is the pixel that :math:`p_i(u)` falls on in view j, if that view
-sees it, which its depth buffer says up to a tolerance. Ours, as the text that the method is known by says "projections"
-and "pixel-wise correspondences across different views" and no more.
+sees it. A surface of points has holes, through which a depth buffer of single pixels sees its back; so what hides is a
+depth buffer of squares, as in the images that teachers are shown. Ours, as the text that the method is known by says
+"projections" and "pixel-wise correspondences across different views" and no more.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def project(
     side: int,
     xyz: Float[Tensor, "clouds points 3"],
     pose: Int64[Tensor, "clouds views"],
+    size: int,
     tolerance: float,
 ) -> Views:
     """Which point each pixel shows and which pixel each point falls on.
@@ -46,18 +48,23 @@ def project(
         side: pixels along a map's side.
         xyz: clouds in radii about their centres.
         pose: which poses see each cloud.
-        tolerance: a point is seen if it lies less than this behind its pixel's nearest point, in radii; with 0 that
-            point alone is. A coarse pixel covers several points of a surface that is seen at an angle.
+        size: pixels along the side of the square by which a point hides others.
+        tolerance: a point is seen if it lies less than this behind the nearest square on its pixel, in radii; with 0
+            only if that square is its own. A surface that is seen at an angle has nearer squares than the point's.
     """
     clouds, views = pose.shape
     where = places(cameras, pose)
     every = xyz.repeat_interleave(views, dim=0)
     seen = draw_points(every, cameras.focal(side), side, side, **where, size=1)
-    ahead = torch.einsum("gpa,ga->gp", every - where["position"][:, None], where["rotation"][:, 2])
-    nearest = seen.depth.flatten(1).gather(1, seen.pixel.clamp(min=0))
-    hidden = ~seen.visible & (ahead - nearest >= tolerance)
+    front = seen if size == 1 else draw_points(every, cameras.focal(side), side, side, **where, size=size)
+    there = seen.pixel.clamp(min=0)
+    ahead = ((every - where["position"][:, None]) * where["rotation"][:, None, 2]).sum(dim=-1)
+    own = front.index.flatten(1).gather(1, there) == torch.arange(xyz.shape[1])
+    hidden = ~own & (ahead - front.depth.flatten(1).gather(1, there) >= tolerance)
     pixel = seen.pixel.masked_fill(hidden, NOTHING)
-    return Views(seen.index.view(clouds, views, -1), pixel.view(clouds, views, -1))
+    point = seen.index.flatten(1)  # nothing behind a hidden point is seen either
+    point = point.masked_fill(hidden.gather(1, point.clamp(min=0)), NOTHING)
+    return Views(point.view(clouds, views, -1), pixel.view(clouds, views, -1))
 
 
 def correspondences(views: Views, pairs: tuple[tuple[int, int], ...]) -> Int64[Tensor, "clouds pairs pixels"]:
