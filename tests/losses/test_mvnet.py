@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 
+import pointvideo.losses.mvnet as module
 from pointvideo.losses.mvnet import (
     MVNetLoss,
     consistency_loss,
     loss_of_constant_transfer,
     pooled,
     positions,
+    transfer_contrast,
     transfer_loss,
 )
 
@@ -135,6 +137,22 @@ def test_transfer():
     target.requires_grad_(), prediction.requires_grad_()
     transfer_loss(prediction, target, shown).backward()
     assert target.grad is None and not bool(prediction.grad[~shown].any()) and bool(prediction.grad[shown].any())
+
+
+def test_transfer_by_contrast(monkeypatch):
+    prediction, target, _, shown = random_views()
+    monkeypatch.setattr(module, "PAIRS", 40)  # of some 65: every second
+    seen = [(view, pixel) for view in range(3) for pixel in range(SIDE**2) if shown[view, pixel]][::2]
+    total = 0.0
+    for place in seen:
+        scores = [math.exp(cosine(prediction[place].tolist(), target[other].tolist()) / 0.5) for other in seen]
+        total -= math.log(scores[seen.index(place)] / sum(scores))
+    target.requires_grad_()
+    found, count = transfer_contrast(prediction, target, shown, 0.5)
+    assert float(found) == pytest.approx(total / len(seen), abs=1e-5) and count == len(seen)
+    constant, _ = transfer_contrast(torch.ones_like(prediction), target, shown, 0.5)
+    assert not constant.requires_grad and float(constant) >= math.log(count) - 1e-6
+    assert transfer_contrast(prediction, target, torch.zeros_like(shown), 0.5)[1] == 0
 
 
 def test_nothing_constant_does_better():

@@ -35,6 +35,7 @@ from pointvideo.tasks.trivial import LabelsOnly
 from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
 from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
+from ..pretexts.test_mvnet import recipe as mvnet
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
 from ..tasks import test_correspondence as correspondence
 from ..tasks import test_neighbours as neighbours
@@ -98,6 +99,8 @@ RECIPES = {
     "Cross4DPrincipalPretrain": cross4d_principal,
     **MASKED,
     "PointCPSCPretrain": pointcpsc,
+    "MVNetPretrain": mvnet,
+    "MVNetPretrain of partial clouds": lambda: mvnet(apart="input", masked=0.3),
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentPoints": tiny.segment_points,

@@ -19,9 +19,10 @@ Yan, Song, Kong, Huang, "Multi-View Representation is What You Need for Point-Cl
 we could read the abstract alone: two losses of these names and purposes. Every formula is ours: cosine, linear maps
 from the student to the teacher, means in the place of sums so that the number does not grow with views and levels, the
 mean over a patch's pixels (a patch's vector speaks of all of it), features of length one in the softmax, v over those
-pixels of view j that show a point, positions in shares of the map's side. So is the other form of the second loss,
-InfoNCE over pixels (as in PointContrast, Xie et al., ECCV 2020, and Pri3D, Hou et al., ICCV 2021): a pixel must pick
-its partner among all pixels that show a point.
+pixels of view j that show a point, positions in shares of the map's side. So are the other forms, both InfoNCE. In the
+second loss (as in PointContrast, Xie et al., ECCV 2020, and Pri3D, Hou et al., ICCV 2021) a pixel must pick its partner
+among all pixels that show a point; in the first (as in Tran et al., "Self-supervised learning with multi-view rendering
+for 3D point cloud analysis", ACCV 2022) a patch must pick its target among those of other patches.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from torch import Tensor
 from ..values import Checked, NotNegative, Positive
 from .distillation import loss_of_constant
 
+PAIRS = 512  # patches that are compared at most in the first loss's InfoNCE (Tran et al.)
+
 
 @dataclass(frozen=True)
 class MVNetLoss(Checked):
@@ -44,6 +47,8 @@ class MVNetLoss(Checked):
 
     transfer: NotNegative = 1.0  # of the 2D knowledge transfer loss
     consistency: NotNegative = 1.0  # lambda, of the multi-view consistency loss
+    distance: Literal["cosine", "contrast"] = "cosine"  # of the first loss; "contrast": InfoNCE over patches
+    distance_temperature: Positive = 0.5  # of that InfoNCE (Tran et al.)
     temperature: Positive = 0.07  # tau
     # "position": the soft arg-max is where the partner lies; "contrast": InfoNCE over pixels
     form: Literal["position", "contrast"] = "position"
@@ -106,6 +111,25 @@ def loss_of_constant_transfer(
     """:func:`transfer_loss` of the best answer that is one direction for all patches that show a point, about: the
     direction is best where views count by their patches. 0 where no patch shows a point."""
     return loss_of_constant(target[shown]) if bool(shown.any()) else 0.0
+
+
+def transfer_contrast(
+    prediction: Float[Tensor, "views patches width"],
+    target: Float[Tensor, "views patches width"],
+    shown: Bool[Tensor, "views patches"],
+    temperature: float,
+) -> tuple[Float[Tensor, ""], int]:
+    """One level of the first loss as InfoNCE: each patch that shows a point picks its target among all such patches.
+
+    Of more than :data:`PAIRS`, every so-many-th is compared. Returned with the loss is how many are: no constant answer
+    costs less than the logarithm of that. 0 patches cost 0. No gradient reaches ``target``.
+    """
+    asked, wanted = prediction[shown], target.detach()[shown]
+    asked, wanted = (F.normalize(rows[:: max(1, -(-len(rows) // PAIRS))], dim=-1) for rows in (asked, wanted))
+    if not len(asked):
+        return prediction.sum() * 0, 0
+    logits = asked @ wanted.T / temperature
+    return (logits.logsumexp(dim=1) - logits.diagonal()).mean(), len(asked)
 
 
 class Consistency(NamedTuple):
