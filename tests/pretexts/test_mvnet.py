@@ -24,7 +24,7 @@ from ..teachers.test_targets import Brightness
 from ..unchecked import check_again
 
 SIZE = PointUNetSize(stem=5, encoder=((6,), (8,)), stride=2, radius=0.5, neighbours=4, decoder=(10, 7))
-TEACHERS = (Brightness(), PatchPosition(side=36, patch=12, width=5))
+TEACHERS = (Brightness(), Brightness(grid=3))
 PROJECTION = Projection(Cameras.before(poses=4), pixels=9, size=1)
 DATA = ClipData(frames=1, points=64, divisor=100.0, centre="clip")
 
@@ -48,7 +48,7 @@ def test_a_batch_is_a_function_of_epoch_and_step(store):
     job = job_of(store)
     clip, slot, match, first, *targets = job.batch(1, 0)
     assert clip.xyz.shape == (4, 1, 64, 3) and slot.shape == (4, 2, 81) and match.shape == (4, 2, 81)
-    assert [target.shape for target in targets] == [(4, 2, 81, 3), (4, 2, 9, 5)] and bool(first)
+    assert [target.shape for target in targets] == [(4, 2, 81, 3), (4, 2, 9, 3)] and bool(first)
     again = job.batch(1, 0)
     assert torch.equal(again[0].xyz, clip.xyz)
     assert all(torch.equal(one, other) for one, other in zip(again[1:], (slot, match, first, *targets), strict=True))

@@ -28,8 +28,8 @@ def by_loop(cameras, side, cloud, pose, size, tolerance):
         x, y, z = (sum(a * b for a, b in zip(axis, moved, strict=True)) for axis in rotation.tolist())
         column, row = (cameras.focal(side) * value / z + side / 2 for value in (x, y))
         place[point], depth[point] = int(row) * side + int(column), z  # all lie inside the image
-        top, left = (math.floor(value - (size - 1) / 2) for value in (row, column))
-        for pixel in [(top + a, left + b) for a in range(size) for b in range(size)]:
+        reach = range(-(size // 2), size // 2 + 1)
+        for pixel in [(int(row) + a, int(column) + b) for a in reach for b in reach]:
             if pixel not in front or z < depth[front[pixel]]:
                 front[pixel] = point
     shows, seen = {}, {}
@@ -54,7 +54,7 @@ def test_poses_stand_on_the_ring_and_look_at_the_centre():
     assert float(arc.all_poses()[1][2, 2, 2]) == pytest.approx(math.cos(math.radians(15)))
 
 
-@pytest.mark.parametrize(("size", "tolerance"), [(1, 0.0), (1, 0.3), (2, 0.1), (3, 0.0), (3, 0.3)])
+@pytest.mark.parametrize(("size", "tolerance"), [(1, 0.0), (1, 0.3), (3, 0.0), (3, 0.3), (5, 0.5)])
 def test_points_of_pixels_and_their_places_in_the_other_view(size, tolerance):
     xyz, pose = clouds(), torch.tensor([[0, 1, 3], [5, 4, 1]])
     views = project(RING, SIDE, xyz, pose, size, tolerance)
@@ -118,3 +118,5 @@ def test_what_is_refused():
         to_spheres(torch.cat([clouds(1), torch.ones(1, 80, 3)]))
     with pytest.raises(ValueError, match="pose: got 0 to 6, expected 0 to 5"):
         show(RING, 16, clouds(1), torch.tensor([[0, 6]]))
+    with pytest.raises(ValueError, match="size: got 2 pixels, expected an odd number"):
+        project(RING, SIDE, clouds(1), torch.tensor([[0, 1]]), 2, 0.1)

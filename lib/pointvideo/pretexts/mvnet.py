@@ -33,7 +33,6 @@ from ..backbones.p4dtransconv import carry
 from ..backbones.point_unet import PointUNetSize
 from ..data.augment import Augment
 from ..data.store import Store
-from ..kernels.draw_points import MOST
 from ..losses.collapse import collapse_probe
 from ..losses.mvnet import (
     Consistency,
@@ -49,7 +48,7 @@ from ..stream import ClipData
 from ..teachers import EfficientNetLite, Teacher
 from ..teachers.levels import build_levels
 from ..teachers.ring import Cameras, show, to_spheres
-from ..values import Checked, Count, NotNegative, Whole, Within
+from ..values import Checked, Count, NotNegative, OddCount, Whole, Within
 from .job import PretextJob, Pretraining
 from .view_pairs import Views, correspondences, feature_maps, project, slots
 
@@ -67,7 +66,7 @@ class Projection(Checked):
         90.0  # degrees about the vertical from the first to the others
     )
     pixels: Count = 56  # along the side of a map of features
-    size: Annotated[int, Within(low=1, high=MOST)] = 3  # of these along the side of the square by which a point hides
+    size: OddCount = 3  # of these along the side of the square by which a point hides what is behind
     tolerance: NotNegative = 0.1  # radii behind the nearest square on its pixel up to which a point is seen
 
     def __post_init__(self):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
@@ -48,22 +49,28 @@ def project(
         side: pixels along a map's side.
         xyz: clouds in radii about their centres.
         pose: which poses see each cloud.
-        size: pixels along the side of the square by which a point hides others.
+        size: pixels along the side of the square, about its own pixel, by which a point hides others; odd.
         tolerance: a point is seen if it lies less than this behind the nearest square on its pixel, in radii; with 0
             only if that square is its own. A surface that is seen at an angle has nearer squares than the point's.
+
+    Raises:
+        ValueError: an even size, or a pose that is not in the pool.
     """
+    if size % 2 == 0:
+        raise ValueError(f"size: got {size} pixels, expected an odd number: a square lies about its point's pixel")
     clouds, views = pose.shape
     where = places(cameras, pose)
     every = xyz.repeat_interleave(views, dim=0)
     seen = draw_points(every, cameras.focal(side), side, side, **where, size=1)
-    front = seen if size == 1 else draw_points(every, cameras.focal(side), side, side, **where, size=size)
-    there = seen.pixel.clamp(min=0)
-    ahead = ((every - where["position"][:, None]) * where["rotation"][:, None, 2]).sum(dim=-1)
-    own = front.index.flatten(1).gather(1, there) == torch.arange(xyz.shape[1])
-    hidden = ~own & (ahead - front.depth.flatten(1).gather(1, there) >= tolerance)
+    # the nearest square on a pixel is the nearest point on any pixel around
+    front = -F.max_pool2d(-seen.depth, size, stride=1, padding=size // 2).flatten(1)
+    there, nearest, axis = seen.pixel.clamp(min=0), seen.index.flatten(1), where["rotation"][:, 2, :, None]
+    ahead = (every @ axis - where["position"][:, None] @ axis)[..., 0]
+    own = torch.where(seen.depth.flatten(1) == front, nearest, NOTHING)  # pixels whose own point is the nearest around
+    hidden = (own.gather(1, there) != torch.arange(xyz.shape[1])) & (ahead - front.gather(1, there) >= tolerance)
     pixel = seen.pixel.masked_fill(hidden, NOTHING)
-    point = seen.index.flatten(1)  # nothing behind a hidden point is seen either
-    point = point.masked_fill(hidden.gather(1, point.clamp(min=0)), NOTHING)
+    # nothing behind a hidden point is seen either
+    point = nearest.masked_fill(hidden.gather(1, nearest.clamp(min=0)), NOTHING)
     return Views(point.view(clouds, views, -1), pixel.view(clouds, views, -1))
 
 
