@@ -47,53 +47,13 @@ from ..recipe import Optimiser, Training, stable_seed
 from ..stream import ClipData
 from ..teachers import EfficientNetLite, Teacher
 from ..teachers.levels import build_levels
-from ..teachers.ring import Cameras, show, to_spheres
-from ..values import Checked, Count, NotNegative, OddCount, Whole, Within
+from ..teachers.ring import show, to_spheres
+from ..values import Count, Whole, Within
 from .job import PretextJob, Pretraining
-from .view_pairs import Views, correspondences, feature_maps, project, slots
+from .view_pairs import Projection, Views, correspondences, feature_maps, slots
 
 PROBED = 256  # rows that a probe of collapse looks at
 PARTS = ("encoder", "decoder")
-
-
-@dataclass(frozen=True)
-class Projection(Checked):
-    """How views are drawn and which of them: all ours."""
-
-    cameras: Cameras = Cameras()
-    views: Count = 2  # of a cloud in a step
-    within: Annotated[float, Within(above=0, high=180)] = (
-        90.0  # degrees about the vertical from the first to the others
-    )
-    pixels: Count = 56  # along the side of a map of features
-    size: OddCount = 3  # of these along the side of the square by which a point hides what is behind
-    tolerance: NotNegative = 0.1  # radii behind the nearest square on its pixel up to which a point is seen
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.views > (fewest := int(self._near().sum(dim=1).min())):
-            raise ValueError(
-                f"Projection.views: got {self.views}, expected at most {fewest}, the poses within {self.within:g} "
-                "degrees of any one"
-            )
-
-    def _near(self) -> Tensor:
-        """Which poses are within reach of each, itself among them."""
-        azimuth = self.cameras.azimuths()
-        apart = (azimuth[:, None] - azimuth).abs() % 360
-        return torch.minimum(apart, 360 - apart) <= self.within + 1e-3
-
-    def views_of(self, clouds: Float[Tensor, "clouds points 3"], pose: Int64[Tensor, "clouds views"]) -> Views:
-        """What poses see of clouds that are in radii about their centres."""
-        return project(self.cameras, self.pixels, clouds, pose, self.size, self.tolerance)
-
-    def draw(self, clouds: int, seed: int) -> Int64[Tensor, "clouds views"]:
-        """Poses of each cloud, all different: one at random, the others out of those within reach of it."""
-        random = torch.Generator().manual_seed(seed)
-        first = torch.randint(self.cameras.poses, (clouds,), generator=random)
-        order = torch.rand(clouds, self.cameras.poses, generator=random) + (~self._near()[first]).float()
-        order = order.scatter(1, first[:, None], -1.0)
-        return order.argsort(dim=1)[:, : self.views]
 
 
 @dataclass(frozen=True)
@@ -109,7 +69,7 @@ class MVNetPretrain(Pretraining):
         optimiser=Optimiser("adamw", 1e-3, weight_decay=0.05, schedule="cosine", warmup_epochs=10),
     )  # fmt: skip
     teachers: tuple[Any, ...] = tuple(EfficientNetLite(224, stride) for stride in (4, 8, 16, 32))  # one a level
-    projection: Projection = Projection()
+    projection: Projection = Projection()  # around whole objects; a depth frame wants Cameras.before()
     loss: MVNetLoss = MVNetLoss()
     # in what two views differ beside the camera: "head", "input" or "nothing", as the module says
     apart: Literal["head", "input", "nothing"] = "head"

@@ -10,7 +10,8 @@ depth buffer of squares, as in the images that teachers are shown. Ours, as the 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from ..kernels.draw_points import draw_points
 from ..teachers.ring import Cameras, places
+from ..values import Checked, Count, NotNegative, OddCount, Within
 
 NOTHING = -1
 
@@ -72,6 +74,46 @@ def project(
     # nothing behind a hidden point is seen either
     point = nearest.masked_fill(hidden.gather(1, nearest.clamp(min=0)), NOTHING)
     return Views(point.view(clouds, views, -1), pixel.view(clouds, views, -1))
+
+
+@dataclass(frozen=True)
+class Projection(Checked):
+    """How views are drawn and which of them: all ours."""
+
+    cameras: Cameras = Cameras()
+    views: Count = 2  # of a cloud in a step
+    within: Annotated[float, Within(above=0, high=180)] = (
+        90.0  # degrees about the vertical from the first to the others
+    )
+    pixels: Count = 56  # along the side of a map of features
+    size: OddCount = 3  # of these along the side of the square by which a point hides what is behind
+    tolerance: NotNegative = 0.1  # radii behind the nearest square on its pixel up to which a point is seen
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.views > (fewest := int(self._near().sum(dim=1).min())):
+            raise ValueError(
+                f"Projection.views: got {self.views}, expected at most {fewest}, the poses within {self.within:g} "
+                "degrees of any one"
+            )
+
+    def _near(self) -> Tensor:
+        """Which poses are within reach of each, itself among them."""
+        azimuth = self.cameras.azimuths()
+        apart = (azimuth[:, None] - azimuth).abs() % 360
+        return torch.minimum(apart, 360 - apart) <= self.within + 1e-3
+
+    def views_of(self, clouds: Float[Tensor, "clouds points 3"], pose: Int64[Tensor, "clouds views"]) -> Views:
+        """What poses see of clouds that are in radii about their centres."""
+        return project(self.cameras, self.pixels, clouds, pose, self.size, self.tolerance)
+
+    def draw(self, clouds: int, seed: int) -> Int64[Tensor, "clouds views"]:
+        """Poses of each cloud, all different: one at random, the others out of those within reach of it."""
+        random = torch.Generator().manual_seed(seed)
+        first = torch.randint(self.cameras.poses, (clouds,), generator=random)
+        order = torch.rand(clouds, self.cameras.poses, generator=random) + (~self._near()[first]).float()
+        order = order.scatter(1, first[:, None], -1.0)
+        return order.argsort(dim=1)[:, : self.views]
 
 
 def correspondences(views: Views, pairs: tuple[tuple[int, int], ...]) -> Int64[Tensor, "clouds pairs pixels"]:
