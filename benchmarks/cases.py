@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import contrast, operators, point4d, pst, segmentation, step, tubes
+from benchmarks import contrast, operators, point4d, pst, segmentation, step, tubes, views
 from benchmarks.case import Case
 from benchmarks.operators import AUTHORS, PLAIN
 
@@ -82,6 +82,10 @@ CASES = (
         "draw a clip, pixels to patches", point4d.showing, "{frames} × {points} at {side} × {side}, {grid} a side",
         {"frames": 24, "points": 2048, "side": 144, "size": 2, "grid": 9},
         {"frames": 2, "points": 128, "side": 16, "size": 2, "grid": 4}, {PLAIN: 10.0},
+    ),
+    Case(
+        "pixels and correspondences of two views", views.pairs, "{clouds} × {points} at {side} × {side}",
+        {"clouds": 16, "points": 8192, "side": 56}, {"clouds": 2, "points": 256, "side": 12},
     ),
     *(
         Case(

@@ -45,6 +45,7 @@ from ..pretexts.coloured_dots import make_coloured
 from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_crossvideo import recipe as crossvideo
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
+from ..pretexts.test_mvnet import recipe as mvnet
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
 from ..tasks import filmed, tiny
 from ..tasks import test_correspondence as correspondence
@@ -126,6 +127,8 @@ RECIPES = {
     "CrossVideoPretrain of frame numbers": lambda: coloured(
         partner="frame_number", backbone=FrameNumberSize(8, 16), both=True
     ),
+    "MVNetPretrain": mvnet,
+    "MVNetPretrain of partial clouds": lambda: mvnet(apart="input", masked=0.3),
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentImages": filmed.segment_images,
