@@ -197,7 +197,8 @@ def test_no_last_batch_is_of_one_clip():
         for recipe in pretrainings(profile):
             count = videos[recipe.dataset][profile]
             count -= 84 if recipe.data.held_out else 0  # of subjects 4 and 5
-            clips = min(count, recipe.data.videos or count) * recipe.training.clips_per_video
+            # without a number each sequence of the hands is one clip
+            clips = min(count, recipe.data.videos or count) * (recipe.training.clips_per_video or 1)
             assert clips % recipe.training.batch != 1, (profile, recipe.title)
 
 
@@ -216,7 +217,7 @@ def step(recipe, store):
     loss.backward()
     moved = [weight.grad is not None and bool(weight.grad.abs().sum() > 0) for weight in job.module.parameters()]
     assert np.mean(moved) > 0.6, recipe.title
-    return float(loss)
+    return float(loss.detach())
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name != "features"])
@@ -236,7 +237,7 @@ def test_a_quick_arm_makes_a_step_on_dots(tmp_path):
     store = make_store(tmp_path / "msr_action3d")
     for name in ("crossvideo", "no-cross", "frame-number"):
         recipe = recognition.pretrain("quick", name)
-        data = replace(recipe.data, frames=8, points=64, divisor=1.0, centre="none")
+        data = replace(recipe.data, frames=8, divisor=300.0, centre="none")
         assert np.isfinite(step(replace(recipe, data=data), store))
 
 
@@ -258,7 +259,5 @@ def test_an_unknown_name_lists_what_exists():
         action.pretrain("laptop", "no-loss")
     with pytest.raises(ValueError, match="network: got 'lstm', expected one of ms-tcn, ms-tcn2, asformer"):
         action.label_images("laptop", "lstm")
-    with pytest.raises(ValueError, match="images: got 'thermal', expected one of images, grey, depth, features"):
-        settings.images("laptop").seen("thermal")
     with pytest.raises(ValueError, match="profile: got 'huge'"):
         settings.images("huge")

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...pretexts.crossvideo import CrossVideoPretrain
+from ...pretexts.geometric_transform import GeometricTransform
 from ...study.experiments import Row, stretched
 from ...study.search import Setting, tuned
 from ...tasks.recognition import Finetune
@@ -58,7 +59,7 @@ def pretrain(
         hidden=about.hidden,
         projection=about.projection,
         seed=seed,
-        **arm.changes,
+        **{"transform": GeometricTransform(), **arm.changes},  # people may be seen from anywhere
     )
 
 

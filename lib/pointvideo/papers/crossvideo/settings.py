@@ -19,7 +19,7 @@ from ...teachers import EfficientNetLite
 from ...teachers.depth_images import DepthImageData
 from ...teachers.frame_features import FrameFeatures
 from ..c2p import settings as theirs
-from .methods import Seen, choose
+from .methods import Seen
 
 HELD_OUT = theirs.HELD_OUT
 GRID: tuple[Setting, ...] = theirs.GRIDS["c2p"]
@@ -48,7 +48,6 @@ class Images:
 
     def seen(self, what: Seen) -> tuple[ImageData | FrameFeatures, ImageTowerSize]:
         """What a network is shown of a frame, and the tower for it."""
-        choose("images", what, ("images", "grey", "depth", "features"))
         if what == "features":
             size = ImageTowerSize(stem="features", inputs=self.features.channels, transformer=self.tower.transformer)
             return self.features, size
