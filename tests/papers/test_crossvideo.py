@@ -139,6 +139,7 @@ def test_rows_that_see_depth_say_so_and_no_other_does():
         row.id for number in ("msr", "msr-labels", "msr-choice", "cost") for row in PAPER.tables("laptop")[number]
         if getattr(getattr(row.recipes[0], "init", None), "shown", False)
     }  # fmt: skip
+    assert all(row.title.count(NOTE) <= 1 for row in PAPER.rows("laptop").values())
     assert shown == started and {"msr-crossvideo", "msr-other-images", "msr-choice-0"} <= shown
     assert not {"msr-no-cross", "msr-points", "msr-frame-number", "msr-c2p"} & shown
 

@@ -97,7 +97,7 @@ def row(profile: str, name: str, percent: int = 100) -> Row:
     ] * shown
     return Row(
         id=f"msr-{name}" + (f"-labels-{percent}" if percent < 100 else ""),
-        title=", ".join(["PPTr", *words] + [NOTE] * shown),
+        title=", ".join(["PPTr", *words]),
         recipes=tuple(finetune(profile, name, seed, percent) for seed in theirs.sizes(profile).seeds),
         method=METHODS[name],
         backbone="PPTr",
