@@ -38,6 +38,7 @@ from pointvideo.tasks.pooled_probe import PooledProbe
 from pointvideo.tasks.probe import Probe
 from pointvideo.tasks.trivial import LabelsOnly
 from pointvideo.teachers import EfficientNetLite
+from pointvideo.teachers.depth_images import DepthImageData
 from pointvideo.teachers.frame_features import FrameFeatures
 
 from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
@@ -123,6 +124,10 @@ RECIPES = {
     **MASKED,
     "PointCPSCPretrain": pointcpsc,
     "CrossVideoPretrain": lambda: coloured(images=ImageData(size=8)),
+    "CrossVideoPretrain of depth images": lambda: crossvideo(images=DepthImageData(size=8)),
+    "CrossVideoPretrain of features": lambda: coloured(
+        images=FEATURES, image_tower=replace(crossvideo().image_tower, stem="features", inputs=FEATURES.channels)
+    ),
     "CrossVideoPretrain of other images": lambda: coloured(partner="other_images"),
     "CrossVideoPretrain of frame numbers": lambda: coloured(
         partner="frame_number", backbone=FrameNumberSize(8, 16), both=True
