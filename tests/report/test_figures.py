@@ -27,6 +27,8 @@ WITHIN = {
     "draw_drives": "draw_label_film",
     "draw_three_views": "draw_clip",
     "draw_labelled_shares": "draw_labelled",
+    "draw_class_marks": "draw_printed_classes",
+    "draw_lengths": "draw_printed_accuracies",
 }
 
 

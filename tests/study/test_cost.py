@@ -16,7 +16,7 @@ from pointvideo.study.keys import recipe_dict
 from tests.study.dots import finetune, pretrain
 
 LAPTOP = Path(__file__).resolve().parents[2] / "figures" / "laptop"
-PER_KIND = 12  # records that are guessed from all others, evenly taken
+PER_KIND = 60
 
 
 @cache

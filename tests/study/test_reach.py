@@ -13,7 +13,7 @@ import torch
 
 import pointvideo
 from pointvideo import papers
-from pointvideo.backbones import PSTNet2Size, PSTTransformerSize
+from pointvideo.backbones import MeteorNetSize, PSTNet2Size, PSTTransformerSize
 from pointvideo.data.images import ImageData
 from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.hand_object import HandObject
@@ -152,6 +152,9 @@ RECIPES = {
     "Probe of clips": lambda: Probe(dots.BACKBONE, dots.DATA, dots.TRAINING, level="clip", l2=(0.1,)),
     "PieceFinetune": pieces.finetune,
     "PieceFinetune of PSTNet++": lambda: pieces.finetune(backbone=PSTNet2Size(radius=0.5, neighbours=4).narrower(8)),
+    "Finetune of MeteorNet": lambda: dots.finetune(
+        backbone=MeteorNetSize(radii=(0.5, 0.6), neighbours=4, anchors=(16, 8, 4)).narrower(8)
+    ),
     "Finetune of PST-Transformer": lambda: dots.finetune(
         backbone=PSTTransformerSize(dots.BACKBONE.tube, dots.BACKBONE.transformer)
     ),

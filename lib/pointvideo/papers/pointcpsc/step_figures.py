@@ -136,7 +136,7 @@ def draw_bank(look: Look, clip: int, anchor: int) -> Figure:
     right.set_xticks([0, 50, 100])
     for row, value in enumerate(shares):
         right.text(value + 2, row, f"{value:.3g} %", va="center", fontsize=SMALL)
-    right.set_title(f"this superpoint's loss: {np.log(total) - np.log(parts['its target'] + parts['neighbours']):.2f}")
+    right.set_title(f"its loss: {np.log(total) - np.log(parts['its target'] + parts['neighbours']):.2f}")
     return figure
 
 
