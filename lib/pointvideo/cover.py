@@ -18,7 +18,7 @@ from .report.stamps import read_stamp, save_figure, stamp_from_records
 from .study.ledger import Record
 from .study.runner import store_of
 
-DATASET, ACTION, FRAMES, CLAIMS = "msr_action3d", "tennis serve", 5, 4
+DATASET, ACTION, FRAMES, CLAIMS = "msr_action3d", "tennis serve", 5, 3
 FILE = Path("figures") / "recorded" / "cover.png"
 
 

@@ -107,13 +107,14 @@ class Verdicts:
         return Markdown("\n".join([f"**{self.counts}**\n", *(f"- {line}" for line in said)]))
 
     def overview(self) -> list[DisplayObject]:
-        """Of each table, how often each verdict stands there: a picture for recorded data, one for simulated."""
+        """Of each table, how often each verdict stands there: a picture for recorded data, one for simulated, unless
+        nothing but "not run" stands in it."""
         from IPython.display import Markdown
 
         pictures = []
         for source in self.findings:
             several = [one for one in self.evidence if one.findings and one.source == source]
-            if several:
+            if any(found.contrast is not None for one in several for found in one.findings):
                 counts = {one.table.title: Counter(found.short for found in one.findings) for one in several}
                 figure = draw_verdict_counts(counts)
                 pictures.append(self._show(figure, f"overview_{source}", several))

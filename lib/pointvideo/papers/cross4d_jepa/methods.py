@@ -150,7 +150,7 @@ P4_VARIANTS = {  # Table 20: dense targets for P4Transformer
     "p4-norm": Method("last layer norm", "#0072B2", "v", "dense targets, a layer norm at the end"),
     "p4-frames": Method("tokens of every frame", "#0072B2", "^", "dense targets, that and tokens of every frame"),
 }
-LONGER = Method("from scratch, twice as long", "#444444", "v", "from scratch, twice as long")
+LONGER = Method("scratch, twice as long", "#444444", "v", "from scratch, twice as long")
 METHODS: dict[str, Method] = (
     trivial_rows.METHODS
     | PLAIN

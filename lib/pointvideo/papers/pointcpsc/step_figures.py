@@ -132,7 +132,7 @@ def draw_bank(look: Look, clip: int, anchor: int) -> Figure:
     right.barh(range(3), shares, color=colours)
     right.set_yticks(range(3), list(parts))
     right.invert_yaxis()
-    right.set(xlim=(0, 128), xlabel="share of the sum below the line in Eq. 4, %")
+    right.set(xlim=(0, 128), xlabel="share of the sum in Eq. 4, %")
     right.set_xticks([0, 50, 100])
     for row, value in enumerate(shares):
         right.text(value + 2, row, f"{value:.3g} %", va="center", fontsize=SMALL)

@@ -45,6 +45,7 @@ def draw_data_efficiency(table: Table, printed: Callable[[Axes, Sequence[Method]
     draw_gains(axes[1], over.pop(SCRATCH, {}))
     for other, gains in over.items():
         draw_gains(axes[1], gains, over=other)
+    share_axis(axes[1], sorted({line.row.label_percent for line in table.rows if not line.row.baseline}))
     axes[1].set_title(f"ours: gain of {better.label.removeprefix('after ')}")
     if recorded:
         printed(axes[2], list(accuracies))
@@ -141,9 +142,11 @@ def draw_gains(axes: Axes, findings: Mapping[int, Finding], *, over: Method = SC
         at = {"xy": (percent, low), "xytext": (0, -9)} if close else {"xy": (percent, high), "xytext": (0, 3)}
         text = f"{100 * finding.contrast.estimate:+.1f}"
         axes.annotate(text, **at, textcoords="offset points", fontsize=SMALL, ha="center")
-    name = "gain" if plain else f"gain over {over.label.removeprefix('after ')}"
-    for word in dict.fromkeys(finding.short for finding in findings.values()):
-        axes.plot([], [], marker, color=verdict_colour(word), label=f"{name}: {word}", **face)
+    if plain:
+        for word in dict.fromkeys(finding.short for finding in findings.values()):
+            axes.plot([], [], marker, color=verdict_colour(word), label=f"gain: {word}")
+    else:
+        axes.plot([], [], marker, color="#555555", label=f"gain over {over.label.removeprefix('after ')}", **face)
     share_axis(axes, list(findings))
     axes.margins(y=0.12)
     axes.set_ylabel("gain, points")
