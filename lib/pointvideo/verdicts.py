@@ -107,19 +107,19 @@ class Verdicts:
         return Markdown("\n".join([f"**{self.counts}**\n", *(f"- {line}" for line in said)]))
 
     def overview(self) -> list[DisplayObject]:
-        """Of each table, how often each verdict stands there: a picture for recorded data, one for simulated, unless
-        nothing but "not run" stands in it."""
+        """Of each table, how often each verdict stands there: a picture for recorded data, one for simulated. A table
+        where nothing but "not run" stands is named below."""
         from IPython.display import Markdown
 
         pictures = []
         for source in self.findings:
-            several = [one for one in self.evidence if one.findings and one.source == source]
-            if any(found.contrast is not None for one in several for found in one.findings):
+            several = [one for one in self.evidence if one.source == source and _decides(one)]
+            if several:
                 counts = {one.table.title: Counter(found.short for found in one.findings) for one in several}
                 figure = draw_verdict_counts(counts)
                 pictures.append(self._show(figure, f"overview_{source}", several))
-        idle = [one.experiment.number for one in self.evidence if one.source is None]
-        said = f"No training is finished yet for {len(idle)} of {len(self.evidence)} tables: {', '.join(idle)}."
+        idle = [one.experiment.number for one in self.evidence if one.findings and not _decides(one)]
+        said = f"No claim has its runs yet in {len(idle)} of {len(self.evidence)} tables: {', '.join(idle)}."
         return [*pictures, *([Markdown(said)] if idle else [])]
 
     def forests(self) -> list[DisplayObject]:
@@ -198,6 +198,10 @@ class Verdicts:
 def every_paper(profile: str) -> list[Verdicts]:
     """The verdicts of each paper there is."""
     return [Verdicts(name, profile) for name in papers.names()]
+
+
+def _decides(one: Evidence) -> bool:
+    return any(found.contrast is not None for found in one.findings)
 
 
 def _line(finding: Finding) -> tuple[str, ...]:
