@@ -98,7 +98,7 @@ def test_the_table_has_every_claim_and_no_printed_number_beside_a_simulated_one(
 def test_pictures_carry_the_stamp_of_their_source(verdicts, tmp_path):
     pictures = [item for item in verdicts.overview() if hasattr(item, "format")]
     assert len(pictures) == 2 and len(verdicts.forests()) == 2
-    assert verdicts.overview()[-1].data == "No training is finished yet for 1 of 4 tables: 3."
+    assert verdicts.overview()[-1].data == "No claim has its runs yet in 1 of 4 tables: 3."
     for kind in ("overview", "claims"):
         for source in ("recorded", "simulated"):
             stamp = read_stamp(tmp_path / "quick" / f"c2p_{kind}_{source}.png")
