@@ -44,7 +44,7 @@ def draw_verdict_counts(tables: Mapping[str, Mapping[str, int]]) -> Figure:
     patches = [Patch(edgecolor="white", label=word, **looks[word]) for word in words]
     for columns in range(5, 0, -1):  # as many as the page is wide enough for
         legend = figure.legend(handles=patches, loc="outside upper left", ncols=columns)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+        if columns == 1 or legend.get_window_extent().width <= 0.97 * figure.bbox.width:  # a margin stays
             break
         legend.remove()
     return figure
