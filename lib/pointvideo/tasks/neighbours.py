@@ -6,8 +6,8 @@ from the bank would give is computed, not drawn. Nothing is trained.
 
 Sheng et al., "Point Contrastive Prediction with Semantic Clustering for Self-Supervised Learning on Point Cloud
 Videos", ICCV 2023, section 4.7 and Figure 3: neighbours "come from diverse videos and categories", of which nothing is
-counted there. There they are sought by what a linear map makes of the encoder's features, which is thrown away
-afterwards; here by the features themselves.
+counted there. There they are sought by what a linear map makes of the encoder's features, which no later task has;
+here by the features themselves.
 """
 
 from __future__ import annotations
