@@ -131,7 +131,7 @@ def test_the_picture_of_the_bank_says_the_loss_of_its_superpoint(look):
     one = local_contrast(
         look.prediction[:1, 1:2], look.target[:1, 1:2], look.video[:1], look.history, RECIPE.loss.local
     )
-    assert figure.axes[1].get_title(loc="left") == f"this superpoint's loss: {float(one.loss):.2f}"
+    assert figure.axes[1].get_title(loc="left") == f"its loss: {float(one.loss):.2f}"
     shares = [bar.get_width() for bar in figure.axes[1].patches]
     assert sum(shares) == pytest.approx(100)
     matplotlib.pyplot.close(figure)
