@@ -10,10 +10,12 @@ from ...pretexts.cross4d import Cross4DPretrain
 from ...pretexts.job import Pretraining
 from ...recipe import Optimiser, Training
 from ...study.experiments import same_updates, stretched
+from ...study.search import Setting, tuned
 from ...tasks.pooled_probe import Corruption, PooledProbe
 from ...tasks.recognition import Finetune
 from ...teachers import Render, TargetSpec
 from . import rivals
+from .choice import setting_of
 from .methods import arm
 from .settings import clip_data, sizes, teacher
 
@@ -105,16 +107,24 @@ def _start(profile: str, name: str, seed: int, split: str, rate: float | None) -
     return None if name == "random" else pretrain(profile, name, seed, split, rate)
 
 
-def finetune(profile: str, name: str, seed: int = 0, label_percent: int = 100) -> Finetune:
+def finetune(
+    profile: str,
+    name: str,
+    seed: int = 0,
+    label_percent: int = 100,
+    split: str = "stated",
+    setting: Setting | None = None,
+) -> Finetune:
     """Student and head trained on labels, from scratch for "scratch" and, at the cost of a distillation and a
-    fine-tuning, for "longer"; else after an arm's pre-training."""
-    chosen = sizes(profile)
-    training = stretched(chosen.finetune, LONGER) if name == "longer" else chosen.finetune
+    fine-tuning, for "longer"; else after an arm's pre-training. ``setting``: what was chosen, where None."""
+    chosen, setting = sizes(profile), setting or setting_of(profile, name)
+    training = tuned(chosen.finetune, setting.rate, setting.weight_decay, setting.batch)
+    training = stretched(training, LONGER) if name == "longer" else training
     return Finetune(
         backbone=chosen.backbone,
-        data=clip_data(profile),
+        data=clip_data(profile, split),
         training=same_updates(training, label_percent),
-        init=None if name in ("scratch", "longer") else pretrain(profile, name, seed),
+        init=None if name in ("scratch", "longer") else pretrain(profile, name, seed, split),
         augment=Augment(per_axis=False, turn_degrees=TURN),
         label_percent=label_percent,
         evaluate_every=training.epochs,

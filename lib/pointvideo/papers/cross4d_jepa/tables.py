@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...study.experiments import Printed, Row
 from ...study.trivial_rows import baseline_rows
 from . import rivals
+from .choice import CHOSEN, GRID
 from .distillation import CORRUPTIONS, PROBES, finetune, probe
 from .methods import ARMS, METHODS
 from .settings import at_hand, sizes
@@ -258,6 +259,22 @@ def table4(profile: str) -> tuple[Row, ...]:
                 )
             )
     return tuple(rows)
+
+
+def finetuning_choice(profile: str) -> tuple[Row, ...]:
+    """How the fine-tuning's rate and batch were chosen from scratch and after dense targets: by two training subjects."""
+    return tuple(
+        Row(
+            id=f"choice-{name}-{number}",
+            title=f"{METHODS[name].short}: {setting.title}",
+            recipes=(finetune(profile, name, split="choice", setting=setting),),
+            method=METHODS[name],
+            backbone=STUDENT,
+            because="the paper does not say how its recipes were chosen",
+        )
+        for name in CHOSEN
+        for number, setting in enumerate(GRID)
+    )
 
 
 def baselines(profile: str) -> tuple[Row, ...]:
