@@ -13,6 +13,7 @@ from ...tasks.frame_statistics import PointStatisticsSize
 from ...tasks.part_labels import PartsOnly
 from ...tasks.point_probe import PlaceSize, PointProbe
 from ...tasks.pooled_probe import PooledProbe
+from .choice import PLAIN
 from .distillation import PROBES, finetune, probe
 from .methods import METHODS
 from .sets import SETS, data_of, distilled
@@ -139,7 +140,7 @@ def _baseline(name: str, method: Method, kind: str, recipes: tuple) -> Row:
 
 
 def _baselines(profile: str, where: str) -> tuple[Row, ...]:
-    like = replace(finetune(profile, "scratch"), data=data_of(profile, where))
+    like = replace(finetune(profile, "scratch", setting=PLAIN), data=data_of(profile, where))
     rows = baseline_rows(where, like, sizes(profile).seeds, STUDENT)
     return tuple(row for row in rows if row.id != f"{where}-untrained")
 

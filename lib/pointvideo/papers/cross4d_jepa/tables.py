@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...study.experiments import Printed, Row
 from ...study.trivial_rows import baseline_rows
 from . import rivals
-from .choice import CHOSEN, GRID
+from .choice import CHOSEN, GRID, PLAIN
 from .distillation import CORRUPTIONS, PROBES, finetune, probe
 from .methods import ARMS, METHODS
 from .settings import at_hand, sizes
@@ -262,7 +262,7 @@ def table4(profile: str) -> tuple[Row, ...]:
 
 
 def finetuning_choice(profile: str) -> tuple[Row, ...]:
-    """How the fine-tuning's rate and batch were chosen from scratch and after dense targets: by two training subjects."""
+    """How rate and batch of the fine-tuning were chosen from scratch and after dense targets: by training subjects."""
     return tuple(
         Row(
             id=f"choice-{name}-{number}",
@@ -279,13 +279,13 @@ def finetuning_choice(profile: str) -> tuple[Row, ...]:
 
 def baselines(profile: str) -> tuple[Row, ...]:
     """Rows above the tables: labels alone and hand-made statistics; the untrained student is a row of the paper's."""
-    rows = baseline_rows("msr", finetune(profile, "scratch"), sizes(profile).seeds, STUDENT)
+    rows = baseline_rows("msr", finetune(profile, "scratch", setting=PLAIN), sizes(profile).seeds, STUDENT)
     return tuple(row for row in rows if row.id != "msr-untrained")
 
 
 def baselines_odd(profile: str) -> tuple[Row, ...]:
     """The same where even subjects are scored."""
-    like = finetune(profile, "scratch")
+    like = finetune(profile, "scratch", setting=PLAIN)
     like = replace(like, data=probe(profile, "random", "solved", split="odd").data)
     rows = baseline_rows("odd", like, sizes(profile).seeds, STUDENT)
     return tuple(row for row in rows if row.id != "odd-untrained")
