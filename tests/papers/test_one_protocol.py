@@ -10,7 +10,6 @@ from pointvideo.papers.cross4d_jepa.settings import clip_data, sizes
 from pointvideo.papers.one_protocol.methods import CONTROL, PRETRAININGS
 from pointvideo.papers.one_protocol.recipes import BATCH, finetune, pretrain, probe
 from pointvideo.report.claims import claims
-from pointvideo.study.runner import fingerprint_of
 
 PAPER = papers.get("one_protocol")
 PROFILES = ("quick", "laptop")
@@ -39,9 +38,7 @@ def test_what_is_cross4d_jepas_own_is_run_once_for_both():
     same = {"cross4d-solved": "dense-solved", "random-printed": "random-printed", "position-solved": "position-solved",
             "longer-labels-100": "longer-labels-100", "cross4d-labels-10": "dense-labels-10"}  # fmt: skip
     for here, there in same.items():
-        assert [fingerprint_of(one) for one in mine[here].recipes] == [
-            fingerprint_of(one) for one in theirs[there].recipes
-        ]
+        assert mine[here].recipes == theirs[there].recipes
     assert tables.baselines("laptop") == PAPER.experiment("probe").baselines("laptop")
     assert finetune("laptop", "longer") == distillation.finetune("laptop", "longer")
 
@@ -56,3 +53,25 @@ def test_every_pretraining_is_asked_the_same_questions():
 def test_an_unknown_pretraining_is_named():
     with pytest.raises(ValueError, match="pre-training: got 'moco', expected c2p, "):
         pretrain("quick", "moco")
+
+
+def test_the_picture_has_a_panel_a_protocol_and_names_what_has_not_run():
+    from matplotlib import pyplot
+
+    from pointvideo.papers.one_protocol.figures import LINES, draw_protocol
+    from pointvideo.report.evidence import committed_ledger, evidence
+    from pointvideo.report.figures.style import small_texts
+
+    found = [evidence(PAPER, number, "laptop", committed_ledger()) for number in ("probe", "finetune")]
+    figure = draw_protocol(*(one.table for one in found))
+    assert len(figure.axes) == 5 and small_texts(figure) == []
+    drawn = 0
+    for axes, kind in zip(figure.axes, ("solved", "printed", "labels-10", "labels-40", "labels-100"), strict=True):
+        rows = {f"random-{kind}" if name == "scratch" and "labels" not in kind else f"{name}-{kind}" for name in LINES}
+        lines = [line for one in found for line in one.table.rows if line.row.id in rows]
+        assert sum(not line.results for line in lines) == sum(text.get_text() == "not run" for text in axes.texts)
+        dashes = [len(line.get_xdata()) for line in axes.lines if line.get_marker() == "|"]
+        assert sorted(dashes) == sorted(len(line.results) for line in lines if line.results)
+        drawn += len(dashes)
+    assert drawn > 5
+    pyplot.close(figure)
