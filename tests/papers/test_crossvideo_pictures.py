@@ -88,6 +88,9 @@ def test_what_is_shown_is_what_the_loss_compares(look, loss):
         few = table.of(2)
         assert few.cosine.shape == (2 * table.rows, 4 * table.rows)
         torch.testing.assert_close(few.cosine[few.positive], table.cosine[table.positive][: 2 * table.rows])
+        thin = table.of(3, 2)
+        own = table.cosine[table.positive].view(-1, table.rows)[:3, ::2]
+        torch.testing.assert_close(thin.cosine[thin.positive].view(own.shape), own)
 
 
 def test_what_is_found_is_told_from_what_a_clock_would_find():

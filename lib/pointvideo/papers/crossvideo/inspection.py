@@ -61,11 +61,11 @@ class Compared(NamedTuple):
     negative: Bool[Tensor, "rows candidates"]
     rows: int
 
-    def of(self, videos: int) -> Compared:
-        """The first videos alone."""
-        half, few = len(self.cosine), videos * self.rows
-        keep = torch.cat([torch.arange(few), half + torch.arange(few)])
-        return Compared(*(values[:few, keep] for values in self[:3]), self.rows)
+    def of(self, videos: int, every: int = 1) -> Compared:
+        """The first videos alone, and every so-many-th row of each."""
+        few = torch.arange(len(self.cosine)).view(-1, self.rows)[:videos, ::every]
+        keep = torch.cat([few.flatten(), len(self.cosine) + few.flatten()])
+        return Compared(*(values[few.flatten()][:, keep] for values in self[:3]), few.shape[1])
 
     @property
     def found(self) -> float:

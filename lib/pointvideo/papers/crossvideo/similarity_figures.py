@@ -57,7 +57,9 @@ def _roles(axes: Axes, table: Compared) -> None:
     _lines(axes, table)
 
 
-def draw_similarities(states: Mapping[str, Mapping[str, Compared]], level: str, *, videos: int | None = None) -> Figure:
+def draw_similarities(
+    states: Mapping[str, Mapping[str, Compared]], level: str, *, videos: int | None = None, every: int = 1
+) -> Figure:
     """Cosines of every anchor (rows) to what it is compared with (columns): left its own side, right the other one.
 
     Features of videos are maxima, which are all much alike, so their cosines are shown less the mean of their row: the
@@ -67,11 +69,13 @@ def draw_similarities(states: Mapping[str, Mapping[str, Compared]], level: str, 
         states: such as "before" and "after" -> :func:`.inspection.compared`; a row of panels each.
         level: "video", whose positives have a frame, or "frame", where they are the diagonal of the right half.
         videos: so many of the batch.
+        every: shows so-many-th frames.
     """
     terms = [name for name in TERMS if name.endswith(level) and all(name in found for found in states.values())]
     if not terms:
         raise ValueError(f"level: got {level!r}, expected 'video' or 'frame', of which a term was passed")
-    kept = {state: {term: found[term].of(videos or len(found[term].cosine)) for term in terms}
+    step = every if level == "frame" else 1
+    kept = {state: {term: found[term].of(videos or len(found[term].cosine), step) for term in terms}
             for state, found in states.items()}  # fmt: skip
     values = {state: {term: _shown(table, level == "video") for term, table in found.items()}
               for state, found in kept.items()}  # fmt: skip
