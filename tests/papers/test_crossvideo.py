@@ -160,6 +160,9 @@ def test_images_are_labelled_as_the_paper_has_it_and_start_from_the_right_tower(
     ours, scratch = (row[f"images-asformer-{name}"].recipes[0] for name in ("crossvideo", "scratch"))
     assert differing(ours, scratch) == {"init"} and ours.stem is None
     assert ours.init.image_tower.transformer == ours.backbone.encoder and ours.init.images == ours.images
+    plain = row["images-asformer-scratch-untrained"].recipes[0]
+    assert differing(plain, scratch) == {"images"} and differing(plain.images, scratch.images) == {"teacher"}
+    assert differing(plain.images.teacher, scratch.images.teacher) == {"weights"}
     pixels = row["images-asformer-crossvideo-pixels"].recipes[0]
     assert pixels.init == action.pretrain("laptop") and pixels.inputs == pixels.init.image_tower.inputs
     both = {row.id: row for row in PAPER.tables("laptop")["IV"]}

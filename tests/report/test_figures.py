@@ -29,6 +29,8 @@ WITHIN = {
     "draw_labelled_shares": "draw_labelled",
     "draw_class_marks": "draw_printed_classes",
     "draw_lengths": "draw_printed_accuracies",
+    "draw_measures": "draw_printed_actions",
+    "draw_values": "draw_printed_miou",
 }
 
 

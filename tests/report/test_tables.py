@@ -241,6 +241,20 @@ def action_table(source="recorded", dataset="hoi4d_action", **options):
     return build_table("Table 1", (*names, "as-pptr-videomae"), records), records
 
 
+def test_a_search_is_scored_on_training_subjects_and_a_fold_on_the_test_set():
+    from pointvideo import papers
+    from pointvideo.report.evidence import committed_ledger, evidence
+    from pointvideo.report.figures.runs import draw_accuracies
+
+    tables = {number: evidence(papers.get("c2p"), number, "laptop", committed_ledger()).table
+              for number in ("4-choice", "4-folds", "4")}  # fmt: skip
+    where = {number: table.scored for number, table in tables.items()}
+    assert where == {"4-choice": "held-out training subjects", "4-folds": "test set", "4": "test set"}
+    assert "ours, best epoch on the held-out training subjects, %" in tables["4-choice"].header
+    axes = draw_accuracies(tables["4-choice"]).axes[0]
+    assert axes.get_xlabel() == "video accuracy on the held-out training subjects, last epoch, %"
+
+
 def test_a_table_of_action_segmentation_has_all_five_metrics():
     table, records = action_table()
     assert table.metrics == ("accuracy", "edit", "f1@10", "f1@25", "f1@50") and len(table.header) == 13

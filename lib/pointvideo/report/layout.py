@@ -155,6 +155,13 @@ class Table:
         """What its rows have learnt."""
         return self.rows[0].row.task
 
+    @property
+    def scored(self) -> str:
+        """Whose data its rows are scored on: the test set, or training subjects that a search has held out."""
+        data = [getattr(recipe, "data", None) for line in self.rows for recipe in line.row.recipes]
+        held_out = all(getattr(one, "held_out", ()) and getattr(one, "pool", "train") == "train" for one in data)
+        return "held-out training subjects" if data and held_out else "test set"
+
     def __getitem__(self, row_id: str) -> TableRow:
         """A row by id. ``ValueError`` lists what exists."""
         known = {line.row.id: line for line in self.rows}
@@ -170,7 +177,7 @@ class Table:
                 "row",
                 first,
                 "ours, after the last epoch, %",
-                "ours, best epoch on the test set, %",
+                f"ours, best epoch on the {self.scored}, %",
                 "videos right, mean over the seeds [95 % over videos]",
                 "seeds",
                 "verdict",
@@ -182,7 +189,7 @@ class Table:
             "SIMULATED" if self.source == "simulated" else f"paper: {main}, %",
             f"ours: {main}, after the last epoch, %",
             "95 % interval",
-            f"{main}, best epoch on the test set, % (epochs)",
+            f"{main}, best epoch on the {self.scored}, % (epochs)",
             *(f"{name}, %" for name in others),
             self.task.unit,
             "seeds",

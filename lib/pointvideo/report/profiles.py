@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..backbones.asformer import ASFormerEncoderSize
 from ..backbones.contract import width_of
 from ..data.layout import set_of
 from ..recipe import Training
@@ -45,6 +46,12 @@ def _clip_words(data: ClipData) -> str:
     return f"{frames}{f', every {ordinal},' if step > 1 and data.frames > 1 else ''} of {data.points} points"
 
 
+def _width(size: Any) -> int:
+    """Channels of a token; of a network that labels frames out of features, those of its encoder."""
+    encoder = getattr(size, "encoder", None)
+    return encoder.width if isinstance(encoder, ASFormerEncoderSize) else width_of(size)
+
+
 def _lines(recipe: Any, every: Sequence[Any]) -> dict[str, str]:
     data, before = recipe.data, recipe.init.data
     seeds = sorted({one.seed for one in every})
@@ -53,7 +60,7 @@ def _lines(recipe: Any, every: Sequence[Any]) -> dict[str, str]:
         "data set": set_of(recipe.dataset) + (f", {data.videos} videos a split" if data.videos else ""),
         "clips in pre-training": _clip_words(before),
         f"clips in {then}": _clip_words(data),
-        "channels of a token": str(width_of(recipe.backbone)),
+        "channels of a token": str(_width(recipe.backbone)),
         "pre-training": training_words(recipe.init.training),
         then: training_words(recipe.training),
         "seeds": ", ".join(map(str, seeds)),

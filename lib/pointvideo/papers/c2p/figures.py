@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...report.figures.printed import draw_class_marks, draw_lengths, face
+from ...report.figures.printed import draw_class_marks, draw_lengths, draw_measures, draw_values
 from ...report.figures.shares import draw_data_efficiency, share_axis
 from ...report.figures.style import PAGE, SMALL, colour, explains, panels
 from ...report.reported import ReportedCell, printed, reported
@@ -83,25 +83,14 @@ ROWS = {
 
 def draw_printed_actions(axes: Axes) -> None:
     """C2P's Table 1: the five metrics of action segmentation on HOI4D, a line a row."""
-    columns = ("Acc", "Edit", "F1@10", "F1@25", "F1@50")
-    for row, (method, hollow) in ROWS.items():
-        values = [_cell("Table 1", row, column, frames=150).value for column in columns]
-        axes.plot(columns, values, ":" if hollow else "-", color=method.colour, marker=method.marker, label=row,
-                  **face(hollow))  # fmt: skip
-    axes.set(ylabel="%", title="printed: C2P, Table 1, HOI4D")
-    axes.grid(axis="y", color="#e6e6e6")
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    draw_measures(axes, get("c2p"), "Table 1", ROWS, ("Acc", "Edit", "F1@10", "F1@25", "F1@50"), 150)
+    axes.set_title("printed: C2P, Table 1, HOI4D")
 
 
 def draw_printed_miou(axes: Axes) -> None:
     """C2P's Table 2: mean IoU of semantic segmentation on HOI4D, a line a row."""
-    for line, (row, (method, hollow)) in enumerate(ROWS.items()):
-        value = _cell("Table 2", row, frames=3).value
-        axes.plot(value, line, method.marker, color=method.colour, markersize=7, **face(hollow))
-        axes.annotate(f"{value:.1f}", (value, line), (8, 0), textcoords="offset points", fontsize=SMALL, va="center")
-    axes.set_yticks(range(len(ROWS)), ROWS)
-    axes.set(xlabel="mIoU, %", ylim=(len(ROWS) - 0.4, -0.6), title="printed: C2P, Table 2, HOI4D")
-    axes.grid(axis="x", color="#e6e6e6")
+    draw_values(axes, get("c2p"), "Table 2", ROWS, 3)
+    axes.set(xlabel="mIoU, %", title="printed: C2P, Table 2, HOI4D")
 
 
 def draw_printed_classes(axes: Axes) -> None:

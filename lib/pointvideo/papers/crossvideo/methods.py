@@ -138,8 +138,12 @@ ARMS: dict[str, Arm] = {
     ),
 }  # fmt: skip
 LONGER = Method("from scratch, at CrossVideo's cost", "#444444", "v", "from scratch at CrossVideo's cost")
+UNTRAINED = Method("untrained features", "#A6761D", "X", "features of an untrained image network")
 METHODS: dict[str, Method] = (
-    trivial_rows.METHODS | STARTS | {"longer": LONGER} | {name: arm.method for name, arm in ARMS.items()}
+    trivial_rows.METHODS
+    | STARTS
+    | {"longer": LONGER, "untrained-features": UNTRAINED}
+    | {name: arm.method for name, arm in ARMS.items()}
 )
 PRINTED = {"scratch": "", "strl": "+STRL", "videomae": "+VideoMAE", "c2p": "+C2P", "crossvideo": "+ours"}
 

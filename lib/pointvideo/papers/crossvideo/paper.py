@@ -39,7 +39,7 @@ _BASELINES = {"II": semantic.baselines, "msr-choice": None}
 
 def _baselines(experiment: Experiment):
     """What stands above a table: that of its set and task, nothing where other videos are scored."""
-    usual = recognition.BASELINES if experiment.dataset == _MSR else action.baselines
+    usual = recognition.baselines if experiment.dataset == _MSR else action.baselines
     return _BASELINES.get(experiment.number, usual)
 
 

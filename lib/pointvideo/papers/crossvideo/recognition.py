@@ -3,7 +3,8 @@
 The paper has no such experiment, and the set has no colour. A drawing says nothing that the points do not say, so the
 rows ask what a second network on another form of the same videos is worth, and the controls what is left of it when the
 drawing is another video's or another time's. Everything but the pre-training is C2P's on this set, and so are the rows
-of training from scratch, of STRL, VideoMAE and C2P: their runs are done once for both papers.
+of training from scratch, of STRL, VideoMAE and C2P: their runs are done once for both papers, but at
+quick, which has fewer videos.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Any
 
 from ...pretexts.crossvideo import CrossVideoPretrain
 from ...pretexts.geometric_transform import GeometricTransform
+from ...stream import ClipData
 from ...study.experiments import Row, stretched
 from ...study.search import Setting, tuned
+from ...study.trivial_rows import baseline_rows
 from ...tasks.recognition import Finetune
 from ...teachers.depth_images import NOTE
 from ..c2p import recognition as theirs
@@ -26,7 +29,7 @@ from .settings import CHOSEN, GRID, HELD_OUT, images, setting_of
 
 FRAMES = theirs.PRETRAIN_FRAMES
 BACKBONE = "pptr"
-BASELINES = theirs.baselines
+VIDEOS = 64  # of a split at quick, which has seconds for a row; elsewhere all, and runs are shared with C2P's
 _COMPARED = ("scratch", "longer", "strl", "videomae", "c2p", "no-cross", "crossvideo")
 _CONTROLS = ("other-images", "shifted", "points", "frame-number")
 _WITH_FEW = ("scratch", "c2p", "no-cross", "crossvideo")
@@ -46,13 +49,13 @@ def pretrain(
         held_out: training subjects that it must not see either.
     """
     if name in STARTS:
-        return theirs.pretrain(profile, BACKBONE, seed, name, setting, held_out=held_out)
+        return _few(profile, theirs.pretrain(profile, BACKBONE, seed, name, setting, held_out=held_out))
     arm, setting, about = arm_of(name), setting or setting_of(profile), images(profile)
     seen, tower = about.seen("depth")
     return CrossVideoPretrain(
         backbone=theirs.backbone_size(profile, BACKBONE),
         image_tower=tower,
-        data=theirs.clip_data(profile, FRAMES, held_out),
+        data=_few_videos(profile, theirs.clip_data(profile, FRAMES, held_out)),
         training=tuned(theirs.sizes(profile).pretrain, setting.pretrain_rate),
         loss=arm.objective(),
         images=seen,
@@ -84,9 +87,28 @@ def finetune(
             plain, training=stretched(plain.training, times), evaluate_every=round(plain.evaluate_every * times)
         )
     if name in STARTS:
-        return theirs.finetune(profile, BACKBONE, FRAMES, name, seed, percent, setting, **held)
+        return _few(profile, theirs.finetune(profile, BACKBONE, FRAMES, name, seed, percent, setting, **held))
     plain = theirs.finetune(profile, BACKBONE, FRAMES, "scratch", seed, percent, setting or setting_of(profile), **held)
-    return replace(plain, init=pretrain(profile, name, seed, setting, held_out))
+    return replace(_few(profile, plain), init=pretrain(profile, name, seed, setting, held_out))
+
+
+def _few_videos(profile: str, data: ClipData) -> ClipData:
+    return replace(data, videos=VIDEOS) if profile == "quick" else data
+
+
+def _few(profile: str, recipe: Any) -> Any:
+    """A recipe of C2P's tables on so few videos as quick has time for; at other profiles as it is."""
+    if profile != "quick":
+        return recipe
+    init = None if recipe.init is None else _few(profile, recipe.init)
+    return replace(recipe, data=_few_videos(profile, recipe.data), init=init)
+
+
+def baselines(profile: str) -> tuple[Row, ...]:
+    """What stands above the tables: C2P's on this set, but for quick, which has fewer videos."""
+    if profile != "quick":
+        return theirs.baselines(profile)
+    return baseline_rows("msr", finetune(profile), theirs.sizes(profile).seeds, "PPTr")
 
 
 def row(profile: str, name: str, percent: int = 100) -> Row:
@@ -120,8 +142,8 @@ def costs(profile: str) -> tuple[Row, ...]:
 
 def labels(profile: str) -> tuple[Row, ...]:
     """Table V's protocol: pre-trained on all training videos, fine-tuned on a share of the labels."""
-    return tuple(row(profile, name, percent) for percent in (*theirs.sizes(profile).label_percents, 100)
-                 for name in _WITH_FEW)  # fmt: skip
+    percents = (10, 40) if profile == "quick" else theirs.sizes(profile).label_percents
+    return tuple(row(profile, name, percent) for percent in (*percents, 100) for name in _WITH_FEW)
 
 
 def choices(profile: str) -> tuple[Row, ...]:

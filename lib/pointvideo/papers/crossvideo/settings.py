@@ -7,7 +7,7 @@ other arm takes what is chosen for CrossVideo.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...backbones.asformer import ASFormerEncoderSize
 from ...backbones.image_stem import ImageStemSize
@@ -45,6 +45,11 @@ class Images:
     def stem(self) -> ImageStemSize:
         """The tower's stem, for a network that labels frames."""
         return ImageStemSize(self.tower.patch, self.tower.hidden, self.tower.inputs)
+
+    @property
+    def untrained(self) -> FrameFeatures:
+        """Features of the same network as it is before any training."""
+        return replace(self.features, teacher=replace(self.features.teacher, weights="untrained"))
 
     def seen(self, what: Seen) -> tuple[ImageData | FrameFeatures, ImageTowerSize]:
         """What a network is shown of a frame, and the tower for it."""

@@ -94,6 +94,38 @@ def beside(axes: Axes, place: float | int, text: str, colour: str = "#333333") -
     )  # fmt: skip
 
 
+def draw_measures(
+    axes: Axes, paper: Paper, table: str, rows: Mapping[str, tuple[Method, bool]], columns: Sequence[str], frames: int
+) -> None:
+    """The metrics of a table side by side, a line a row.
+
+    Args:
+        axes: the panel.
+        paper, table: where it is printed.
+        rows: name of the row -> its method, and whether its marks are hollow and its line dotted.
+        columns: the metrics, in per cent.
+        frames: of the rows.
+    """
+    for row, (method, hollow) in rows.items():
+        values = [reported(paper, table, row=row, column=column, frames=frames).value for column in columns]
+        axes.plot(columns, values, ":" if hollow else "-", color=method.colour, marker=method.marker, label=row,
+                  **face(hollow))  # fmt: skip
+    axes.set_ylabel("%")
+    axes.grid(axis="y", color="#e6e6e6")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def draw_values(axes: Axes, paper: Paper, table: str, rows: Mapping[str, tuple[Method, bool]], frames: int) -> None:
+    """The one number of each row of a table, a line a row; arguments as for :func:`draw_measures`."""
+    for line, (row, (method, hollow)) in enumerate(rows.items()):
+        value = reported(paper, table, row=row, frames=frames).value
+        axes.plot(value, line, method.marker, color=method.colour, markersize=7, **face(hollow))
+        axes.annotate(f"{value:.1f}", (value, line), (8, 0), textcoords="offset points", fontsize=SMALL, va="center")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(axis="x", color="#e6e6e6")
+
+
 def classes_of(paper: Paper, table: str) -> list[str]:
     """The columns of a table of segmentation, in its order: classes, then their mean."""
     return list(dict.fromkeys(cell.column for cell in cells(paper) if cell.table == table))

@@ -63,7 +63,7 @@ def draw_accuracies(table: Table, name: str | None = None) -> Figure:
     handles = [Line2D([], [], **({"color": "#555555", "markersize": 5} | look)) for look in kinds.values()]
     axes.set_yticks(range(len(rows)), [entry.title for entry in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlabel(f"{table.task.title(name)} on the test set, last epoch, %")
+    axes.set_xlabel(f"{table.task.title(name)} on the {table.scored}, last epoch, %")
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)
     if handles or lines:
