@@ -80,7 +80,7 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
     }
     objects = [each for each in NAMES if each.startswith(("modelnet40", "scanobjectnn", "shapenet_part"))]
     expected |= dict.fromkeys(objects, (Objects(), Objects(train=20, test=8, points=512)))
-    rooms = (FurnishedRooms(), FurnishedRooms(train=24, test=8, points=4096))
+    rooms = (FurnishedRooms(), FurnishedRooms(train=16, test=6, points=4096))
     expected |= dict.fromkeys(("s3dis", "scannet"), rooms)
     if name in ("hoi4d_action", "hoi4d_rgbd"):
         assert (whole.name == "hand_object_rgb") == (name == "hoi4d_rgbd")

@@ -138,7 +138,7 @@ def _objects(small: bool = False) -> World:
 def _furnished_rooms(small: bool = False) -> World:
     from .simulate.furnished_rooms import FurnishedRooms
 
-    return FurnishedRooms(train=24, test=8, points=4096) if small else FurnishedRooms()
+    return FurnishedRooms(train=16, test=6, points=4096) if small else FurnishedRooms()
 
 
 SETS = (
