@@ -1,8 +1,8 @@
 """What every camera of a pool sees of clouds, and what a frozen teacher says there: made once and kept on disk.
 
-A cloud is one frame of a video, some evenly spread frames of each; its points are drawn once. They lie under ``targets``
-of the cache in two kinds of folder: views (:class:`.view_pairs.Views` of every pose), which every teacher and every loss
-share, and maps, one file a level, float16. A folder is named by what it depends on. A cloud's rows are made when
+A cloud is one frame of a video, some evenly spread frames of each; its points are drawn once. There are two kinds of
+folder under ``targets`` of the cache: views (:class:`.view_pairs.Views` of every pose), which every teacher and every
+loss share, and maps, one file a level, float16. A folder is named by what it depends on. A cloud's rows are made when
 somebody first asks for them and count as done only when they are whole: a killed making goes on where it stopped.
 """
 
@@ -155,7 +155,7 @@ def _kept(
     wanted: np.ndarray,
     prepare: Callable[[], Callable[[np.ndarray], list[np.ndarray]]],
 ) -> dict[str, np.ndarray]:
-    """Arrays on disk with the wanted rows filled by what ``prepare`` gives, which is asked only where some are missing."""
+    """Arrays on disk, the wanted rows filled by what ``prepare`` gives; it is asked only where some are missing."""
     folder = cache_dir() / "targets" / world_fingerprint(ViewTargets, about)[:16]
     rows = next(iter(shapes.values()))[0][0]
     with locked(folder):

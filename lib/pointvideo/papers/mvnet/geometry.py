@@ -19,9 +19,8 @@ STARTS = ("place", "random", *LOSSES, "partial", *CONTROLS)
 
 def read(profile: str, name: str, seed: int = 0) -> Geometry:
     """Geometry in the features after an arm; of the untrained network for "random", of raw coordinates for "place"."""
-    fields = {
-        "data": object_data(profile, CLASSIFIED), "training": Training(epochs=1, batch=32, clips_per_video=1), "seed": seed,
-    }  # fmt: skip
+    once = Training(epochs=1, batch=32, clips_per_video=1)
+    fields = {"data": object_data(profile, CLASSIFIED), "training": once, "seed": seed}
     if name == "place":
         return Geometry(backbone=PlaceSize(), **fields)
     if name == "random":

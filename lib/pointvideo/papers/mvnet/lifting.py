@@ -1,8 +1,8 @@
 """Experiment 3: is a 3D network that has learnt from images better than the images' features themselves, lifted?
 
 The abstract sets the method against "predicting 2D features first and then obtaining 3D features through dimensionality
-lifting". Both are frozen here, and a class is read from the mean feature of an object's points by the same solved probe.
-Lifting sees an object from one, four or twelve sides whenever it is asked; the 3D network sees points alone.
+lifting". Both are frozen here, and a class is read from the mean feature of an object's points by the same solved
+probe. Lifting sees an object from one, four or twelve sides whenever it is asked; the 3D network sees points alone.
 """
 
 from __future__ import annotations

@@ -112,10 +112,9 @@ VIDEO = {  # methods of other papers, on the same network
     "c2p": Method("C2P", "#D55E00", "h", "C2P"),
 }
 LIFTED = {
-    f"lifted-{views}": Method(f"lifted, {views} view{'s' * (views > 1)}", "#44AA99", marker,
-                              f"2D features lifted from {views} view{'s' * (views > 1)}")
-    for views, marker in ((1, "1"), (4, "2"), (12, "3"))
-}  # fmt: skip
+    f"lifted-{views}": Method(f"lifted, {words}", "#44AA99", marker, f"2D features lifted from {words}")
+    for views, words, marker in ((1, "1 view", "1"), (4, "4 views", "2"), (12, "12 views", "3"))
+}
 PLACE = Method("own coordinates", "#222222", "+", "the point's own coordinates")
 METHODS: dict[str, Method] = (
     trivial_rows.METHODS

@@ -165,26 +165,25 @@ def _row(id: str, title: str, recipes: tuple, name: str, percent: int = 100, pri
 
 def classified(profile: str) -> tuple[Row, ...]:
     """Experiment 1, classification: from scratch, each loss and both, the controls."""
-    names = ("scratch", "longer", *LOSSES, *CONTROLS)
-    return tuple(
-        _row(
-            f"objects-{name}", METHODS[name].short, tuple(classify(profile, name, seed) for seed in sizes(profile).seeds),
-            name, printed=_PRINTED.get(("classified", name), ()),
-        )
-        for name in names
-    )  # fmt: skip
+    return _losses(profile, "objects", "classified", classify)
 
 
 def parted(profile: str) -> tuple[Row, ...]:
     """Experiment 1, parts."""
-    names = ("scratch", "longer", *LOSSES, *CONTROLS)
+    return _losses(profile, "parts", "parts", segment)
+
+
+def _losses(profile: str, prefix: str, task: str, make: Callable[..., Any]) -> tuple[Row, ...]:
     return tuple(
         _row(
-            f"parts-{name}", METHODS[name].short, tuple(segment(profile, name, seed) for seed in sizes(profile).seeds),
-            name, printed=_PRINTED.get(("parts", name), ()),
+            f"{prefix}-{name}",
+            METHODS[name].short,
+            tuple(make(profile, name, seed) for seed in sizes(profile).seeds),
+            name,
+            printed=_PRINTED.get((task, name), ()),
         )
-        for name in names
-    )  # fmt: skip
+        for name in ("scratch", "longer", *LOSSES, *CONTROLS)
+    )
 
 
 def few_labels(profile: str) -> tuple[Row, ...]:

@@ -14,8 +14,10 @@ from ...report.reported import EMPTY
 from ...study.experiments import Printed
 from .methods import SILENT
 
+FILE = Path(__file__).with_name("reported.yaml")
 
-def place(table: str, row: str, file: Path = Path(__file__).with_name("reported.yaml")) -> dict[str, Any]:
+
+def place(table: str, row: str, file: Path = FILE) -> dict[str, Any]:
     """The fields of a row that say where its number stands, or why it has none.
 
     Raises:
