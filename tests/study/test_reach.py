@@ -29,6 +29,7 @@ from pointvideo.study import keys
 from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import trained
 from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisticsSize
+from pointvideo.tasks.geometry import Geometry
 from pointvideo.tasks.object_part_segmentation import SegmentObjectParts
 from pointvideo.tasks.object_recognition import ObjectFinetune, ObjectProbe
 from pointvideo.tasks.part_labels import PartsOnly
@@ -40,12 +41,16 @@ from pointvideo.tasks.trivial import LabelsOnly
 from pointvideo.teachers import EfficientNetLite
 from pointvideo.teachers.depth_images import DepthImageData
 from pointvideo.teachers.frame_features import FrameFeatures
+from pointvideo.teachers.lifted import LiftedSize
+from pointvideo.teachers.point_noise import PointNoise
+from pointvideo.teachers.ring import Cameras
 
 from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
 from ..pretexts.coloured_dots import make_coloured
 from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_crossvideo import recipe as crossvideo
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
+from ..pretexts.test_mvnet import SIZE as U_NET
 from ..pretexts.test_mvnet import recipe as mvnet
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
 from ..tasks import filmed, tiny
@@ -113,6 +118,7 @@ def coloured(**changes) -> CrossVideoPretrain:
 FEATURES = FrameFeatures(EfficientNetLite(32, 16, "untrained"), window=3)
 BODIES = replace(cross4d().data, dataset="people")
 OBJECTS = replace(BODIES, dataset="objects", frames=1, divisor=1.0)
+LIFTED = LiftedSize((EfficientNetLite(32, 16, "untrained"),), Cameras(poses=2), views=2)
 RECIPES = {
     "Finetune": dots.finetune,
     "Finetune of P4Transformer": lambda: dots.finetune(backbone=dots.P4TRANSFORMER),
@@ -134,6 +140,7 @@ RECIPES = {
     ),
     "MVNetPretrain": mvnet,
     "MVNetPretrain of partial clouds": lambda: mvnet(apart="input", masked=0.3),
+    "MVNetPretrain of random targets": lambda: mvnet(teachers=(PointNoise(36, 4, 3), PointNoise(36, 12, 3))),
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentImages": filmed.segment_images,
@@ -170,6 +177,9 @@ RECIPES = {
     "SegmentParts": lambda: SegmentParts(cross4d().backbone, BODIES, dots.TRAINING),
     "ObjectFinetune": lambda: ObjectFinetune(cross4d().backbone, OBJECTS, dots.TRAINING),
     "ObjectProbe": lambda: ObjectProbe(cross4d().backbone, OBJECTS, dots.TRAINING, l2=(0.1,)),
+    "ObjectProbe of lifted features": lambda: ObjectProbe(LIFTED, OBJECTS, dots.TRAINING, l2=(0.1,)),
+    "Geometry": lambda: Geometry(U_NET, OBJECTS, dots.TRAINING, most=200, ridge=(0.1, 0.01)),
+    "Geometry of coordinates": lambda: Geometry(PlaceSize(), OBJECTS, dots.TRAINING, most=200, ridge=(0.1, 0.01)),
     "SegmentObjectParts": lambda: SegmentObjectParts(cross4d().backbone, OBJECTS, dots.TRAINING),
     "PartsOnly": lambda: PartsOnly(BODIES, dots.TRAINING),
     "Correspondence": correspondence.recipe,
