@@ -148,5 +148,5 @@ def test_it_learns_and_leaves_what_starts_another(store):
 def test_a_recipe_is_written_down_and_read_back():
     one = recipe(projection=WalkProjection(views=3, pixels=18, images="depth"))
     assert recipe_from_dict(recipe_dict(one)) == one and set(WALK) == {"walk_position", "walk_rotation", "walk_focal"}
-    with pytest.raises(ValueError, match="MVNetRoomPretrain.data: got 2 frames, expected 1: rooms stand still"):
-        recipe(data=ClipData("furnished_rooms", frames=2))
+    with pytest.raises(ValueError, match="MVNetRoomPretrain.clouds: got 2, expected 1: rooms stand still"):
+        recipe(clouds=2)

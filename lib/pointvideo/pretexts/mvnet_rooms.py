@@ -2,13 +2,14 @@
 
 Of two views, at least 30 % of what the first sees is seen by the second; the network is given the room's points with
 their colours, and the image that the teacher is shown is of the colours' luminance. All of this is ours: the method's
-text, as far as it is known, says that it pre-trains on rooms. The share of overlap is that of PointContrast (Xie et al.,
-ECCV 2020) and Pri3D (Hou et al., ICCV 2021).
+text, as far as it is known, says that it pre-trains on rooms. The share of overlap is that of PointContrast (Xie et
+al., ECCV 2020) and Pri3D (Hou et al., ICCV 2021).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +22,8 @@ from ..data.clips import gather_xyz, sample_indices
 from ..data.store import Store
 from ..recipe import stable_seed
 from ..stream import ClipData
+from ..teachers.levels import build_levels
+from .job import PretextJob
 from .mvnet import MVNet, MVNetJob, MVNetPretrain, _taken
 from .view_pairs import correspondences, slots
 from .walk_views import RoomCameras, WalkProjection, all_views, cameras_of, choose, draw_rooms, taken, virtual_walks
@@ -42,8 +45,8 @@ class MVNetRoomPretrain(MVNetPretrain):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.data.frames != 1:
-            raise ValueError(f"MVNetRoomPretrain.data: got {self.data.frames} frames, expected 1: rooms stand still")
+        if self.clouds != 1:
+            raise ValueError(f"MVNetRoomPretrain.clouds: got {self.clouds}, expected 1: rooms stand still")
 
     def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> MVNetRoomJob:
         """This recipe on data."""
@@ -51,7 +54,16 @@ class MVNetRoomPretrain(MVNetPretrain):
 
 
 class MVNetRoomJob(MVNetJob):
-    """A pre-training on rooms; see :class:`pointvideo.recipe.Job`."""
+    """A pre-training on rooms; see :class:`pointvideo.recipe.Job`. Views are drawn anew in every step."""
+
+    def __init__(self, recipe: MVNetRoomPretrain, store: Store, module: MVNet, pretrained: dict | None = None):
+        PretextJob.__init__(self, recipe, store, module, pretrained)
+        module.start()
+        self.look = build_levels(recipe.teachers) if recipe.loss.transfer else None
+        self.pairs = tuple(permutations(range(recipe.projection.views), 2)) if recipe.loss.consistency else ()
+        self.constants: list[Tensor] = []
+        self.constant: float | None = None
+        self.ratio: float | None = None
 
     def batch(self, epoch: int, step: int) -> tuple:
         """As :meth:`.mvnet.MVNetJob.batch`, of rooms."""

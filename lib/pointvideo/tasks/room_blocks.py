@@ -1,7 +1,7 @@
 """From a room of very many points to what a network sees of it: one point a voxel, a block of near ones, all blocks.
 
 Rooms differ in size and density, networks see a fixed number of points. A voxel grid evens the density out; where more
-voxels are left than the network takes, a block is what lies nearest to a place. In the test, blocks are laid until every
+voxels are left than the network takes, a block is what lies nearest to a place. In the test, blocks are laid until each
 voxel is in one, and a voxel's class is that of the mean of its logits; a point has the class of its voxel.
 """
 

@@ -115,6 +115,12 @@ LIFTED = {
     f"lifted-{views}": Method(f"lifted, {words}", "#44AA99", marker, f"2D features lifted from {words}")
     for views, words, marker in ((1, "1 view", "1"), (4, "4 views", "2"), (12, "12 views", "3"))
 }
+ROOMS = {
+    "scratch-bare": Method("from scratch, no colours", "#999999", "d", "from scratch, without colours"),
+    "both-bare": Method("MVNet, no colours", "#56B4E9", "d", "both losses, without colours"),
+    "clusters-extent": Method("clusters", "#c8c8c8", "1", "clusters of points, their extent"),
+    "clusters-mean": Method("clusters, mean size", "#adadad", "2", "clusters of points, a class's mean size"),
+}
 PLACE = Method("own coordinates", "#222222", "+", "the point's own coordinates")
 METHODS: dict[str, Method] = (
     trivial_rows.METHODS
@@ -122,6 +128,7 @@ METHODS: dict[str, Method] = (
     | {name: arm.method for name, arm in ARMS.items()}
     | VIDEO
     | LIFTED
+    | ROOMS
 )
 
 

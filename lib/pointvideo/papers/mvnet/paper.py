@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
-from . import bridge, geometry, lifting, objects
+from . import bridge, detection, geometry, lifting, objects, rooms
 from .methods import METHODS
 from .settings import CLASSIFIED, PARTED
 
-_MSR = "msr_action3d"
+_MSR, _ROOMS = "msr_action3d", "scannet"
 _TEACHER = "The teacher is EfficientNet-Lite0, trained on ImageNet with labels; it stands in for DINOv2."
 _EXPERIMENTS = (
     Experiment("bridge", "MVNet's still views, fine-tuned on MSR-Action3D", bridge.finetuned, _MSR, picture="shares"),
@@ -25,12 +25,16 @@ _EXPERIMENTS = (
     Experiment("4", "MVNet: which weights are taken over", objects.weights, PARTED),
     Experiment("choice", "MVNet: how rates for classes were chosen", objects.choices, CLASSIFIED),
     Experiment("choice-parts", "MVNet: how rates for parts were chosen", objects.part_choices, PARTED),
+    Experiment("rooms", "MVNet on rooms: the class of every point", rooms.segmented, _ROOMS),
+    Experiment("boxes", "MVNet on rooms: boxes around furniture", detection.detected, _ROOMS),
     Experiment("silences", "MVNet: the silences read otherwise", objects.varied, CLASSIFIED),
 )
 _BASELINES = {
     "bridge": bridge.baselines,
     "bridge-probe": bridge.baselines,
     "1": objects.baselines,
+    "rooms": rooms.baselines,
+    "boxes": detection.baselines,
 }
 PAPER = Paper(
     name="mvnet",
