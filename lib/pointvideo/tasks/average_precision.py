@@ -56,4 +56,5 @@ def average_precision(
     precision = rightly / np.maximum(rightly + wrongly, 1e-300)
     best = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
     gained = np.diff(rightly, axis=-1, prepend=0.0)
-    return (best * gained).sum(axis=-1) / np.maximum(true, 1e-300) * (np.asarray(true) > 0)
+    area = (best * gained).sum(axis=-1) / np.maximum(true, 1e-300)
+    return np.asarray(np.where(np.asarray(true) > 0, area, 0.0))

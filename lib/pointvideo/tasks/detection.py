@@ -44,6 +44,7 @@ class DetectThings(Downstream):
     """Recipe of such a training; ``init=None`` trains from scratch."""
 
     task: ClassVar[Task] = DETECTION
+    rehearsed: ClassVar[bool] = False  # its loss is of places, and no guess at a class is near it
 
     backbone: PointUNetSize = PointUNetSize(inputs=3, output="points")
     data: ClipData = SCANNET.in_radii()
