@@ -13,6 +13,7 @@ from pointvideo.data.simulate import building, people
 from pointvideo.data.simulate.animals import Animals
 from pointvideo.data.simulate.building import fingerprint_of_world
 from pointvideo.data.simulate.egocentric import HEAD_NOISE
+from pointvideo.data.simulate.furnished_rooms import FurnishedRooms
 from pointvideo.data.simulate.hand_gestures import HandGestures
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.object_clouds import Objects
@@ -79,6 +80,8 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
     }
     objects = [each for each in NAMES if each.startswith(("modelnet40", "scanobjectnn", "shapenet_part"))]
     expected |= dict.fromkeys(objects, (Objects(), Objects(train=20, test=8, points=512)))
+    rooms = (FurnishedRooms(), FurnishedRooms(train=16, test=6, points=4096))
+    expected |= dict.fromkeys(("s3dis", "scannet"), rooms)
     if name in ("hoi4d_action", "hoi4d_rgbd"):
         assert (whole.name == "hand_object_rgb") == (name == "hoi4d_rgbd")
         whole_sequences = 300 if name == "hoi4d_rgbd" else 1000
@@ -88,6 +91,7 @@ def test_a_stand_in_is_as_large_as_its_task_needs(bare, made, name):
         assert (whole, small) == expected[name]
     named = {"msr_action3d": "people", "deformingthings4d": "animals", "ntu60": "people_three_views"}
     named |= {"nvgesture": "hand_gestures"} | dict.fromkeys(objects, "objects")
+    named |= dict.fromkeys(("s3dis", "scannet"), "furnished_rooms")
     world = named.get(name, name)
     label, smaller = world, world if name == "msr_action3d" else f"{name}-small"
     assert [path for _, path in made] == [simulated_store(label), simulated_store(smaller)]
@@ -196,7 +200,7 @@ def test_any_folder_with_a_store_is_a_set(data, made):
     [
         (
             "kinetics",
-            "no data set 'kinetics', known: animals, deformingthings4d, hand_gestures, hand_object, "
+            "no data set 'kinetics', known: animals, deformingthings4d, furnished_rooms, hand_gestures, hand_object, "
             "hand_object_rgb, hoi4d_action",
         ),
         ("synthia4d-tiny", "no data set 'synthia4d-tiny', known: .*; did you mean synthia4d"),

@@ -165,7 +165,7 @@ def test_each_loss_alone_and_any_backbone_of_frames(store):
     assert "consistency" not in parts and "transfer" in parts
     assert "2D transfer alone, 1 views, brightness" in alone.recipe.title
     other = job_of(store, backbone=POINT4D, transferred="both", loss=MVNetLoss(transfer=0.0, form="contrast"))
-    assert other.look is None and float(other.loss(*other.batch(0, 0))["consistency"]) > 0
+    assert other.targets.maps == [] and float(other.loss(*other.batch(0, 0))["consistency"]) > 0
     contrast = job_of(store, loss=MVNetLoss(distance="contrast"))
     parts = contrast.loss(*contrast.batch(0, 0))
     assert float(parts["level_1"]) > 1 and "transfer by contrast" in contrast.recipe.title

@@ -16,6 +16,7 @@ from pointvideo import papers
 from pointvideo.backbones import MeteorNetSize, PSTNet2Size, PSTTransformerSize
 from pointvideo.data.images import ImageData
 from pointvideo.data.simulate.building import build
+from pointvideo.data.simulate.furnished_rooms import FurnishedRooms
 from pointvideo.data.simulate.hand_object import HandObject
 from pointvideo.data.simulate.object_clouds import Objects
 from pointvideo.data.simulate.street import Street
@@ -25,10 +26,14 @@ from pointvideo.pretexts.crossvideo import CrossVideoPretrain
 from pointvideo.pretexts.frame_number import FrameNumberSize
 from pointvideo.pretexts.strl import STRLPretrain
 from pointvideo.pretexts.videomae import VideoMAEPretrain
+from pointvideo.pretexts.walk_views import WalkProjection
 from pointvideo.study import keys
 from pointvideo.study.device import make_fabric
 from pointvideo.study.runner import trained
+from pointvideo.tasks.cluster_boxes import ClusterBoxes
+from pointvideo.tasks.detection import DetectThings
 from pointvideo.tasks.frame_statistics import FrameStatisticsSize, PointStatisticsSize
+from pointvideo.tasks.geometry import Geometry
 from pointvideo.tasks.object_part_segmentation import SegmentObjectParts
 from pointvideo.tasks.object_recognition import ObjectFinetune, ObjectProbe
 from pointvideo.tasks.part_labels import PartsOnly
@@ -36,19 +41,26 @@ from pointvideo.tasks.part_segmentation import SegmentParts
 from pointvideo.tasks.point_probe import PlaceSize, PointProbe
 from pointvideo.tasks.pooled_probe import PooledProbe
 from pointvideo.tasks.probe import Probe
+from pointvideo.tasks.room_segmentation import ProbeRooms, RoomsOnly, SegmentRooms
 from pointvideo.tasks.trivial import LabelsOnly
+from pointvideo.tasks.vote_head import VoteSize
 from pointvideo.teachers import EfficientNetLite
 from pointvideo.teachers.depth_images import DepthImageData
 from pointvideo.teachers.frame_features import FrameFeatures
+from pointvideo.teachers.lifted import LiftedSize
+from pointvideo.teachers.point_noise import PointNoise
+from pointvideo.teachers.ring import Cameras
 
 from ..backbones.test_p4transformer_tokens import SMALL as P4TRANSFORMER_TOKENS
 from ..pretexts.coloured_dots import make_coloured
 from ..pretexts.test_cross4d import recipe as cross4d
 from ..pretexts.test_crossvideo import recipe as crossvideo
 from ..pretexts.test_masked_tokens import RECIPES as MASKED
+from ..pretexts.test_mvnet import SIZE as U_NET
 from ..pretexts.test_mvnet import recipe as mvnet
+from ..pretexts.test_mvnet_rooms import recipe as mvnet_rooms
 from ..pretexts.test_pointcpsc import recipe as pointcpsc
-from ..tasks import filmed, tiny
+from ..tasks import filmed, rooms, tiny
 from ..tasks import test_correspondence as correspondence
 from ..tasks import test_neighbours as neighbours
 from ..tasks import test_part_clusters as part_clusters
@@ -86,6 +98,10 @@ def stores(tmp_path_factory):
         "people": make_bodies(folder / "people"),
         "deformingthings4d": correspondence.make_animals(folder / "animals"),
         "coloured": make_coloured(folder / "coloured", folder / "plain"),
+        "furnished_rooms": build(
+            FurnishedRooms(train=2, test=1, points=900, poses=4), folder / "furnished", progress=False
+        ),
+        "rooms": rooms.make_rooms(folder / "rooms", count=4),
         "objects": build(Objects(train=2, test=1, points=64), folder / "objects", progress=False),
     }
 
@@ -113,6 +129,8 @@ def coloured(**changes) -> CrossVideoPretrain:
 FEATURES = FrameFeatures(EfficientNetLite(32, 16, "untrained"), window=3)
 BODIES = replace(cross4d().data, dataset="people")
 OBJECTS = replace(BODIES, dataset="objects", frames=1, divisor=1.0)
+LIFTED = LiftedSize((EfficientNetLite(32, 16, "untrained"),), Cameras(poses=2), views=2)
+ROOM_TEACHERS = (PointNoise(36, 4, 3), PointNoise(36, 12, 3))
 RECIPES = {
     "Finetune": dots.finetune,
     "Finetune of P4Transformer": lambda: dots.finetune(backbone=dots.P4TRANSFORMER),
@@ -134,6 +152,7 @@ RECIPES = {
     ),
     "MVNetPretrain": mvnet,
     "MVNetPretrain of partial clouds": lambda: mvnet(apart="input", masked=0.3),
+    "MVNetPretrain of random targets": lambda: mvnet(teachers=(PointNoise(36, 4, 3), PointNoise(36, 12, 3))),
     "SegmentActions": tiny.segment_actions,
     "SegmentActions of P4Transformer": lambda: tiny.segment_actions("p4transformer"),
     "SegmentImages": filmed.segment_images,
@@ -170,7 +189,20 @@ RECIPES = {
     "SegmentParts": lambda: SegmentParts(cross4d().backbone, BODIES, dots.TRAINING),
     "ObjectFinetune": lambda: ObjectFinetune(cross4d().backbone, OBJECTS, dots.TRAINING),
     "ObjectProbe": lambda: ObjectProbe(cross4d().backbone, OBJECTS, dots.TRAINING, l2=(0.1,)),
+    "ObjectProbe of lifted features": lambda: ObjectProbe(LIFTED, OBJECTS, dots.TRAINING, l2=(0.1,)),
+    "Geometry": lambda: Geometry(U_NET, OBJECTS, dots.TRAINING, most=200, ridge=(0.1, 0.01)),
+    "Geometry of coordinates": lambda: Geometry(PlaceSize(), OBJECTS, dots.TRAINING, most=200, ridge=(0.1, 0.01)),
     "SegmentObjectParts": lambda: SegmentObjectParts(cross4d().backbone, OBJECTS, dots.TRAINING),
+    "MVNetRoomPretrain": lambda: mvnet_rooms(teachers=ROOM_TEACHERS),
+    "MVNetRoomPretrain by depth on drawn walks": lambda: mvnet_rooms(
+        teachers=ROOM_TEACHERS, data=rooms.DATA, projection=WalkProjection(pixels=18, drawn=3, images="depth")
+    ),
+    "SegmentRooms": lambda: SegmentRooms(rooms.SIZE, rooms.DATA, dots.TRAINING),
+    "RoomsOnly": lambda: RoomsOnly(rooms.DATA, dots.TRAINING, answer="prior"),
+    "ProbeRooms": lambda: ProbeRooms(PointStatisticsSize(measured=3), rooms.DATA, dots.TRAINING, l2=(0.1,)),
+    "ProbeRooms of a network": lambda: ProbeRooms(rooms.SIZE, rooms.DATA, dots.TRAINING, l2=(0.1,), seen="room"),
+    "DetectThings": lambda: DetectThings(rooms.SIZE, rooms.DATA, dots.TRAINING, VoteSize(32, 8, 16)),
+    "ClusterBoxes": lambda: ClusterBoxes(rooms.DATA, dots.TRAINING, shell=0.05),
     "PartsOnly": lambda: PartsOnly(BODIES, dots.TRAINING),
     "Correspondence": correspondence.recipe,
     "PlainCorrespondence by position": lambda: correspondence.plain("position"),

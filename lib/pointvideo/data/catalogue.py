@@ -34,7 +34,7 @@ class DataSet:
         official, counted: how many of what the official release has, e.g. 567 files.
         unit: of its coordinates, one of :data:`~pointvideo.data.layout.UNITS`.
         radius: of a clip, in its unit: the root-mean-square distance of its points from their mean (median of clips);
-            of NTU RGB+D, NvGesture and single objects that of the worlds that stand in.
+            of NTU RGB+D, NvGesture, single objects and rooms that of the worlds that stand in.
         tasks: what it is used for.
         world: makes the description of the world that stands in; told whether a small one is wanted.
     """
@@ -135,6 +135,12 @@ def _objects(small: bool = False) -> World:
     return Objects(train=20, test=8, points=512) if small else Objects()
 
 
+def _furnished_rooms(small: bool = False) -> World:
+    from .simulate.furnished_rooms import FurnishedRooms
+
+    return FurnishedRooms(train=16, test=6, points=4096) if small else FurnishedRooms()
+
+
 SETS = (
     DataSet(
         "msr_action3d", "MSR-Action3D", "msr_action3d", 567, "file", "depth count", 85.0, ("recognition",), _people
@@ -185,13 +191,20 @@ SETS = (
         "shapenet_part_h5", "ShapeNetPart (2048 points)", "shapenet_part_h5", 16881, "cloud", "metre", 0.56,
         ("part segmentation",), _objects,
     ),
+    DataSet(
+        "s3dis", "S3DIS", "s3dis", 272, "room", "metre", 2.0, ("semantic segmentation", "detection"), _furnished_rooms
+    ),
+    DataSet(
+        "scannet", "ScanNet", "scannet", 1513, "scan", "metre", 2.0, ("semantic segmentation", "detection"),
+        _furnished_rooms,
+    ),
 )  # fmt: skip
 """The recorded sets that can be prepared."""
 
 WORLDS: dict[str, Callable[[], World]] = {
     "people": _people, "hand_object": _hand_object, "hand_object_rgb": _hand_object_rgb, "street": _street,
     "animals": _animals, "people_three_views": _people_three_views, "hand_gestures": _hand_gestures,
-    "objects": _objects,
+    "objects": _objects, "furnished_rooms": _furnished_rooms,
 }  # fmt: skip
 """The simulated worlds by their own names, each in its own size."""
 

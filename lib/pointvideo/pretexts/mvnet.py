@@ -13,6 +13,8 @@ these three arms of the second loss. Two views that look up the *same* vector ma
 shape ("nothing", a control). So either each view's map goes through a head of 3 x 3 convolutions, which mixes
 neighbouring pixels and knows nothing of depth ("head"), or each view's features are computed of what its own camera
 sees ("input"). Masking here leaves a share of the points out of the network's input; cameras and teacher see all.
+Clouds are drawn once, and what their cameras see and the teacher says is kept (:mod:`.view_targets`); what is augmented
+is what the network is given.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from ..backbones import BackboneSize, Clip, tokens_of
 from ..backbones.contract import call
 from ..backbones.p4dtransconv import carry
 from ..backbones.point_unet import PointUNetSize
-from ..data.augment import Augment
+from ..data.augment import Augment, apply
 from ..data.store import Store
 from ..losses.collapse import collapse_probe
 from ..losses.mvnet import (
@@ -46,11 +48,10 @@ from ..losses.mvnet import (
 from ..recipe import Optimiser, Training, stable_seed
 from ..stream import ClipData
 from ..teachers import EfficientNetLite, Teacher
-from ..teachers.levels import build_levels
-from ..teachers.ring import show, to_spheres
 from ..values import Count, Whole, Within
 from .job import PretextJob, Pretraining
 from .view_pairs import Projection, Views, correspondences, feature_maps, slots
+from .view_targets import ViewTargets
 
 PROBED = 256  # rows that a probe of collapse looks at
 PARTS = ("encoder", "decoder")
@@ -70,6 +71,7 @@ class MVNetPretrain(Pretraining):
     )  # fmt: skip
     teachers: tuple[Any, ...] = tuple(EfficientNetLite(224, stride) for stride in (4, 8, 16, 32))  # one a level
     projection: Projection = Projection()  # around whole objects; a depth frame wants Cameras.before()
+    clouds: Count = 1  # frames of a video that are seen, evenly spread over it
     loss: MVNetLoss = MVNetLoss()
     # in what two views differ beside the camera: "head", "input" or "nothing", as the module says
     apart: Literal["head", "input", "nothing"] = "head"
@@ -83,6 +85,10 @@ class MVNetPretrain(Pretraining):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.data.frames != 1:
+            raise ValueError(f"MVNetPretrain.data: got {self.data.frames} frames, expected 1: every frame is a cloud")
+        if "normals" in self.data.features:
+            raise ValueError("MVNetPretrain.data: got normals, expected coordinates or colours: clouds are turned")
         for teacher in self.teachers:
             if not isinstance(teacher, Teacher):
                 raise ValueError(f"MVNetPretrain.teachers: got {teacher!r}, expected a teacher")
@@ -192,7 +198,8 @@ class MVNetJob(PretextJob):
     def __init__(self, recipe: MVNetPretrain, store: Store, module: MVNet, pretrained: dict[str, Tensor] | None = None):
         super().__init__(recipe, store, module, pretrained)
         module.start()
-        self.look = build_levels(recipe.teachers) if recipe.loss.transfer else None
+        said = recipe.teachers if recipe.loss.transfer else ()
+        self.targets = ViewTargets(store, recipe.data, recipe.clouds, recipe.projection, said, self.stream.videos)
         self.pairs = tuple(permutations(range(recipe.projection.views), 2)) if recipe.loss.consistency else ()
         self.constants: list[Tensor] = []
         self.constant: float | None = None
@@ -202,21 +209,17 @@ class MVNetJob(PretextJob):
         """What the network is given, clips of one frame, (clouds · inputs, 1, points, …); of every pixel of every view
         the row of its point among these; the partners of pixels in other views; whether the step is an epoch's first;
         and of each level the targets (clouds, views, patches, width)."""
-        recipe, projection = self.recipe, self.recipe.projection
-        video, start, seed = self.stream.draw(epoch, step)
-        clip = self.stream.reader.clip(video, start, seed, recipe.augment, stable_seed(seed, 1))
-        clip = clip.map(lambda values: values.flatten(0, 1))  # every frame is a cloud
-        clouds = to_spheres(clip.xyz)
-        pose = projection.draw(len(clouds), stable_seed(seed, 2))
-        views = projection.views_of(clouds, pose)
+        recipe = self.recipe
+        video, _, seed = self.stream.draw(epoch, step)
+        rows = self.targets.rows_of(video, stable_seed(seed, 4))
+        pose = recipe.projection.draw(len(rows), stable_seed(seed, 2))
+        views = self.targets.views(rows, pose)
         chosen = self.chosen(views, stable_seed(seed, 3))
-        match = correspondences(views, self.pairs) if self.pairs else torch.empty(len(clouds), 0, 0, dtype=torch.int64)
-        targets = []
-        if self.look is not None:
-            drawn = show(projection.cameras, recipe.teachers[0].side, clouds, pose)
-            targets = [found.transpose(0, 1).flatten(2, 3).contiguous() for found in self.look(drawn)]
+        match = correspondences(views, self.pairs) if self.pairs else torch.empty(len(rows), 0, 0, dtype=torch.int64)
+        clip = self.targets.clips(rows)
+        clip = Clip(apply(recipe.augment, clip.xyz, stable_seed(seed, 1)), clip.fields).map(lambda values: values[:, 0])
         given = clip.map(lambda values: _taken(values, chosen))
-        return given, slots(views, chosen), match, torch.tensor(step == 0), *targets
+        return given, slots(views, chosen), match, torch.tensor(step == 0), *self.targets.said(rows, pose)
 
     def chosen(self, views: Views, seed: int) -> Int64[Tensor, "clouds inputs given"]:
         """Which points of each cloud the network is given: some of all, or of those that each view sees.

@@ -139,15 +139,16 @@ def of_clip(recipe: dict[str, Any]) -> float:
             total += tokens * part.get("neighbours", 32) * part.get("temporal_kernel", 3) * 4 * width
         if "encoder" in part and "decoder" in part:  # a pyramid: a level's linear maps, on all points before it
             here, before = points, 4
-            for stride, widths in zip(part["strides"], part["encoder"], strict=True):
+            strides = part.get("strides") or [part["stride"]] * len(part["encoder"])
+            for stride, widths in zip(strides, part["encoder"], strict=True):
                 for wide in widths:
                     total += here * before * wide + here / stride * part["neighbours"] * 3 * wide
                     before = wide
                 here /= stride
             tokens = here
-            for stride, widths in zip(part["strides"][::-1], part["decoder"], strict=True):
+            for stride, widths in zip(strides[::-1], part["decoder"], strict=True):
                 here *= stride
-                for wide in widths:
+                for wide in widths if isinstance(widths, list | tuple) else (widths,):
                     total += here * before * wide
                     before = wide
         if "depth" in part and "width" in part:  # a transformer
