@@ -25,12 +25,22 @@ def test_rows_differ_in_the_pretraining_alone(profile, name):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("name", (*PRETRAININGS, *CONTROL))
-def test_every_pretraining_sees_each_clip_as_often_with_the_same_network(profile, name):
+@pytest.mark.parametrize("name", [name for name in (*PRETRAININGS, *CONTROL) if name != "mvnet"])
+def test_every_pretraining_on_clips_sees_each_clip_as_often_with_the_same_network(profile, name):
     recipe, like = pretrain(profile, name), sizes(profile)
     assert recipe.backbone == like.backbone and recipe.data == clip_data(profile)
     assert recipe.training.epochs == like.pretrain.epochs and recipe.training.optimiser == like.pretrain.optimiser
     assert recipe.training.batch == (like.pretrain.batch if name in ("cross4d", "position") else BATCH)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_mvnet_sees_single_frames_of_the_same_videos_with_the_same_network(profile):
+    recipe = pretrain(profile, "mvnet")
+    assert recipe.backbone == sizes(profile).backbone
+    assert replace(recipe.data, frames=clip_data(profile).frames, points=clip_data(profile).points) == clip_data(
+        profile
+    )
+    assert recipe.data.frames == 1
 
 
 def test_what_is_cross4d_jepas_own_is_run_once_for_both():

@@ -11,6 +11,7 @@ PRETRAININGS: dict[str, Method] = {
     "pointcpsc": Method("PointCPSC", "#CC79A7", "D"),
     "crossvideo": Method("CrossVideo", "#009E73", "^"),
     "cross4d": Method("Cross4D-JEPA", "#E69F00", "o"),
+    "mvnet": Method("MVNet", "#56B4E9", "h"),
 }
 # targets that know where a patch lies and nothing else: Cross4D-JEPA's cost without a teacher
 CONTROL = {"position": Method("position alone", "#666666", "X", "position of the patch alone")}

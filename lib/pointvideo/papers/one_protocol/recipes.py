@@ -3,8 +3,9 @@
 Network, clips, probes and fine-tuning are Cross4D-JEPA's on recorded MSR-Action3D: its student, the smallest of the
 five papers' networks and the one that all five pretexts can be given, clips of 24 frames of which none is left out, and
 the fine-tuning that was chosen there on held-out training subjects. Its own rows are therefore its runs. Every
-pre-training sees each training video as often; a batch holds as many videos as the method needs, since for PointCPSC
-and CrossVideo the others of a batch are what a clip is told from.
+pre-training on clips sees each training video as often; a batch holds as many videos as the method needs, since for
+PointCPSC and CrossVideo the others of a batch are what a clip is told from. MVNet, which knows no time, sees depth
+frames one by one, as on its own page.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from ..c2p import recognition as of_c2p
 from ..cross4d_jepa import distillation as theirs
 from ..cross4d_jepa.settings import clip_data, sizes
 from ..crossvideo import recognition as of_crossvideo
+from ..mvnet import bridge
 from ..pointcpsc import recognition as of_pointcpsc
+from .methods import CONTROL, PRETRAININGS
 
 STARTLESS = ("scratch", "longer", "random")
 BATCH = 8  # videos of a step where a clip's negatives are those of its batch, and for C2P
@@ -33,6 +36,8 @@ def pretrain(profile: str, name: str, seed: int = 0) -> Pretraining:
     """A pre-training of :data:`.methods.PRETRAININGS`, or the control "position", on the one network."""
     if name in CROSS4D:
         return theirs.pretrain(profile, CROSS4D[name], seed)
+    if name == "mvnet":
+        return bridge.pretrain(profile, "both", seed, bridge.POINT4D)
     chosen = sizes(profile)
     common: dict[str, Any] = {
         "backbone": chosen.backbone,
@@ -54,7 +59,7 @@ def pretrain(profile: str, name: str, seed: int = 0) -> Pretraining:
         return _with(of_pointcpsc.pretrain(profile, "cpsc", seed), PointCPSCPretrain, common)
     if name == "crossvideo":
         return _with(of_crossvideo.pretrain(profile, "crossvideo", seed), CrossVideoPretrain, common)
-    raise ValueError(f"pre-training: got {name!r}, expected c2p, pointcpsc, crossvideo, {', '.join(CROSS4D)}")
+    raise ValueError(f"pre-training: got {name!r}, expected {', '.join([*PRETRAININGS, *CONTROL])}")
 
 
 def _with(like: Pretraining, kind: type[Pretraining], common: dict[str, Any]) -> Pretraining:
