@@ -1,6 +1,7 @@
 """Projection and correspondence against loops over points and pixels, and views that share nothing."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -52,6 +53,16 @@ def test_poses_stand_on_the_ring_and_look_at_the_centre():
     arc = Cameras.before(poses=5, reach=45)
     assert arc.azimuths().tolist() == [-45.0, -22.5, 0.0, 22.5, 45.0]
     assert float(arc.all_poses()[1][2, 2, 2]) == pytest.approx(math.cos(math.radians(15)))
+
+
+def test_a_cloud_whose_y_is_up_is_drawn_upright():
+    """As one whose y is down is, that has been turned by half a turn about z; nothing is mirrored."""
+    xyz, pose = clouds(), torch.tensor([[0, 1], [3, 4]])
+    upright = replace(RING, down="-y")
+    assert bool((torch.linalg.det(upright.all_poses()[1]) > 0.99).all())
+    assert not torch.equal(show(upright, 32, xyz, pose).images, show(RING, 32, xyz, pose).images)
+    turned = show(RING, 32, xyz * torch.tensor([-1.0, -1.0, 1.0]), pose)
+    torch.testing.assert_close(show(upright, 32, xyz, pose).images, turned.images)
 
 
 @pytest.mark.parametrize(("size", "tolerance"), [(1, 0.0), (1, 0.3), (3, 0.0), (3, 0.3), (5, 0.5)])

@@ -198,12 +198,17 @@ class MVNetJob(PretextJob):
     def __init__(self, recipe: MVNetPretrain, store: Store, module: MVNet, pretrained: dict[str, Tensor] | None = None):
         super().__init__(recipe, store, module, pretrained)
         module.start()
-        said = recipe.teachers if recipe.loss.transfer else ()
-        self.targets = ViewTargets(store, recipe.data, recipe.clouds, recipe.projection, said, self.stream.videos)
+        self.prepare(store)
         self.pairs = tuple(permutations(range(recipe.projection.views), 2)) if recipe.loss.consistency else ()
         self.constants: list[Tensor] = []
         self.constant: float | None = None
         self.ratio: float | None = None
+
+    def prepare(self, store: Store) -> None:
+        """What the cameras see of the clouds, and what the teachers say there."""
+        recipe = self.recipe
+        said = recipe.teachers if recipe.loss.transfer else ()
+        self.targets = ViewTargets(store, recipe.data, recipe.clouds, recipe.projection, said, self.stream.videos)
 
     def batch(self, epoch: int, step: int) -> tuple:
         """What the network is given, clips of one frame, (clouds · inputs, 1, points, …); of every pixel of every view

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -25,7 +25,8 @@ Angle = Annotated[float, Within(low=0, below=90)]  # degrees
 
 @dataclass(frozen=True)
 class Cameras(Checked):
-    """Poses, all of which look at the cloud's centre; x is right, y down, and the middle of an arc looks along +z."""
+    """Poses that look at the centre of the cloud; x is right, y down (or up, as ``down`` says), and the middle of an
+    arc looks along +z."""
 
     poses: Count = 12
     arc: Annotated[float, Within(above=0, high=360)] = 360.0  # degrees around the vertical; 360: a whole ring
@@ -35,6 +36,9 @@ class Cameras(Checked):
     # pixels along a point's side in what a teacher is shown; 3 closes the surface of 2048 points in 224 pixels
     size: Annotated[int, Within(low=1, high=MOST)] = 3
     contrast: Annotated[float, Within(above=0, high=1)] = 0.8  # how much darker the farthest point is than the nearest
+    # where down is: y in a depth camera's frames, -y in sets of objects, whose y is up; an image network knows the
+    # difference
+    down: Literal["y", "-y"] = "y"
 
     @classmethod
     def before(cls, poses: int = 12, reach: float = 45.0, elevation: float = 15.0) -> Cameras:
@@ -58,6 +62,8 @@ class Cameras(Checked):
         ahead = torch.stack([up.cos() * angle.sin(), up.sin(), up.cos() * angle.cos()], dim=-1)
         right = torch.stack([angle.cos(), torch.zeros_like(angle), -angle.sin()], dim=-1)
         down = torch.linalg.cross(ahead, right)
+        if self.down == "-y":  # everything turned by half a turn about z
+            right, down, ahead = (one * torch.tensor([-1.0, -1.0, 1.0]) for one in (right, down, ahead))
         return (-self.distance * ahead).float(), torch.stack([right, down, ahead], dim=1).float()
 
 

@@ -23,7 +23,7 @@ _NETWORKS = ("random", "transfer", "both", "noise")
 
 def lifted(profile: str, views: int, seed: int = 0) -> ObjectProbe:
     """The probe of lifted features."""
-    size = LiftedSize(teachers=levels(profile, "imagenet"), cameras=Cameras(poses=max(VIEWS)), views=views)
+    size = LiftedSize(teachers=levels(profile, "imagenet"), cameras=Cameras(poses=max(VIEWS), down="-y"), views=views)
     return replace(probe(profile, "random", seed), backbone=size)
 
 

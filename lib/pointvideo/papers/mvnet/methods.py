@@ -99,7 +99,8 @@ ARMS: dict[str, Arm] = {
         loss={"consistency": 0.0}, projection={"views": 1}, because=_VARIED,
     ),
     "views-4": Arm(
-        Method("4 views", _BOTH, "4", "both losses, 4 views"), projection={"views": 4, "within": 180.0}, because=_VARIED,
+        Method("4 views", _BOTH, "4", "both losses, 4 views"),
+        projection={"views": 4, "within": 180.0}, because=_VARIED,
     ),
     "colour": Arm(
         Method("with colours", "#A6761D", "*", "both losses, colours given"), colour=True, because=_VARIED,

@@ -129,7 +129,7 @@ def levels(profile: str, kind: str) -> tuple[Teacher, ...]:
 def around_objects(profile: str) -> Projection:
     """Two views out of a ring around an object."""
     chosen = sizes(profile)
-    return Projection(Cameras(poses=chosen.poses), pixels=chosen.pixels, size=chosen.shown)
+    return Projection(Cameras(poses=chosen.poses, down="-y"), pixels=chosen.pixels, size=chosen.shown)
 
 
 def before_frames(profile: str) -> Projection:
