@@ -58,7 +58,7 @@ def draw_walk_views(recipe: MVNetRoomPretrain, store: Store, place: int, seed: i
         )
         axis.set_axis_off()
         axis.set_title(words, loc="center", color=colour)
-    axes[2].set_title(f"second view, sees {share:.0%} of the first", loc="center", color=SECOND)
+    axes[2].set_title(f"second view, sees {100 * share:.0f} % of the first", loc="center", color=SECOND)
     return figure
 
 

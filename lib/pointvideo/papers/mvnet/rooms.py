@@ -70,8 +70,8 @@ _SIZES = {
         voxel=0.06,
         votes=VoteSize(seeds=128, proposals=16, width=32, neighbours=8),
         pretrain=small_training(epochs=2, clips_per_video=1, batch=8, rate=3e-3),
-        segment=small_training(epochs=4, clips_per_video=1, batch=4, rate=3e-3),
-        detect=small_training(epochs=4, clips_per_video=1, batch=4, rate=3e-3),
+        segment=small_training(epochs=8, clips_per_video=2, batch=4, rate=1e-2),
+        detect=small_training(epochs=8, clips_per_video=2, batch=4, rate=5e-3),
         seeds=(0,),
     ),
     "laptop": Sizes(
