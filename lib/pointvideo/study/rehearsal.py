@@ -21,7 +21,7 @@ from .trainer import fit
 
 VIDEOS, RATE = 6, 3e-3
 BATCH = 2  # clips; all of them where a norm takes statistics over clips, of which two leave nothing but who is larger
-EPOCHS = 40, 200  # the second number where the first does not do: a small network learns slowly
+EPOCHS = 40, 100, 200  # each where the one before does not do: small networks, and those with dropout, learn slowly
 NEAR = 0.35  # how far the first loss may be from that of a guess, as a share of it
 FALLS = 0.1  # by how much the loss must fall at least, as a share of a guess's
 MOVE = 0.9  # share of the weights that must move; a few have no effect in a small network

@@ -3,8 +3,8 @@
 The paper has no such experiment, and the set has no colour. A drawing says nothing that the points do not say, so the
 rows ask what a second network on another form of the same videos is worth, and the controls what is left of it when the
 drawing is another video's or another time's. Everything but the pre-training is C2P's on this set, and so are the rows
-of training from scratch, of STRL, VideoMAE and C2P: their runs are done once for both papers, but at
-quick, which has fewer videos.
+of training from scratch, of STRL, VideoMAE and C2P: their runs are done once for both papers,
+but at quick, which has fewer videos.
 """
 
 from __future__ import annotations
