@@ -12,7 +12,6 @@ from pointvideo.teachers.point_noise import PointNoise
 from pointvideo.teachers.ring import Cameras, show
 
 from ..study.dots import make_store
-from ..teachers.test_targets import Brightness
 from .test_mvnet import DATA, PROJECTION, TEACHERS
 
 
@@ -53,15 +52,13 @@ def test_clouds_are_frames_spread_over_the_video(store):
 
 def test_views_are_shared_and_made_once(store, monkeypatch):
     asked = []
-    plain = Brightness._maps if hasattr(Brightness, "_maps") else None
     kept(store)
     monkeypatch.setattr("pointvideo.pretexts.view_targets.show", lambda *given: asked.append(given))
-    kept(store)
-    assert asked == [] and plain is None  # nothing is drawn again
-    alone = kept(store, teachers=())
-    assert alone.maps == []
-    with pytest.raises(AttributeError):  # another video is missing: its cloud would be drawn
+    monkeypatch.setattr("pointvideo.pretexts.view_pairs.project", lambda *given: asked.append(given))
+    assert len(kept(store).maps) == 2 and kept(store, teachers=()).maps == [] and asked == []
+    with pytest.raises(TypeError):  # another video is missing: its clouds would be seen now
         kept(store, videos=(0, 1))
+    assert len(asked) == 1
 
 
 def test_a_killed_making_goes_on(store, monkeypatch):
