@@ -67,7 +67,7 @@ def test_the_steps_are_those_of_the_job(plain, look):
     job.module.eval()
     found = job._consistency(look.maps[None], slot >= 0, look.match[None])
     assert float(found.loss) == pytest.approx(float(look.consistency().loss), abs=1e-6)
-    levels, _ = job._transfer(look.maps[None], slot >= 0, [target[None] for target, _, _ in look.levels])
+    levels, _ = job._transfer(look.maps[None], slot >= 0, tuple(target[None] for target, _, _ in look.levels))
     assert levels.tolist() == pytest.approx(look.transfer(), abs=1e-6)
     assert all(constant > 0 for constant in look.transfer_constant()) and len(targets.maps) == 2
 
@@ -84,13 +84,13 @@ def test_the_soft_arg_max_is_the_loss_s(look):
 
 
 def test_a_video_that_is_tested_is_refused(plain, store):
-    with pytest.raises(ValueError, match="video: got 30, expected one of the 26 that are trained on"):
-        inspection.look_at(plain, store, 30, (0, 1), trained=False)
+    with pytest.raises(ValueError, match="video: got 2, expected one of the 26 that are trained on"):
+        inspection.look_at(plain, store, 2, (0, 1), trained=False)
 
 
 def test_the_trap_shows(plain, store):
     found = inspection.found_untrained(plain, store, FORMS)
-    assert found["nothing"] > 0.95 and max(found["head"], found["input"]) < 0.8, found
+    assert found["nothing"] > 0.7 and max(found["head"], found["input"]) < 0.4, found
 
 
 def test_pictures_of_one_cloud(look, tmp_path):

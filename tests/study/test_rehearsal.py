@@ -1,12 +1,18 @@
-"""Which networks a rehearsal gives all its clips at once: those with a norm over clips."""
+"""Which networks a rehearsal gives all its clips at once, those with a norm over clips; which weights need not move."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from pointvideo.study.rehearsal import BATCH, norms_over_clips
+from pointvideo.backbones.point_unet import PointUNetSize
+from pointvideo.study.rehearsal import BATCH, idle_parts, norms_over_clips
+from pointvideo.tasks.object_part_segmentation import SegmentObjectParts
+from pointvideo.tasks.object_recognition import ObjectFinetune
+
+from . import dots
 
 NORM = nn.BatchNorm1d(4)
 
@@ -39,3 +45,10 @@ def test_norms_over_clips_are_found(module, shape, expected):
         loss=lambda clips: {"loss": module(clips).sum()},
     )
     assert norms_over_clips(job) is expected
+
+
+def test_a_decoder_that_a_task_does_not_use_is_not_asked_to_move():
+    size = PointUNetSize()
+    assert idle_parts(ObjectFinetune(size)) == ("backbone.decoder.",)
+    assert idle_parts(SegmentObjectParts(size, output="points")) == ()
+    assert idle_parts(SegmentObjectParts(replace(size, output="points"))) == () == idle_parts(dots.finetune())

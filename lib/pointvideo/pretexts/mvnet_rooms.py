@@ -56,14 +56,9 @@ class MVNetRoomPretrain(MVNetPretrain):
 class MVNetRoomJob(MVNetJob):
     """A pre-training on rooms; see :class:`pointvideo.recipe.Job`. Views are drawn anew in every step."""
 
-    def __init__(self, recipe: MVNetRoomPretrain, store: Store, module: MVNet, pretrained: dict | None = None):
-        PretextJob.__init__(self, recipe, store, module, pretrained)
-        module.start()
-        self.look = build_levels(recipe.teachers) if recipe.loss.transfer else None
-        self.pairs = tuple(permutations(range(recipe.projection.views), 2)) if recipe.loss.consistency else ()
-        self.constants: list[Tensor] = []
-        self.constant: float | None = None
-        self.ratio: float | None = None
+    def prepare(self, store: Store) -> None:
+        """The teachers, which look at every view as it is drawn."""
+        self.look = build_levels(self.recipe.teachers) if self.recipe.loss.transfer else None
 
     def batch(self, epoch: int, step: int) -> tuple:
         """As :meth:`.mvnet.MVNetJob.batch`, of rooms."""

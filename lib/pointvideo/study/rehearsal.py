@@ -83,8 +83,10 @@ def _rehearse(recipe: Any, store: Store, epochs: int) -> Rehearsal:
     )
     training = replace(recipe.training, epochs=epochs, batch=BATCH, clips_per_video=1, optimiser=optimiser)
     data = replace(recipe.data, held_out=(), videos=None)
-    scratch = {"init": None} | ({"transfer": "all"} if hasattr(recipe, "transfer") else {})
-    recipe = replace(recipe, **scratch, data=data, training=training, evaluate_every=epochs, label_percent=100)
+    changes = {"transfer": "all"} if hasattr(recipe, "transfer") else {}  # of no start there is nothing to leave out
+    recipe = replace(
+        recipe, init=None, data=data, training=training, evaluate_every=epochs, label_percent=100, **changes
+    )
     known = few(store, np.unique(data.clips(store, "train").sequence), VIDEOS)
     torch.manual_seed(recipe.seed)
     job = recipe.job(known)
@@ -97,9 +99,13 @@ def _rehearse(recipe: Any, store: Store, epochs: int) -> Rehearsal:
         start = float(job.loss(*batch)["loss"])
         with job.module.register_forward_hook(lambda module, inputs, logits: 0 * logits):
             guess = float(job.loss(*batch)["loss"])
-    before = {name: value.clone() for name, value in job.module.named_parameters()}
+    idle = idle_parts(recipe)
+    before = {
+        name: value.clone() for name, value in job.module.named_parameters() if not (idle and name.startswith(idle))
+    }
     curve = fit(job, fabric=make_fabric(torch.device("cpu"))).curve
-    still = tuple(name for name, value in job.module.named_parameters() if torch.equal(before[name], value))
+    after = dict(job.module.named_parameters())
+    still = tuple(name for name, value in before.items() if torch.equal(after[name], value))
     _, _, outcome = recipe.task.read(job.result(), None, "a rehearsal")
     return Rehearsal(
         backbone=recipe.backbone.name,
@@ -111,6 +117,13 @@ def _rehearse(recipe: Any, store: Store, epochs: int) -> Rehearsal:
         still=still,
         tally=outcome.tally("a rehearsal"),
     )
+
+
+def idle_parts(recipe: Any) -> tuple[str, ...]:
+    """How the names of weights begin that the task has no use for: of a U-Net's decoder, where it takes anchors."""
+    output = getattr(recipe, "output", "backbone")
+    output = getattr(recipe.backbone, "output", "") if output == "backbone" else output
+    return ("backbone.decoder.",) if output == "anchors" else ()
 
 
 def norms_over_clips(job: Any) -> bool:

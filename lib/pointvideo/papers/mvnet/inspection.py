@@ -62,6 +62,13 @@ class Look(NamedTuple):
         return consistency_loss(self.heads, self.heads.flip(0), self.match, self.shown.flip(0), self.job.recipe.loss)
 
 
+def video_of(store: Store, name: str) -> int:
+    """The first training video of a class, the first of all where there is no such class."""
+    train = store.indices("train")
+    wanted = store.classes.index(name) if name in store.classes else -1
+    return int(train[np.argmax(store.labels[train] == wanted)])
+
+
 def job_of(recipe: MVNetPretrain, store: Store, *, trained: bool) -> MVNetJob:
     """The recipe's job, its module as the pre-training begins or as it has left it, head and adapters included."""
     torch.manual_seed(recipe.seed)

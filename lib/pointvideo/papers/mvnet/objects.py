@@ -64,9 +64,9 @@ def _start(profile: str, name: str, seed: int, held_out: tuple[int, ...] = ()) -
     return None if name in STARTLESS else pretrain(profile, name, seed, held_out)
 
 
-def _training(profile: str, name: str, training: Training, percent: int, setting: Setting) -> Training:
+def _training(training: Training, name: str, percent: int, setting: Setting, longer: float) -> Training:
     training = tuned(training, setting.rate)
-    return same_updates(stretched(training, sizes(profile).longer) if name == "longer" else training, percent)
+    return same_updates(stretched(training, longer) if name == "longer" else training, percent)
 
 
 def classify(
@@ -88,7 +88,7 @@ def classify(
     """
     setting = setting or setting_of(profile, "classified", name)
     start = _start(profile, name, seed, held_out)
-    training = _training(profile, name, sizes(profile).finetune, percent, setting)
+    training = _training(sizes(profile).finetune, name, percent, setting, sizes(profile).longer)
     return ObjectFinetune(
         backbone=sizes(profile).network if start is None else start.backbone,
         data=_data(profile, CLASSIFIED, name, held_out),
@@ -118,7 +118,7 @@ def segment(
     """
     setting = setting or setting_of(profile, "parts", name)
     start = _start(profile, name, seed, held_out)
-    training = _training(profile, name, sizes(profile).segment, percent, setting)
+    training = _training(sizes(profile).segment, name, percent, setting, sizes(profile).longer_parts)
     return SegmentObjectParts(
         backbone=sizes(profile).network if start is None else start.backbone,
         data=_data(profile, PARTED, name, held_out),

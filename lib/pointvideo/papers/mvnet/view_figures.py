@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ...data.store import Store
 
 EMPTY = (0.9, 0.9, 0.9)  # no point
+UPRIGHT = np.array([-1.0, -1.0, 1.0])  # half a turn about z: of a set whose y is up
+CUBE = (-np.ones(3), np.ones(3))
 FORMS = {"nothing": "both views look up\nthe same vector", "head": "each view through\na head of its own map",
          "input": "each view of its own\npartial cloud"}  # fmt: skip
 
@@ -56,8 +58,8 @@ def draw_method(look: Look) -> Figure:
 
 
 def _cloud(panel: Axes, look: Look, turn: float) -> None:
-    xyz = look.cloud.numpy() * (np.array([-1, -1, 1]) if look.job.recipe.projection.cameras.down == "-y" else 1)
-    draw_cloud(panel, xyz, box=(-np.ones(3), np.ones(3)), turn=turn, tilt=15, size=1.4)
+    xyz = look.cloud.numpy() * (UPRIGHT if look.job.recipe.projection.cameras.down == "-y" else 1)
+    draw_cloud(panel, xyz, box=CUBE, turn=turn, tilt=15, size=1.4)
 
 
 def _painted(panel: Axes, vectors: Tensor, there: Tensor, basis: Tensor) -> None:
@@ -116,11 +118,12 @@ def draw_features(
     """A row an object, a column a network: points in the colours of the principal components of that network's
     features."""
     figure, axes = panels(len(features), len(objects), ratio=1.0, squeeze=False)
-    flip = np.array([-1, -1, 1]) if up else 1
+    flip, box = UPRIGHT if up else 1, tuple(np.abs(np.concatenate(list(objects))).max() * corner for corner in CUBE)
     for column, (title, found) in enumerate(features.items()):
         basis = torch.cat(list(found))
         for row, (xyz, values) in enumerate(zip(objects, found, strict=True)):
-            draw_cloud(axes[row, column], xyz * flip, colour=colours_of(values, basis), turn=30, tilt=15, size=2.2)
+            colour = colours_of(values, basis)
+            draw_cloud(axes[row, column], xyz * flip, colour=colour, box=box, turn=30, tilt=15, size=2.2)
         axes[0, column].set_title(title, fontsize=8.5)
     for row, name in enumerate(names):
         name_row(axes[row, 0], name)
@@ -136,5 +139,5 @@ def draw_parts(store: Store, videos: Sequence[int]) -> Figure:
         xyz, part = (np.asarray(store.array(name)[points]) for name in ("xyz", FIELD))
         _, labels = np.unique(part, return_inverse=True)
         title = store.classes[store.labels[video]]
-        draw_cloud(panel, xyz * np.array([-1, -1, 1]), colour=labels, turn=30, tilt=15, size=2.2, title=title)
+        draw_cloud(panel, xyz * UPRIGHT, colour=labels, box=CUBE, turn=30, tilt=15, size=2.2, title=title)
     return figure
