@@ -9,7 +9,6 @@ al., ECCV 2020) and Pri3D (Hou et al., ICCV 2021).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations
 from typing import ClassVar
 
 import numpy as np
@@ -23,7 +22,6 @@ from ..data.store import Store
 from ..recipe import stable_seed
 from ..stream import ClipData
 from ..teachers.levels import build_levels
-from .job import PretextJob
 from .mvnet import MVNet, MVNetJob, MVNetPretrain, _taken
 from .view_pairs import correspondences, slots
 from .walk_views import RoomCameras, WalkProjection, all_views, cameras_of, choose, draw_rooms, taken, virtual_walks

@@ -12,7 +12,7 @@ _MSR = "msr_action3d"
 _EXPERIMENTS = (
     Experiment("probe", "One protocol: what the frozen networks know", probed, _MSR, baselines=baselines),
     Experiment(
-        "finetune", "One protocol: fine-tuned with few labels and with all", finetuned, _MSR, picture="shares",
+        "finetune", "One protocol: fine-tuned with few labels and with all", finetuned, _MSR,
         baselines=baselines,
     ),
 )  # fmt: skip
