@@ -87,7 +87,7 @@ def _titled(name: str) -> str:
     return next((entry.title for entry in SETS if entry.name == set_of(name)), name)
 
 
-def headlines(tables: Iterable[Table], most: int = 4) -> list[Finding]:
+def headlines(tables: Iterable[Table], most: int = 3) -> list[Finding]:
     """The findings on recorded data that say most: the confirmatory claims first, whether decided or not, then what is
     decided, each by paired seeds."""
     found = [finding for finding in findings_by_source(tables)["recorded"] if finding.contrast is not None]
