@@ -68,11 +68,14 @@ def sizes(profile: str) -> Sizes:
     if laptop:  # the simulated hands in colour are fewer than those that have none
         pretrain = small_training(epochs=24, clips_per_video=1, batch=8)
         finetune = small_training(epochs=30, clips_per_video=1, batch=4, rate=2e-3)
+    # networks of images take longer to begin with
+    frames = replace(finetune, epochs=20 if profile == "quick" else finetune.epochs,
+                     optimiser=replace(finetune.optimiser, rate=1e-3))  # fmt: skip
     return Sizes(
         dataset=SET + ("-small" if profile == "quick" else ""),
         pretrain=pretrain,
         finetune=finetune,
-        frames=replace(finetune, optimiser=replace(finetune.optimiser, rate=1e-3)) if small else MS_TCN_TRAINING,
+        frames=frames if small else MS_TCN_TRAINING,
         evaluate_every={"quick": 6, "laptop": 10}.get(profile, plain.evaluate_every),
         seeds=plain.seeds,
         train_videos={"quick": 16, "laptop": 210}.get(profile, 2971),
