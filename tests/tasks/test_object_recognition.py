@@ -12,6 +12,7 @@ from pointvideo.study.keys import recipe_dict
 from pointvideo.study.rebuild import recipe_from_dict
 from pointvideo.study.trainer import fit
 from pointvideo.tasks.object_recognition import ObjectFinetune, ObjectProbe
+from pointvideo.tasks.pooled_probe import Corruption
 from pointvideo.tasks.scoring.recognition import RECOGNITION
 
 from ..unchecked import check_again
@@ -136,3 +137,22 @@ def test_a_network_without_the_parts_is_refused(objects):
     known = recipe(backbone=Plain(), init=ObjectsPretrain(Plain()), transfer="encoder")
     with pytest.raises(ValueError, match="transfer: got 'encoder', but Linear has no encoder"):
         known.job(objects, Plain().build().state_dict())
+
+
+def test_a_probe_sees_what_points_have_beside_their_places_in_the_test_too(objects):
+    job = recipe(ObjectProbe, l2=(1e-3,)).job(objects)
+    reader, seen = job.stream.reader, []
+    known = reader.clip
+
+    def clip(sequence, start, seed, *more):
+        plain = known(sequence, start, seed, *more)
+        seen.append(plain)
+        return replace(plain, fields={"rgb": torch.ones_like(plain.xyz)})
+
+    reader.clip = clip
+    assert set(job.test_clip(slice(0, 2), 0).fields) == {"rgb"} and len(seen) == 1
+
+
+def test_a_probe_of_single_clouds_is_of_clouds_as_they_are():
+    with pytest.raises(ValueError, match=r"ObjectProbe.corruption: got 50% of the points, expected none"):
+        recipe(ObjectProbe, corruption=Corruption(points=0.5))

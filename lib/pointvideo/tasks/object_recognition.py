@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..backbones import BackboneSize
+from ..backbones import BackboneSize, Clip
 from ..data.augment import Augment
 from ..data.store import Store
 from ..recipe import Optimiser, Training
 from ..stream import ClipData
 from .classifier import Classifier
 from .downstream import Downstream, Finetuning
-from .pooled_probe import PooledProbe, PooledProbed
+from .pooled_probe import PooledProbe, PooledProbed, PooledProbeJob
+from .probe import ClipProbe
 from .recognition import Finetune, FinetuneJob, spread
 from .transfer import Output, Transfer, check_transfer, network_size, take_over, words
 
@@ -89,6 +90,10 @@ class ObjectProbe(PooledProbe):
     def __post_init__(self):
         super().__post_init__()
         check_transfer(self)
+        if self.corruption.title:
+            raise ValueError(
+                f"ObjectProbe.corruption: got {self.corruption.title}, expected none: a single cloud is probed as it is"
+            )
 
     @property
     def title(self) -> str:
@@ -98,3 +103,15 @@ class ObjectProbe(PooledProbe):
         """The encoder and the linear map that gives the logits."""
         size: BackboneSize = network_size(self)
         return PooledProbed(size, outputs, self.pooling)
+
+    def job(self, store: Store, pretrained: dict[str, Tensor] | None = None) -> ObjectProbeJob:
+        """This recipe on data, with the weights of its ``init``."""
+        return ObjectProbeJob(self, store, pretrained)
+
+
+class ObjectProbeJob(PooledProbeJob):
+    """A probe of single clouds on data; see :class:`pointvideo.recipe.Job`."""
+
+    def test_clip(self, chosen: slice, seed: int) -> Clip:
+        """Test clouds as the network takes them, with what points have beside their places."""
+        return ClipProbe.test_clip(self, chosen, seed)
