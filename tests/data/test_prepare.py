@@ -336,7 +336,7 @@ def test_every_recorded_format_says_what_the_preparation_needs(tmp_path):
     assert [entry.name for entry in catalogue.SETS] == [
         "msr_action3d", "hoi4d_action", "hoi4d_semantic", "hoi4d_rgbd", "synthia4d", "deformingthings4d", "ntu60",
         "nvgesture", "modelnet40", "modelnet40_normals", "scanobjectnn", "scanobjectnn_bg", "shapenet_part",
-        "shapenet_part_h5",
+        "shapenet_part_h5", "s3dis", "scannet",
     ]  # fmt: skip
     for entry in catalogue.SETS:
         name, reader = entry.name, entry.reader()

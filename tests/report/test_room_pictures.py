@@ -1,5 +1,7 @@
 """Pictures of rooms, boxes, walks and average precision by class, from a small simulated set."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,21 @@ from pointvideo.data.simulate.building import build
 from pointvideo.data.simulate.furnished_rooms import CLASSES, FurnishedRooms
 from pointvideo.papers.mvnet import rooms
 from pointvideo.papers.mvnet.room_figures import draw_walk_views
-from pointvideo.report.figures.rooms import draw_boxes, draw_found, draw_room, looked_at, open_to_viewer
-from pointvideo.report.figures.style import panels
+from pointvideo.report.figures.rooms import (
+    draw_boxes,
+    draw_class_precisions,
+    draw_found,
+    draw_room,
+    looked_at,
+    open_to_viewer,
+)
+from pointvideo.report.figures.style import panels, small_texts
+from pointvideo.report.layout import Table
+from pointvideo.study.experiments import Method
 from pointvideo.tasks.boxes import Boxes
 from pointvideo.tasks.cluster_boxes import ClusterBoxes
 from pointvideo.tasks.room_segmentation import SCANNET
+from pointvideo.tasks.scoring.detection import DETECTION
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +76,25 @@ def test_two_views_of_a_walk_with_their_partners(store, monkeypatch):
     assert len(plan.lines[0].get_xdata()) == 6
     monkeypatch.setattr(store, "frame_fields", {})
     assert len(draw_walk_views(recipe, store, 0).axes[0].lines[0].get_xdata()) == 12  # a walk of its own
+
+
+def test_precision_by_class_is_a_mark_a_row_and_a_class_without_things_has_none():
+    def row(title, marker, *runs):
+        results = [SimpleNamespace(last=SimpleNamespace(classes=("bed", "sofa", "lamp"), ap=ap)) for ap in runs]
+        about = SimpleNamespace(title=title, method=Method(title, "#0072B2", marker), task=DETECTION)
+        return SimpleNamespace(row=about, results=results)
+
+    rows = [
+        row("votes", "s", (0.2, None, 0.4), (0.4, None, 0.6)),
+        row("clusters", "o", (0.1, None, 0.0)),
+        row("idle", "^"),
+    ]
+    figure = draw_class_precisions(table_of(rows))
+    (axes,) = figure.axes
+    votes, clusters = (line for line in axes.lines if line.get_label() in ("votes", "clusters"))
+    assert votes.get_xdata()[[0, 2]] == pytest.approx([30, 50]) and np.isnan(votes.get_xdata()[1])
+    assert clusters.get_xdata()[[0, 2]] == pytest.approx([10, 0])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["bed", "sofa", "lamp"]
+    assert small_texts(figure) == []
+    with pytest.raises(ValueError, match="no row has a run"):
+        draw_class_precisions(table_of(rows[2:]))
