@@ -18,7 +18,6 @@ from pointvideo.report.figures.rooms import (
     open_to_viewer,
 )
 from pointvideo.report.figures.style import panels, small_texts
-from pointvideo.report.layout import Table
 from pointvideo.study.experiments import Method
 from pointvideo.tasks.boxes import Boxes
 from pointvideo.tasks.cluster_boxes import ClusterBoxes
