@@ -18,6 +18,7 @@ from pointvideo.report.figures.rooms import (
     open_to_viewer,
 )
 from pointvideo.report.figures.style import panels, small_texts
+from pointvideo.report.layout import Table
 from pointvideo.study.experiments import Method
 from pointvideo.tasks.boxes import Boxes
 from pointvideo.tasks.cluster_boxes import ClusterBoxes
@@ -82,6 +83,11 @@ def test_precision_by_class_is_a_mark_a_row_and_a_class_without_things_has_none(
         results = [SimpleNamespace(last=SimpleNamespace(classes=("bed", "sofa", "lamp"), ap=ap)) for ap in runs]
         about = SimpleNamespace(title=title, method=Method(title, "#0072B2", marker), task=DETECTION)
         return SimpleNamespace(row=about, results=results)
+
+    def table_of(rows):
+        table = object.__new__(Table)  # only its rows are drawn
+        object.__setattr__(table, "rows", tuple(rows))
+        return table
 
     rows = [
         row("votes", "s", (0.2, None, 0.4), (0.4, None, 0.6)),
