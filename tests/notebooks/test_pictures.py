@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FILES = sorted((ROOT / "figures").rglob("*.png"))
 ONE, MEAN = 800_000, 430_000  # bytes of a notebook, and of a notebook on average
+LONGER = {"90_claims": 1_000_000}  # it has the forests of every paper
 
 
 def pictures(page: Path) -> Iterator[tuple[str, dict, Image.Image]]:
@@ -35,7 +36,7 @@ def of_a_clean_tree(stamp: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_pictures_of_a_page_are_of_one_kind(page: Path):
-    assert page.stat().st_size <= ONE
+    assert page.stat().st_size <= LONGER.get(page.stem, ONE)
     for where, shown, picture in pictures(page):
         assert shown.get("width") == PAGE * SHOWN, f"{where}: shown {shown}"
         assert (picture.width, picture.mode) == (PAGE * SAVED, "P"), f"{where}: {picture.width} {picture.mode}"
