@@ -140,9 +140,10 @@ def test_tables_that_lack_a_run_after_a_plan_wait_and_the_command_names_it(monke
     monkeypatch.setattr(evidence, "write", lambda found: [])
     assert cli.main(["paper", "c2p", "--profile", "quick", "--ray", "auto"]) == 2
     said = capsys.readouterr()
-    assert said.err == (
-        f"pointvideo: error: a run is missing, the same command continues: {first.title}: killed by signal 9\n"
-    )
+    # before it, a set that no test of this process has asked for yet may say that it is being made
+    assert [line for line in said.err.splitlines() if line.startswith("pointvideo:")] == [
+        f"pointvideo: error: a run is missing, the same command continues: {first.title}: killed by signal 9"
+    ]
     assert first in asked and "4" not in made and "1" in made and said.out.count("a table") == len(made)
     lost.clear()
     assert cli.main(["run", "c2p", "4", "--profile", "quick", "--ray", "auto"]) == 0 and made[-1] == "4"
