@@ -21,7 +21,7 @@ from .settings import clip_data, sizes, teacher
 
 NONE = Corruption()
 SCORED = 3  # clips of a test video that vote after a fine-tuning: its first, middle and last
-LONGER = 2  # times the fine-tuning's epochs, of which a distillation takes as long as another one (97 s of 105 s)
+LONGER = 2  # times the fine-tuning's epochs, of which a distillation takes as long as another one (95 s of 99 s)
 TURN = 15.0  # degrees about the vertical axis, either way
 
 
