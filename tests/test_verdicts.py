@@ -12,8 +12,6 @@ from pointvideo import papers
 from pointvideo import verdicts as module
 from pointvideo.report.claims import claims, family_size, unbound
 from pointvideo.report.evidence import Evidence
-from pointvideo.report.figures.verdicts import draw_verdict_counts
-from pointvideo.report.render import VERDICT_COLOURS
 from pointvideo.report.stamps import read_stamp
 from pointvideo.study.ledger import Ledger
 from pointvideo.verdicts import Verdicts, every_paper
@@ -96,13 +94,19 @@ def test_the_table_has_every_claim_and_no_printed_number_beside_a_simulated_one(
 
 
 def test_pictures_carry_the_stamp_of_their_source(verdicts, tmp_path):
-    pictures = [item for item in verdicts.overview() if hasattr(item, "format")]
-    assert len(pictures) == 2 and len(verdicts.forests()) == 2
-    assert verdicts.overview()[-1].data == "No claim has its runs yet in 1 of 4 tables: 3."
-    for kind in ("overview", "claims"):
-        for source in ("recorded", "simulated"):
-            stamp = read_stamp(tmp_path / "quick" / f"c2p_{kind}_{source}.png")
-            assert stamp.source == source and stamp.parameters == {"profile": "laptop"}
+    assert len(verdicts.forests()) == 2
+    for source in ("recorded", "simulated"):
+        stamp = read_stamp(tmp_path / "quick" / f"c2p_claims_{source}.png")
+        assert stamp.source == source and stamp.parameters == {"profile": "laptop"}
+
+
+def test_each_table_is_counted_under_its_source(verdicts):
+    text = verdicts.overview().data
+    captions = re.findall(r"<caption.*?</caption>", text)
+    assert len(captions) == 3 and ["SIMULATED" in one for one in captions] == [False, True, False]
+    assert "no runs yet" in captions[2]
+    for one in verdicts.evidence:
+        assert text.count(f">{html.escape(one.table.title)}<") == bool(one.findings)
 
 
 def test_undecided_claims_say_what_they_need(verdicts):
@@ -130,27 +134,3 @@ def test_checked_lines_rest_on_committed_records(verdicts, monkeypatch, capsys):
 
 def test_there_is_one_for_every_paper():
     assert [one.paper.name for one in every_paper("quick")] == list(papers.names())
-
-
-def test_bars_are_as_long_as_the_claims_are_many():
-    tables = {"Table 1": {"same direction": 3, "undecided": 2}, "Table 4": {"larger than printed": 4, "C2P helps": 1}}
-    figure = draw_verdict_counts(tables)
-    axes = figure.axes[0]
-    widths = {
-        (round(bar.get_y() + 0.35), bar.get_facecolor(), bar.get_hatch() or ""): bar.get_width() for bar in axes.patches
-    }
-    assert sorted(widths.values()) == [1, 2, 3, 4]
-    words = [text.get_text() for text in figure.legends[0].get_texts()]
-    present = {**tables["Table 1"], **tables["Table 4"]}
-    assert words == [*(word for word in VERDICT_COLOURS if word in present), "C2P helps"]
-    green = [bar for bar in axes.patches if bar.get_width() in (3, 4)]
-    assert green[0].get_facecolor() == green[1].get_facecolor() and green[0].get_hatch() != green[1].get_hatch()
-    with pytest.raises(ValueError, match="at least one table"):
-        draw_verdict_counts({})
-
-
-def test_the_legend_is_as_wide_as_the_page_at_most():
-    long = [f"the encoder of kind {number} is better" for number in range(8)]
-    for words, columns in ((["undecided", "not run"], 5), (long, 3)):
-        (legend,) = draw_verdict_counts({"Table 1": dict.fromkeys(words, 1)}).legends
-        assert legend._ncols == columns and legend.get_window_extent().width <= legend.figure.bbox.width

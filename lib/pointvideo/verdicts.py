@@ -24,11 +24,10 @@ from .report.evidence import Evidence, committed_ledger, evidence, figures_folde
 from .report.figures.forest import draw_findings
 from .report.figures.show import show_figure
 from .report.figures.style import use_style
-from .report.figures.verdicts import draw_verdict_counts
 from .report.findings import Finding
 from .report.layout import FINDING_HEADER
 from .report.lines import SOURCE_WORDS, source_answers
-from .report.overview import claims_not_run, findings_by_source
+from .report.overview import claims_not_run, findings_by_source, verdict_counts
 from .report.power import Need, needs
 from .report.render import html_details, html_list, html_table
 from .report.stamps import stamp_from_records
@@ -106,21 +105,17 @@ class Verdicts:
         said = source_answers({**self.findings, None: self.not_run})
         return Markdown("\n".join([f"**{self.counts}**\n", *(f"- {line}" for line in said)]))
 
-    def overview(self) -> list[DisplayObject]:
-        """Of each table, how often each verdict stands there: a picture for recorded data, one for simulated. A table
-        where nothing but "not run" stands is named below."""
-        from IPython.display import Markdown
+    def overview(self) -> HTML:
+        """How often each verdict stands below each table: recorded, simulated, then the tables without a run."""
+        from IPython.display import HTML
 
-        pictures = []
-        for source in self.findings:
-            several = [one for one in self.evidence if one.source == source and _decides(one)]
-            if several:
-                counts = {one.table.title: Counter(found.short for found in one.findings) for one in several}
-                figure = draw_verdict_counts(counts)
-                pictures.append(self._show(figure, f"overview_{source}", several))
-        idle = [one.experiment.number for one in self.evidence if one.findings and not _decides(one)]
-        said = f"No claim has its runs yet in {len(idle)} of {len(self.evidence)} tables: {', '.join(idle)}."
-        return [*pictures, *([Markdown(said)] if idle else [])]
+        parts = []
+        for source in (*self.findings, None):
+            header, lines = verdict_counts(one.table for one in self.evidence if _source(one) == source)
+            if lines:
+                title = SOURCE_WORDS[source] if source else "no runs yet"
+                parts.append(html_table(title, header, lines, simulated=source == "simulated"))
+        return HTML(html_details(f"{self.counts}: how often each verdict is given", "".join(parts)))
 
     def forests(self) -> list[DisplayObject]:
         """Our difference and its interval, of each claim that has one: recorded data, then simulated."""
@@ -200,8 +195,8 @@ def every_paper(profile: str) -> list[Verdicts]:
     return [Verdicts(name, profile) for name in papers.names()]
 
 
-def _decides(one: Evidence) -> bool:
-    return any(found.contrast is not None for found in one.findings)
+def _source(one: Evidence) -> str | None:
+    return one.source if any(found.contrast is not None for found in one.findings) else None
 
 
 def _line(finding: Finding) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ import pytest
 
 from pointvideo import papers
 from pointvideo.papers.c2p import action, settings, tables
-from pointvideo.papers.c2p.figures import draw_search
 from pointvideo.report.evidence import committed_ledger, evidence
+from pointvideo.report.figures.search import draw_search
 from tests.report.made_up import build_table, made_up_record
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -43,10 +43,12 @@ def test_switches_name_what_differs_and_nothing_else():
 
 def test_the_search_is_drawn_with_what_was_chosen():
     table = evidence(papers.get("c2p"), "4-choice", "laptop", committed_ledger()).table
-    axes = draw_search(table, settings.chosen_rows()).axes[0]
+    axes = draw_search(table, settings.chosen_rows().values()).axes[0]
     filled = [line for line in axes.lines if line.get_markerfacecolor() != "white"]
     assert len(axes.lines) == 24 and len(filled) == 4
     assert max(line.get_xdata()[0] for line in axes.lines) == max(line.get_xdata()[0] for line in filled)
-    assert axes.get_xlabel().endswith("of 84")
+    assert axes.get_xlabel() == "video accuracy on the held-out training subjects, % of 84 videos"
     with pytest.raises(ValueError, match="no run to draw"):
-        draw_search(build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": []}), {})
+        draw_search(build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": []}), ())
+    with pytest.raises(ValueError, match="no row 'choice-none'"):
+        draw_search(table, ["choice-none"])

@@ -116,19 +116,24 @@ def test_a_number_that_is_written_down_appears_beside_its_row(tmp_path):
         place.place("Table 3", "ours", file)
 
 
-def test_what_is_chosen_is_the_best_of_the_search():
-    tables = [evidence(PAPER, number, "laptop", committed_ledger()).table for number in ("choice", "choice-parts")]
-    values = {line.row.id: line.values(line.main) for table in tables for line in table.rows}
-    if not any(values.values()):
-        assert all(setting == choice.GRIDS[task][start][1] for task, starts in choice.CHOSEN.items()
-                   for start, setting in starts.items())  # fmt: skip
-        return
+SEARCHES = {"classified": "choice", "parts": "choice-parts", "videos": "bridge-choice"}
+
+
+@pytest.mark.parametrize("task", SEARCHES)
+def test_what_is_chosen_is_the_best_of_the_search(task):
+    table = evidence(PAPER, SEARCHES[task], "laptop", committed_ledger()).table
+    values = {line.row.id: line.values(line.main) for line in table.rows}
     assert all(values.values()), "a search that is half done chooses nothing"
-    for (task, start), name in choice.chosen_rows().items():
+    for start in choice.CHOSEN[task]:
         tried = [row for row in values if row.startswith(f"choice-{task}-{start}-")]
-        assert name == max(tried, key=lambda row: values[row][0]), name
+        assert choice.chosen_rows()[task, start] == max(tried, key=lambda row: values[row][0])
+
+
+def test_a_search_holds_out_what_it_scores():
     held = objects.segment("laptop", "both", held_out=choice.HELD_OUT)
     assert held.data.held_out == held.init.data.held_out == choice.HELD_OUT
+    held = bridge.finetune("laptop", "both", split="choice")
+    assert held.data.held_out == held.init.data.held_out == (4, 5)
 
 
 @pytest.fixture(scope="module")

@@ -33,10 +33,10 @@ from pointvideo.report.figures import (
     pretraining,
     ribbons,
     runs,
+    search,
     shares,
     speed,
     style,
-    verdicts,
     videos,
     whole_set,
 )
@@ -258,9 +258,9 @@ PRINTED = (
 )  # fmt: skip
 
 
-def search():
+def searched():
     table = videos_table()
-    return c2p.draw_search(table, {"c2p": "pptr-c2p-24"})
+    return search.draw_search(table, ["pptr-c2p-24"])
 
 
 def label_film():
@@ -387,15 +387,12 @@ FIGURES = {
     "printed ablations": lambda: c2p.draw_printed_ablations(
         [row(name) for name in ("as-pptr-symmetric", "as-pptr-window-1")], "as-pptr-c2p"
     ),
-    "search": search,
+    "search": searched,
     "ratios": ratios,
     "growth": lambda: ratios(growth=True),
 }
 ABOUT = {"action": "bend", "subject": 6}
 FIGURES |= {
-    "verdict counts": lambda: verdicts.draw_verdict_counts(
-        {"Table 1, action segmentation": {"same direction": 3, "undecided": 2}, "Table 4": {"larger than printed": 4}}
-    ),
     "eight points": eight_points.draw_eight_points,
     "farthest points": lambda: operators.draw_farthest_points(person()),
     "neighbours": lambda: operators.draw_neighbours(person(), 0, 45, 32),

@@ -10,7 +10,7 @@ from ..data.catalogue import SETS
 from ..data.layout import set_of
 from .findings import NOT_LEARNT, Finding
 from .layout import Table
-from .render import html_table
+from .render import VERDICT_COLOURS
 
 if TYPE_CHECKING:
     from ..study.experiments import Paper
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HEADER = ("table", "data", "finished trainings", "verdicts on its claims and questions")
 PAPER_HEADER = ("paper", "here", "on which data", "verdicts on its claims and questions")
 SOURCES = ("recorded", "simulated")
+ANSWERED = "question answered"
 
 
 def overview(tables: Sequence[Table], planned: Sequence[int]) -> list[tuple[str, str, str, str]]:
@@ -32,9 +33,18 @@ def overview(tables: Sequence[Table], planned: Sequence[int]) -> list[tuple[str,
     ]
 
 
-def overview_html(title: str, tables: Sequence[Table], planned: Sequence[int]) -> str:
-    """The lines of :func:`overview` as an HTML table."""
-    return html_table(title, HEADER, overview(tables, planned))
+def verdict_counts(tables: Iterable[Table]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """How often each verdict stands below each table: the header and one line a table. Answers to questions are counted
+    together, and a table without claims and questions is left out."""
+    counted = {table.title: Counter(_column(found) for found in table.findings) for table in tables if table.findings}
+    present = {word for counts in counted.values() for word in counts}
+    words = [word for word in (*VERDICT_COLOURS, ANSWERED) if word in present]
+    lines = [(title, *(str(counts[word] or "") for word in words)) for title, counts in counted.items()]
+    return ("table", *words), lines
+
+
+def _column(finding: Finding) -> str:
+    return finding.short if finding.short in VERDICT_COLOURS else ANSWERED
 
 
 def data_of(table: Table) -> str:

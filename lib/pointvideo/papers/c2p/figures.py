@@ -128,29 +128,6 @@ def draw_printed_ablations(rows: Sequence[Row], base: str) -> Figure:
     return figure
 
 
-def draw_search(table: Table, chosen: Mapping[str, str]) -> Figure:
-    """How recipes were chosen: the score of each setting of each start on the subjects held out, a line a setting.
-
-    Args:
-        table: of the experiment "4-choice".
-        chosen: start -> id of the row that was taken, which is filled.
-    """
-    lines = [line for line in table.rows if line.results]
-    if not lines:
-        raise ValueError(f"table {table.title!r} has no run to draw")
-    figure, axes = panels(1, width=PAGE, ratio=(0.8 + 0.2 * len(lines)) / PAGE)
-    for place, line in enumerate(lines):
-        method, value = line.row.method, 100 * line.results[0].last.value(table.metrics[0])
-        face = method.colour if line.row.id in chosen.values() else "white"
-        axes.plot(value, place, method.marker, color=method.colour, markerfacecolor=face, markersize=7)
-    axes.set_yticks(range(len(lines)), [line.row.title for line in lines])
-    axes.set_ylim(len(lines) - 0.4, -0.6)
-    axes.grid(axis="x", color="#e6e6e6")
-    axes.set_axisbelow(True)
-    axes.set_xlabel(f"videos of the two held-out training subjects right, %, of {lines[0].results[0].last.videos}")
-    return figure
-
-
 def draw_windows(losses: Mapping[str, C2PLoss]) -> Figure:
     """A line a loss: frames from the student's own, i, that are positives of a term (squares, one colour a predictor),
     that the window leaves alone (light), and that are negatives (dots)."""

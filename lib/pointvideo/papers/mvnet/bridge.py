@@ -15,6 +15,7 @@ from ...pretexts.c2p import C2PPretrain
 from ...pretexts.job import Pretraining
 from ...pretexts.mvnet import MVNetPretrain
 from ...study.experiments import Row, small_training, stretched
+from ...study.search import Setting
 from ...study.trivial_rows import baseline_rows
 from ...tasks.pooled_probe import PooledProbe
 from ...tasks.recognition import Finetune
@@ -22,6 +23,7 @@ from ..c2p.recognition import pretrain as c2p_pretrain
 from ..cross4d_jepa import distillation as theirs
 from ..cross4d_jepa.settings import clip_data
 from ..cross4d_jepa.settings import sizes as their_sizes
+from .choice import GRIDS, setting_of
 from .methods import ARMS, METHODS, arm
 from .settings import before_frames, levels, sizes
 
@@ -38,12 +40,12 @@ def network(profile: str, name: str = NETWORK) -> BackboneSize:
     return their_sizes(profile).backbone if name == POINT4D else sizes(profile).network
 
 
-def pretrain(profile: str, name: str, seed: int = 0, backbone: str = NETWORK) -> Pretraining:
+def pretrain(profile: str, name: str, seed: int = 0, backbone: str = NETWORK, split: str = "stated") -> Pretraining:
     """An arm of :data:`.methods.ARMS` on depth frames, or "dense" or "c2p" on clips."""
-    size, data = network(profile, backbone), clip_data(profile)
+    size, data = network(profile, backbone), clip_data(profile, split)
     epochs = _RIVAL_EPOCHS.get(profile, {}).get(name)
     if name == "dense":
-        plain = theirs.pretrain(profile, "dense", seed)
+        plain = theirs.pretrain(profile, "dense", seed, split)
         if backbone == POINT4D:
             return plain
         training = plain.training if epochs is None else stretched(plain.training, epochs / plain.training.epochs)
@@ -83,18 +85,26 @@ def pretrain(profile: str, name: str, seed: int = 0, backbone: str = NETWORK) ->
 
 
 def finetune(
-    profile: str, name: str = "scratch", seed: int = 0, percent: int = 100, backbone: str = NETWORK
+    profile: str,
+    name: str = "scratch",
+    seed: int = 0,
+    percent: int = 100,
+    backbone: str = NETWORK,
+    split: str = "stated",
+    setting: Setting | None = None,
 ) -> Finetune:
     """Network and head trained on labels, from scratch for "scratch" and, at the cost of pre-training and fine-tuning,
-    for "longer"; else after a pre-training."""
-    plain = theirs.finetune(profile, "scratch", seed, percent)
+    for "longer"; else after a pre-training. ``setting``: what was chosen, where None; Cross4D-JEPA's on its network."""
+    if setting is None and backbone == NETWORK:
+        setting = setting_of(profile, "videos", name)
+    plain = theirs.finetune(profile, "scratch", seed, percent, split, setting)
     training = stretched(plain.training, sizes(profile).longer_video) if name == "longer" else plain.training
     return replace(
         plain,
         backbone=network(profile, backbone),
         training=training,
         evaluate_every=training.epochs,
-        init=None if name in ("scratch", "longer") else pretrain(profile, name, seed, backbone),
+        init=None if name in ("scratch", "longer") else pretrain(profile, name, seed, backbone, split),
     )
 
 
@@ -158,7 +168,24 @@ def in_time(profile: str) -> tuple[Row, ...]:
     )
 
 
+def choices(profile: str) -> tuple[Row, ...]:
+    """How rate and batch were chosen, ``choice-videos-<start>-<number>``: without the held-out subjects, scored on
+    them."""
+    return tuple(
+        Row(
+            id=f"choice-videos-{start}-{number}",
+            title=f"{METHODS[start].short}: {setting.title}",
+            recipes=(finetune(profile, start, split="choice", setting=setting),),
+            method=METHODS[start],
+            backbone=NETWORK,
+            because=_BECAUSE,
+        )
+        for start, settings in GRIDS["videos"].items()
+        for number, setting in enumerate(settings)
+    )
+
+
 def baselines(profile: str) -> tuple[Row, ...]:
     """Rows above the tables: labels alone and hand-made statistics; the untrained network is a row of the probes."""
-    rows = baseline_rows("video", finetune(profile), sizes(profile).seeds, NETWORK)
+    rows = baseline_rows("video", finetune(profile, setting=Setting()), sizes(profile).seeds, NETWORK)
     return tuple(found for found in rows if found.id != "video-untrained")

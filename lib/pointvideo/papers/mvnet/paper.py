@@ -16,6 +16,7 @@ _EXPERIMENTS = (
     Experiment("bridge", "MVNet's still views, fine-tuned on MSR-Action3D", bridge.finetuned, _MSR, picture="shares"),
     Experiment("bridge-probe", "MVNet's still views, probed on MSR-Action3D", bridge.probes, _MSR),
     Experiment("bridge-point4d", "MVNet's still views and a network that sees time", bridge.in_time, _MSR),
+    Experiment("bridge-choice", "MVNet on MSR-Action3D: how its recipe was chosen", bridge.choices, _MSR),
     Experiment("1", "MVNet, each loss: classes of objects", objects.classified, CLASSIFIED),
     Experiment("1-parts", "MVNet, each loss: parts of objects", objects.parted, PARTED),
     Experiment("1-labels", "MVNet, classes of objects with a tenth of the labels", objects.few_labels, CLASSIFIED),

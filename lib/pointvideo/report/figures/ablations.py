@@ -3,6 +3,7 @@ the function."""
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from ..claims import contrast_of
@@ -54,11 +55,11 @@ def draw_ablations(table: Table, base: str, name: str | None = None) -> Figure:
             crosses += axes.plot(printed, place, REPORTED, color=PALETTE["reported"])
     if crosses:
         figure.legend(crosses[:1], ["printed in the paper"], loc="outside upper right")
-    axes.set_yticks(range(len(found)), [lines[row_id].row.title for row_id in found])
+    axes.set_yticks(range(len(found)), [textwrap.fill(lines[row_id].row.title, 36) for row_id in found])
     axes.set_ylim(len(found) - 0.4, -0.6)
     axes.grid(axis="x", color="#eeeeee")
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"{table.task.title(name)}: difference to {lines[base].row.title!r}, points")
+    axes.set_xlabel(textwrap.fill(f"{table.task.title(name)}: difference to {lines[base].row.title!r}, points", 60))
     return figure
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ...study.experiments import Method
 
+BELOW_LABEL = 0.42  # inches from an axis to what stands below its label
+
 
 def draw_accuracies(table: Table, name: str | None = None) -> Figure:
     """A metric of every row of a table, top down: a small dash a seed, the mean with its 95 % interval and its number.
@@ -100,6 +102,8 @@ def draw_curves(
     column without one is left out.
     name: of the metric; without one the task's first. label: of the lower axis, where it has to be another.
     """
+    from matplotlib.transforms import ScaledTranslation
+
     if not pairs:
         raise ValueError("learning curves need at least one pair of rows, found none")
     pairs = {title: lines for title, lines in pairs.items() if any(line.results for line in lines)} or pairs
@@ -128,7 +132,9 @@ def draw_curves(
             reached += [100 * shares]
         above.set_title(title)
         if flat:  # a loss that has not halved lies where the legend would
-            below.legend(*above.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, -0.22))
+            under = below.transAxes + ScaledTranslation(0, -BELOW_LABEL, figure.dpi_scale_trans)
+            handles, labels = above.get_legend_handles_labels()
+            below.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=under)
         else:
             above.legend()
         below.set(xlabel="epoch", xlim=(0, None))

@@ -90,7 +90,7 @@ class _StrictEngine(NBClientEngine):
             kernel_name=kernel_name,
             timeout=limit,
             startup_timeout=120,
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=["--log-level=CRITICAL"],
             on_cell_execute=begin,
             on_cell_executed=end,
         )
