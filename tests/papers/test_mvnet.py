@@ -116,6 +116,17 @@ def test_a_number_that_is_written_down_appears_beside_its_row(tmp_path):
         place.place("Table 3", "ours", file)
 
 
+def test_objects_are_called_objects_and_videos_videos():
+    tables = PAPER.tables("quick")
+    said = {
+        number: {(row.task.unit, row.task.title("accuracy")) for row in tables[number]}
+        for number in ("1", "3", "bridge")
+    }
+    assert said["1"] == said["3"] == {("objects", "object accuracy")} and said["bridge"] == {
+        ("videos", "video accuracy")
+    }
+
+
 SEARCHES = {"classified": "choice", "parts": "choice-parts", "videos": "bridge-choice"}
 
 

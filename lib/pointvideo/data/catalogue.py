@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .layout import SMALL, UNITS, StoreError
+from .layout import SMALL, UNITS, StoreError, set_of
 
 if TYPE_CHECKING:
     from .recorded import Reader
@@ -249,3 +249,8 @@ def alike(name: str, among: list[str]) -> list[str]:
 
 def _bare(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def of_single_clouds(dataset: str) -> bool:
+    """Whether a data set's name means one of single clouds, such as ModelNet40."""
+    return any(entry.name == set_of(dataset) and entry.counted == "cloud" for entry in SETS)

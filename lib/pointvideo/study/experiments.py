@@ -11,7 +11,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from ..data.catalogue import of_single_clouds
 from ..recipe import Optimiser, Training
+from ..tasks.scoring.recognition import OBJECTS, RECOGNITION
 from .profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -79,8 +81,9 @@ class Row:
 
     @property
     def task(self) -> Task:
-        """What its recipes learn."""
-        return self.recipes[0].task
+        """What its recipes learn, in the words for what the set has: videos, or single objects."""
+        recipe = self.recipes[0]
+        return OBJECTS if recipe.task is RECOGNITION and of_single_clouds(recipe.data.dataset) else recipe.task
 
 
 @dataclass(frozen=True)
