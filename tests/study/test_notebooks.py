@@ -224,7 +224,7 @@ def test_the_process_group_dies_with_the_run(folder: Path, tmp_path: Path, numbe
     assert not (tmp_path / "out" / "00_start.ipynb").exists()
 
 
-def wait_for(condition, seconds: float = 30.0):
+def wait_for(condition, seconds: float = 120.0):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, "waited too long"

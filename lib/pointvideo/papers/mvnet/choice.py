@@ -23,7 +23,7 @@ GRIDS: dict[str, dict[str, tuple[Setting, ...]]] = {
 CHOSEN = {
     "classified": {"scratch": _GRID[1], "both": _GRID[1]},
     "parts": {"scratch": _GRID[1], "both": _GRID[1]},
-    "videos": {"scratch": VIDEO_GRID[4], "both": VIDEO_GRID[4]},
+    "videos": {"scratch": VIDEO_GRID[4], "both": VIDEO_GRID[5]},
 }
 
 
