@@ -7,9 +7,11 @@ import pytest
 from pointvideo import papers
 from pointvideo.papers.cross4d_jepa import distillation, tables
 from pointvideo.papers.cross4d_jepa.settings import clip_data, sizes
+from pointvideo.papers.one_protocol.choice import CHOSEN, chosen_rows, factor_of
 from pointvideo.papers.one_protocol.methods import CONTROL, PRETRAININGS
 from pointvideo.papers.one_protocol.recipes import BATCH, finetune, pretrain, probe
 from pointvideo.report.claims import claims
+from pointvideo.report.evidence import committed_ledger, evidence
 
 PAPER = papers.get("one_protocol")
 PROFILES = ("quick", "laptop")
@@ -29,7 +31,9 @@ def test_rows_differ_in_the_pretraining_alone(profile, name):
 def test_every_pretraining_on_clips_sees_each_clip_as_often_with_the_same_network(profile, name):
     recipe, like = pretrain(profile, name), sizes(profile)
     assert recipe.backbone == like.backbone and recipe.data == clip_data(profile)
-    assert recipe.training.epochs == like.pretrain.epochs and recipe.training.optimiser == like.pretrain.optimiser
+    rate = like.pretrain.optimiser.rate * factor_of(profile, name)
+    assert recipe.training.epochs == like.pretrain.epochs
+    assert recipe.training.optimiser == replace(like.pretrain.optimiser, rate=rate)
     assert recipe.training.batch == (like.pretrain.batch if name in ("cross4d", "position") else BATCH)
 
 
@@ -53,6 +57,20 @@ def test_what_is_cross4d_jepas_own_is_run_once_for_both():
     assert finetune("laptop", "longer") == distillation.finetune("laptop", "longer")
 
 
+def test_what_is_chosen_is_the_best_of_the_search():
+    table = evidence(PAPER, "choice", "laptop", committed_ledger()).table
+    values = {line.row.id: line.values(line.main) for line in table.rows}
+    assert all(values.values()), "a search that is half done chooses nothing"
+    for name, taken in zip(CHOSEN, chosen_rows(), strict=True):
+        tried = [row for row in values if row.startswith(f"choice-{name}-")]
+        assert taken == max(tried, key=lambda row: values[row][0])
+    for line in table.rows:
+        recipe = line.row.recipes[0]
+        assert (
+            recipe.data.held_out == recipe.init.data.held_out == (4, 5) and recipe.backbone == sizes("laptop").backbone
+        )
+
+
 def test_every_pretraining_is_asked_the_same_questions():
     asked = {claim.id for claim in claims(PAPER)}
     for name in PRETRAININGS:
@@ -69,7 +87,6 @@ def test_the_picture_has_a_panel_a_protocol_and_names_what_has_not_run():
     from matplotlib import pyplot
 
     from pointvideo.papers.one_protocol.figures import LINES, draw_protocol
-    from pointvideo.report.evidence import committed_ledger, evidence
     from pointvideo.report.figures.style import small_texts
 
     found = [evidence(PAPER, number, "laptop", committed_ledger()) for number in ("probe", "finetune")]

@@ -43,6 +43,14 @@ def test_the_packages_papers():
                 assert all(row.method in paper.methods.values() for row in experiment.rows(profile))
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_every_row_has_a_name_to_begin_with(name):
+    for profile in PROFILES:
+        for experiment in papers.get(name).experiments.values():
+            rows = experiment.every_row(profile)
+            assert [row.id for row in rows if not row.title[:1].isalnum()] == []
+
+
 def test_a_paper_outside_the_package(home):
     assert set(papers.names()) == {*OURS, "other"}
     paper = papers.get("other")

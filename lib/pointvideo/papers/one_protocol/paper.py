@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...study.experiments import Experiment, Paper
 from .methods import METHODS
-from .tables import baselines, finetuned, probed
+from .tables import baselines, choices, finetuned, probed
 
 _MSR = "msr_action3d"
 _EXPERIMENTS = (
@@ -15,6 +15,7 @@ _EXPERIMENTS = (
         "finetune", "One protocol: fine-tuned with few labels and with all", finetuned, _MSR,
         baselines=baselines,
     ),
+    Experiment("choice", "One protocol: how the rates of the pre-trainings were chosen", choices, _MSR),
 )  # fmt: skip
 PAPER = Paper(
     name="one_protocol",

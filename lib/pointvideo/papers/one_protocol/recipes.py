@@ -17,6 +17,8 @@ from ...pretexts.c2p import C2PPretrain
 from ...pretexts.crossvideo import CrossVideoPretrain
 from ...pretexts.job import Pretraining
 from ...pretexts.pointcpsc import PointCPSCPretrain
+from ...recipe import Training
+from ...study.search import tuned
 from ...tasks.pooled_probe import PooledProbe
 from ...tasks.recognition import Finetune
 from ..c2p import recognition as of_c2p
@@ -25,6 +27,7 @@ from ..cross4d_jepa.settings import clip_data, sizes
 from ..crossvideo import recognition as of_crossvideo
 from ..mvnet import bridge
 from ..pointcpsc import recognition as of_pointcpsc
+from .choice import factor_of
 from .methods import CONTROL, PRETRAININGS
 
 STARTLESS = ("scratch", "longer", "random")
@@ -32,17 +35,20 @@ BATCH = 8  # videos of a step where a clip's negatives are those of its batch, a
 CROSS4D = {"cross4d": "dense", "position": "position"}  # its arms by the names here
 
 
-def pretrain(profile: str, name: str, seed: int = 0) -> Pretraining:
-    """A pre-training of :data:`.methods.PRETRAININGS`, or the control "position", on the one network."""
+def pretrain(profile: str, name: str, seed: int = 0, split: str = "stated", factor: float | None = None) -> Pretraining:
+    """A pre-training of :data:`.methods.PRETRAININGS`, or the control "position", on the one network. ``factor``: of
+    its rate; what was chosen, where None."""
     if name in CROSS4D:
-        return theirs.pretrain(profile, CROSS4D[name], seed)
+        return theirs.pretrain(profile, CROSS4D[name], seed, split)
+    factor = factor_of(profile, name) if factor is None else factor
     if name == "mvnet":
-        return bridge.pretrain(profile, "both", seed, bridge.POINT4D)
+        found = bridge.pretrain(profile, "both", seed, bridge.POINT4D, split)
+        return replace(found, training=_faster(found.training, factor))
     chosen = sizes(profile)
     common: dict[str, Any] = {
         "backbone": chosen.backbone,
-        "data": clip_data(profile),
-        "training": replace(chosen.pretrain, batch=BATCH),
+        "data": clip_data(profile, split),
+        "training": _faster(replace(chosen.pretrain, batch=BATCH), factor),
         "seed": seed,
     }
     if name == "c2p":
@@ -62,6 +68,10 @@ def pretrain(profile: str, name: str, seed: int = 0) -> Pretraining:
     raise ValueError(f"pre-training: got {name!r}, expected {', '.join([*PRETRAININGS, *CONTROL])}")
 
 
+def _faster(training: Training, factor: float) -> Training:
+    return tuned(training, training.optimiser.rate * factor)
+
+
 def _with(like: Pretraining, kind: type[Pretraining], common: dict[str, Any]) -> Pretraining:
     """A paper's own recipe on the one network; ``kind`` is what it must be."""
     assert isinstance(like, kind)
@@ -75,7 +85,9 @@ def finetune(profile: str, name: str, seed: int = 0, percent: int = 100) -> Fine
     return replace(theirs.finetune(profile, "dense", seed, percent), init=pretrain(profile, name, seed))
 
 
-def probe(profile: str, name: str, kind: str, seed: int = 0) -> PooledProbe:
+def probe(
+    profile: str, name: str, kind: str, seed: int = 0, split: str = "stated", factor: float | None = None
+) -> PooledProbe:
     """A probe of the frozen network; ``kind``: "printed" or "solved" of Cross4D-JEPA's; untrained for "random"."""
-    plain = theirs.probe(profile, "random", kind, seed)
-    return plain if name in STARTLESS else replace(plain, init=pretrain(profile, name, seed))
+    plain = theirs.probe(profile, "random", kind, seed, split)
+    return plain if name in STARTLESS else replace(plain, init=pretrain(profile, name, seed, split, factor))

@@ -1,4 +1,5 @@
-"""The rows: what the frozen networks know by two probes, and what a fine-tuning makes of them with few labels."""
+"""The rows: what the frozen networks know by two probes, what a fine-tuning makes of them with few labels, and how
+rates were chosen."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from ..cross4d_jepa.distillation import PROBES
 from ..cross4d_jepa.settings import sizes
 from ..cross4d_jepa.tables import STUDENT
 from ..cross4d_jepa.tables import baselines as baselines
+from .choice import CHOSEN, FACTORS
 from .methods import CONTROL, METHODS, PRETRAININGS
 from .recipes import finetune, probe
 
@@ -48,4 +50,21 @@ def finetuned(profile: str) -> tuple[Row, ...]:
         )
         for percent in PERCENTS
         for name in ("scratch", "longer", *_STARTS)
+    )
+
+
+def choices(profile: str) -> tuple[Row, ...]:
+    """Rows ``choice-<pre-training>-<number>``: without the held-out subjects, scored on them by the solved probe."""
+    return tuple(
+        Row(
+            id=f"choice-{name}-{number}",
+            title=f"{METHODS[name].short}, rate {recipe.init.training.optimiser.rate:g}",
+            recipes=(recipe,),
+            method=METHODS[name],
+            backbone=STUDENT,
+            because=_BECAUSE,
+        )
+        for name in CHOSEN
+        for number, factor in enumerate(FACTORS)
+        for recipe in (probe(profile, name, "solved", split="choice", factor=factor),)
     )
