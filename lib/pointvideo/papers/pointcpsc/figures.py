@@ -258,7 +258,11 @@ def different_actions(store: Store, count: int = 3) -> list[int]:
 
 
 def draw_films(store: Store, videos: Sequence[int], frames: int = 7) -> Figure:
-    """A film strip a video, as its sensor saw it, with the name of its action."""
+    """A film strip a video, as its sensor saw it, with the name of its action; where the action is one, with the number
+    of its camera."""
     rows = [[store.points(video, frame) for frame in spread(store, video, frames)] for video in videos]
-    names = ["\n".join(textwrap.wrap(store.classes[store.sequences[video].label], 18)) for video in videos]
+    shown = [store.sequences[video] for video in videos]
+    names = ["\n".join(textwrap.wrap(store.classes[one.label], 18)) for one in shown]
+    if len(set(names)) < len(names) == len({one.camera for one in shown}):
+        names = [f"{name}\ncamera {one.camera + 1}" for name, one in zip(names, shown, strict=True)]
     return draw_clip(rows, names=names, turn=0, tilt=0)
