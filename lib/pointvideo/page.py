@@ -139,6 +139,8 @@ class Page:
         """The paper's own numbers as ``draw`` draws them, with what is said below."""
         figure, axes = panels(1, ratio=ratio)
         draw(axes)
+        if axes.get_legend() is None and not figure.legends and len(axes.get_legend_handles_labels()[1]) > 1:
+            axes.legend()
         caption(figure, said)
         return show_plain(figure)
 

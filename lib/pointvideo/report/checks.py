@@ -83,7 +83,7 @@ def idle_line(found: Evidence) -> str:
         return ""
     judged = [line for line in found.table.rows if not is_count(line.row)]
     tallies = [result.outcome.tally(result.key) for line in judged for result in line.results[:1]]
-    guess = f" (always the commonest class: {100 * tallies[0].guess:.0f} % right)" if tallies else ""
+    guess = f" (always the commonest class of the test set: {100 * tallies[0].guess:.0f} % right)" if tallies else ""
     return f"{len(idle)} of {len(found.table.rows)} rows have learnt nothing{guess}: {'; '.join(idle)}"
 
 

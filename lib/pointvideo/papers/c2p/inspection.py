@@ -147,7 +147,7 @@ def learnt_line(record: Mapping[str, Any], sides: Sides, *, other: int, reach: i
     result, (teacher, student) = record["result"], sides
     shares = match_shares(student, teacher, other=other, reaches=(reach,))
     (own,), (another,), (guess,) = shares["own"], shares["another"], chance_shares(student.shape[1], (reach,))
-    which = "the right frame" if reach == 0 else f"a frame at most {reach} off"
+    which = "the right frame" if reach == 0 else f"the right frame (give or take {reach})"
     return (
         f"{record['dataset']['source']} data, {len(result['curve'])} epochs: loss {result['curve'][-1]['loss']:.2f} "
         f"(chance {result['chance']:.2f}); the student picks {which} of its clip in {own:.0%} of the cases, of another "

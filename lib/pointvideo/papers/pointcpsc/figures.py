@@ -227,11 +227,13 @@ def draw_balls(
         shade = np.where(inside[:, None], np.array([[0.0, 0.447, 0.698]]), np.array([[0.78, 0.78, 0.78]]))
         draw_cloud(panel, points, colour=shade, box=box, size=3.0, turn=0, tilt=0)
         at = project(points[centre][None], middle, 0, 0)[0]
-        for level in levels:
+        # each name in a direction of its own, so that those of small circles do not meet
+        for level, turn in zip(levels, np.linspace(0, -np.pi / 2, len(levels)), strict=True):
             panel.add_patch(Circle(at[:2], level * radius, fill=False, color="#D55E00", linewidth=1.2))
+            edge = at[0] + level * radius * np.cos(turn), at[1] + level * radius * np.sin(turn)
             panel.annotate(
-                f"{level:g} r", (at[0], at[1] - level * radius), ha="center", va="bottom", fontsize=SMALL,
-                color="#8a3a00", annotation_clip=True,
+                f"{level:g} r", edge, (2, -2), textcoords="offset points", va="top", fontsize=SMALL, color="#8a3a00",
+                annotation_clip=True,
             )  # fmt: skip
         panel.plot(*at[:2], "x", color="#D55E00")
         reach = min(widest, 1.1 * float(np.ptp(points, axis=0).max()))
@@ -258,7 +260,11 @@ def different_actions(store: Store, count: int = 3) -> list[int]:
 
 
 def draw_films(store: Store, videos: Sequence[int], frames: int = 7) -> Figure:
-    """A film strip a video, as its sensor saw it, with the name of its action."""
+    """A film strip a video, as its sensor saw it, with the name of its action; where the action is one, with the number
+    of its camera."""
     rows = [[store.points(video, frame) for frame in spread(store, video, frames)] for video in videos]
-    names = ["\n".join(textwrap.wrap(store.classes[store.sequences[video].label], 18)) for video in videos]
+    shown = [store.sequences[video] for video in videos]
+    names = ["\n".join(textwrap.wrap(store.classes[one.label], 18)) for one in shown]
+    if len(set(names)) < len(names) == len({one.camera for one in shown}):
+        names = [f"{name}\ncamera {one.camera + 1}" for name, one in zip(names, shown, strict=True)]
     return draw_clip(rows, names=names, turn=0, tilt=0)

@@ -124,7 +124,7 @@ def draw_frames_seen(stages: Mapping[str, Bool[np.ndarray, "times frames"]]) -> 
         axis.set_yticks(np.arange(times + 1) + 0.5, minor=True)
         axis.grid(which="minor", color="#e6e6e6", linewidth=0.5)
         axis.tick_params(which="minor", length=0)
-        axis.set(title=title, xlabel="frame of the clip", ylabel="time of the token")
+        axis.set(title=title, xlabel="frame of the clip", ylabel="token's time")
         axis.set_xticks([1, *range(4, frames + 1, 4)])
         axis.set_yticks([1, *range(4, times + 1, 4)])
     return figure

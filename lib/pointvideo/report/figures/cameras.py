@@ -103,11 +103,11 @@ def draw_camera_path(
         axes.plot(*flat(corners[[1, 2, 3, 4, 1]]), color=shades[frame], linewidth=1.2)
         for corner in corners[1:]:
             axes.plot(*flat(np.stack([corners[0], corner])), color=shades[frame], linewidth=0.9)
-    axes.scatter(*flat(position), color=shades, s=16, zorder=4)
+    axes.scatter(*flat(position), color=shades, s=16, zorder=4, clip_on=False)
     place = flat(np.zeros(3))
-    axes.scatter(*place, marker="^", s=46, color=PALETTE["reported"], zorder=3)
+    axes.scatter(*place, marker="^", s=46, color=PALETTE["reported"], zorder=3, clip_on=False)
     axes.annotate(
-        "sensor", place.ravel(), xytext=(-8, -11), textcoords="offset points", ha="right", fontsize=SMALL, zorder=5
+        "sensor", place.ravel(), xytext=(0, -18), textcoords="offset points", ha="center", fontsize=SMALL, zorder=5
     )
     return ScalarMappable(Normalize(1, frames), _part(TIME_MAP))
 

@@ -50,7 +50,9 @@ def _draw_panel(axes: Axes, findings: Sequence[Finding], names: Sequence[str]) -
     """One panel, its axis also on top; the crosses of printed differences."""
     axes.axvline(0, color="#999999", linewidth=1)
     crosses: list[Any] = []
-    for line, finding in enumerate(findings):
+    rooms = [1.1 + name.count("\n") for name in names]  # a name of two lines needs more of the axis
+    lines = [sum(rooms[:place]) + room / 2 for place, room in enumerate(rooms)]
+    for line, finding in zip(lines, findings, strict=True):
         shade = verdict_colour(finding.word)
         axes.annotate(
             finding.word, (1.01, line), xycoords=("axes fraction", "data"), fontsize=SMALL, color=shade, va="center"
@@ -62,8 +64,8 @@ def _draw_panel(axes: Axes, findings: Sequence[Finding], names: Sequence[str]) -
         axes.plot(100 * finding.contrast.estimate, line, "o", color=shade)
         if finding.source == "recorded" and not finding.claim.transfer and not finding.claim.question:
             crosses += axes.plot(finding.claim.reported, line, REPORTED, color=PALETTE["reported"])
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(findings) - 0.4, -0.6)
+    axes.set_yticks(lines, names)
+    axes.set_ylim(sum(rooms), 0)
     axes.tick_params(axis="x", top=True, labeltop=True, labelbottom=True)
     axes.spines["top"].set_visible(True)
     axes.grid(axis="x", color="#eeeeee")

@@ -74,7 +74,8 @@ def draw_class_statistics(store: Store) -> Figure:
         values = np.where(shares[split] > 0, 100 * shares[split], np.nan)[order]
         axes.plot(np.arange(len(order)), values, mark, color=shade, label=split, markersize=4)
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1e5 * low else (1,)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set(ylabel="share of the points, %", xlim=(-0.6, len(order) - 0.4))
@@ -82,5 +83,5 @@ def draw_class_statistics(store: Store) -> Figure:
     axes.set_xticks(range(len(order)), shown, rotation=60, ha="right", rotation_mode="anchor")
     axes.grid(axis="y", color="#eeeeee")
     axes.set_axisbelow(True)
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside upper right", ncols=len(SPLITS))
     return figure

@@ -72,6 +72,6 @@ def draw_orbit(
         axes.plot(*flat(corners[[1, 2, 3, 4, 1]]), color=shades[frame], linewidth=0.9)
         for corner in corners[1:]:
             axes.plot(*flat(np.stack([corners[0], corner])), color=shades[frame], linewidth=0.7)
-    axes.scatter(*flat(turned[1]), color=shades, s=12, zorder=4)
+    axes.scatter(*flat(turned[1]), color=shades, s=12, zorder=4, clip_on=False)
     if sensor:
-        axes.scatter(*flat(np.zeros(3)), marker="^", s=40, color=PALETTE["reported"], zorder=3)
+        axes.scatter(*flat(np.zeros(3)), marker="^", s=40, color=PALETTE["reported"], zorder=3, clip_on=False)

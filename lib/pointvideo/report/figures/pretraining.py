@@ -51,6 +51,7 @@ def draw_pretraining(runs: Mapping[Method, Records]) -> Figure:
         axis.set_title(f"loss, {_short(method)}")
         if not records:
             axis.annotate("not run", (0.5, 0.5), xycoords="axes fraction", ha="center", color=NOT_RUN, fontsize=SMALL)
+            axis.tick_params(labelbottom=False, labelleft=False)
             continue
         _line(axis, records, "loss", method)
         if (chance := chance_of(records)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,11 @@ def draw_ratios(rows: Sequence[Mapping[str, Any]]) -> Figure:
     heads = list(dict.fromkeys(operator for operator, _ in lines))
     places, labels, at = {}, [], 0.0
     for head in heads:
-        at += 0.55
-        labels.append((at, head, True))
+        name = "\n".join(textwrap.wrap(head, 44))  # a longer one would leave the page on the left
+        more = 0.45 * name.count("\n")
+        at += 0.55 + more
+        labels.append((at, name, True))
+        at += more
         for line in (line for line in lines if line[0] == head):
             at += 0.85
             places[line] = at

@@ -237,6 +237,7 @@ def fit(
         axes.annotate(
             text, at[0], at[1], xycoords="axes fraction", textcoords="offset points", fontsize=SMALL, color="#555555",
             ha="left" if below or along == "y" else "right", va="bottom" if below or along == "x" else "top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )  # fmt: skip
     return lines
 

@@ -79,7 +79,8 @@ def draw_distributions(store: Store, beside: Store) -> Figure:
             np.linspace(*np.percentile(np.concatenate([ours[name], theirs[name]]), (0, 99.9)), 26).round()
         )
         for which, values in ((store, ours), (beside, theirs)):
-            look = {"color": colour(which.source), "label": f"{which.source} ({which.name})"}
+            source = "SIMULATED" if which.source == "simulated" else which.source
+            look = {"color": colour(which.source), "label": f"{source} ({which.name})"}
             panel.hist(values[name], bins=edges, density=True, histtype="stepfilled", alpha=0.55, **look)
         panel.set(xlabel=name, yticks=[])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
