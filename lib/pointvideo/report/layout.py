@@ -255,7 +255,7 @@ class Table:
             (
                 finding.text,
                 finding.printed,
-                finding.difference,
+                finding.shown,
                 str(finding.contrast.seeds) if finding.contrast else "–",
                 finding.significance,
                 finding.word,
