@@ -3,6 +3,7 @@ functions."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -205,7 +206,8 @@ def draw_classes(lines: Sequence[TableRow], classes: Sequence[str], *, shown: st
     def name_of(line: TableRow) -> str:
         return line.row.title if alike else line.row.method.label
 
-    axes[0].set_title(f"{unit}{part}, {name_of(first)}, seed {first.results[0].seed}")
+    said = f"{unit}{part}, {name_of(first)}, seed {first.results[0].seed}"
+    axes[0].set_title(textwrap.fill(said, 58) if alike else said)
     shares = []
     for line in ran:
         counts = sum(confusion(result, len(classes)) for result in line.results)
