@@ -201,7 +201,7 @@ def _source(one: Evidence) -> str | None:
 
 def _line(finding: Finding) -> tuple[str, ...]:
     seeds = str(finding.contrast.seeds) if finding.contrast else "–"
-    return (finding.text, finding.printed, finding.difference, seeds, finding.significance, finding.word)
+    return (finding.text, finding.printed, finding.shown, seeds, finding.significance, finding.word)
 
 
 def _need_line(need: Need) -> tuple[str, ...]:

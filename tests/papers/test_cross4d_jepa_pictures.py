@@ -135,7 +135,7 @@ def test_both_probes_stand_beside_each_other_and_the_printed_number_with_them(ta
 def test_granularity_is_drawn_over_the_number_of_targets(tables):
     use_style()
     axes = figures.draw_granularity(tables.grains, 8).axes[0]
-    assert axes.get_xscale() == "log" and "8\none a frame" in [label.get_text() for label in axes.get_xticklabels()]
+    assert axes.get_xscale() == "log" and "8\nframe" in [label.get_text() for label in axes.get_xticklabels()]
     curves = [line for line in axes.lines if len(line.get_xdata()) > 1 and line.get_label() == "targets as they are"]
     assert list(curves[0].get_xdata()) == [1, 8, 81 * 8]
 

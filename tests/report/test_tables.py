@@ -97,7 +97,7 @@ def test_missing_rows_stay():
     )
     assert table.body[6][2] == "70.00" and table.body[7][2:6] == ("not run",) * 4
     assert table.body[10][6] == "over from scratch: not run; over STRL: not run; over VideoMAE: not run"
-    assert table.finding_body[2][2:] == ("not run: pptr-c2p-24", "–", "–", "not run")
+    assert table.finding_body[2][2:] == ("not run: PPTr, C2P, 24 frames", "–", "–", "not run")
     assert "not run" in table.to_html() and "not run" in table.to_markdown() and "not run" in table.to_csv()
     empty = build_table("Table 4", PAIR, {})
     assert empty.source == "recorded" and empty.body[0][1] == "92.33 (265/287)"

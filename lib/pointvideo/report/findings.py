@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,8 @@ class Finding:
     """What our runs say about a claim.
 
     contrast: None where a row has not been run or has not learnt. not_learnt: those rows, with the reason. holm:
-    adjusted p-value of a confirmatory claim; times: what its own was multiplied by.
+    adjusted p-value of a confirmatory claim; times: what its own was multiplied by. titles: a row's id -> what a table
+    calls it.
     """
 
     claim: Claim
@@ -33,6 +35,7 @@ class Finding:
     not_learnt: tuple[str, ...] = ()
     holm: float | None = None
     times: int = 1
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def p(self) -> float | None:
@@ -108,6 +111,15 @@ class Finding:
             )
         low, high = 100 * self.contrast.interval.low, 100 * self.contrast.interval.high
         return f"{100 * self.contrast.estimate:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+    @property
+    def shown(self) -> str:
+        """As :attr:`difference`, for a table: with the titles of rows in the place of their ids."""
+        if self.contrast is not None:
+            return self.difference
+        word, rows = (NOT_LEARNT, self.not_learnt) if self.not_learnt else ("not run", self.missing)
+        parts = [row.partition(" (") for row in rows]
+        return f"{word}: {'; '.join(self.titles.get(row, row) + sign + reason for row, sign, reason in parts)}"
 
     @property
     def significance(self) -> str:

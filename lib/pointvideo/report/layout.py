@@ -178,7 +178,7 @@ class Table:
                 first,
                 "ours, after the last epoch, %",
                 f"ours, best epoch on the {self.scored}, %",
-                "videos right, mean over the seeds [95 % over videos]",
+                f"{self.task.unit} right, mean over the seeds [95 % over {self.task.unit}]",
                 "seeds",
                 "verdict",
                 "note",
@@ -255,7 +255,7 @@ class Table:
             (
                 finding.text,
                 finding.printed,
-                finding.difference,
+                finding.shown,
                 str(finding.contrast.seeds) if finding.contrast else "–",
                 finding.significance,
                 finding.word,

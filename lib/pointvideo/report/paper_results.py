@@ -81,7 +81,7 @@ def _without(cells: Sequence[str], hidden: Collection[int]) -> list[str]:
 
 def _claim(finding: Finding) -> tuple[str, ...]:
     seeds = str(finding.contrast.seeds) if finding.contrast else "–"
-    ours = "–" if finding.missing else finding.difference
+    ours = "–" if finding.missing else finding.shown
     return finding.text, finding.printed, ours, seeds, finding.significance, finding.word
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .claims import Claim, claims_about, contrast_of, family_size, judge, under_holm
@@ -96,6 +97,12 @@ def build_table(
         judged.get(claim.id)
         or judge(claim, compared | {name: together.get(name, ()) for name in claim.rows}, not_learnt=idle)
         for claim in claims
+    ]
+    findings = [
+        finding
+        if finding.contrast
+        else replace(finding, titles={name: (known.get(name) or paper.row(name)).title for name in finding.claim.rows})
+        for finding in findings
     ]
     findings = under_holm(findings, family_size(paper), family)
     shown = []

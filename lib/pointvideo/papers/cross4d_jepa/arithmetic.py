@@ -80,7 +80,7 @@ def contradictions() -> tuple[str, ...]:
         "Re-implemented Uni4D (0.25) and MaST-Pre (0.33) are worse than no training at all (0.42).",
         "All results are said to be 16 to 20 times chance; that holds for the dense column alone, and with rounded "
         "chances.",
-        "384 channels of 16 bits cannot be 7 MB; one index of 8 bytes a token can.",
+        "The kept targets of MSR-Action3D are said to take 7 MB; 384 channels of 16 bits a token would take hundreds.",
         "The matched comparison gives each pretext its own number of epochs.",
         "NTU RGB+D is called real RGB; no colour is used.",
         "The stated 270 and 297 videos do not fit the printed accuracies; 275 does (above).",

@@ -3,6 +3,7 @@ loads only inside the functions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +14,16 @@ from .methods import ARMS, METHODS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from ...report.layout import Table, TableRow
 
-GRAINS = {  # arm -> what has one target, how many a clip of so many frames has
+GRAINS = {  # arm -> what has a target of its own, how many a clip of so many frames has
     "global": ("clip", lambda frames: 1),
     "cells-1": ("frame", lambda frames: frames),
-    "cells-2": ("2 x 2 cells", lambda frames: 4 * frames),
-    "cells-3": ("3 x 3 cells", lambda frames: 9 * frames),
-    "dense": ("patch, 9 x 9", lambda frames: 81 * frames),
+    "cells-2": ("cell of 2 x 2", lambda frames: 4 * frames),
+    "cells-3": ("cell of 3 x 3", lambda frames: 9 * frames),
+    "dense": ("patch of 9 x 9", lambda frames: 81 * frames),
 }
 
 
@@ -36,6 +38,8 @@ def arm_of(line: TableRow) -> str:
 def draw_scales(printed: Table, solved: Table) -> Figure:
     """Accuracy over the spread of raw features, an arm a mark: left by the printed probe, right by the solved one on
     standardised features. The spread is the mean over features of the standard deviation over training clips."""
+    from matplotlib.ticker import LogLocator
+
     figure, axes = panels(2, ratio=0.8, sharex=True)
     for panel, table, title in (
         (axes[0], printed, "probe as printed: raw features, 300 epochs"),
@@ -54,11 +58,15 @@ def draw_scales(printed: Table, solved: Table) -> Figure:
         panel.set_xscale("log")
         panel.set_title(title)
         panel.set_xlabel("spread of a raw feature over clips")
-        fit(panel, seen, levels=labels_alone(table, table.metrics[0]))
+        _named(fit(panel, seen, levels=labels_alone(table, table.metrics[0])))
+    for panel in axes:
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.minorticks_off()
     axes[0].set_ylabel("test videos right, %")
     handles, names = axes[0].get_legend_handles_labels()
     if handles:
-        figure.legend(handles, names, loc="outside lower center", ncols=5)
+        figure.legend(handles, names, loc="outside lower center", ncols=4)
     return figure
 
 
@@ -84,11 +92,11 @@ def draw_granularity(table: Table, frames: int) -> Figure:
             seen += values
     axes.set_xscale("log")
     ticks = [count(frames) for _, count in GRAINS.values()]
-    axes.set_xticks(ticks, [f"{count(frames)}\none a {word}" for word, count in GRAINS.values()], fontsize=SMALL)
+    axes.set_xticks(ticks, [f"{count(frames)}\n{word}" for word, count in GRAINS.values()], fontsize=SMALL)
     axes.minorticks_off()
-    axes.set_xlabel("different targets of a clip")
+    axes.set_xlabel("different targets of a clip, and what has one of its own")
     axes.set_ylabel("test videos right, %\nsolved probe, standardised")
-    fit(axes, seen, levels=labels_alone(table, table.metrics[0]))
+    _named(fit(axes, seen, levels=labels_alone(table, table.metrics[0])))
     if seen:
         axes.legend(loc="best")
     return figure
@@ -122,7 +130,7 @@ def draw_pair(printed: Table, solved: Table) -> Figure:
     axes.set_yticks(range(len(arms)), [METHODS[name].short for name in arms])
     axes.set_ylim(len(arms) - 0.4, -0.6)
     axes.set_xlabel("test videos right, %")
-    fit(axes, seen, along="x", levels=labels_alone(solved, solved.metrics[0]))
+    alone = fit(axes, seen, along="x", levels=labels_alone(solved, solved.metrics[0]))
     axes.grid(axis="x", color="#e6e6e6")
     look = {"color": "#555555", "linestyle": ""}
     handles = [
@@ -132,5 +140,11 @@ def draw_pair(printed: Table, solved: Table) -> Figure:
         Line2D([], [], marker="x", color="black", linestyle=""),
     ]
     names = ["probe as printed", "solved, standardised", "one seed", "printed in the paper"]
-    figure.legend(handles, names, loc="outside upper right", ncols=4)
+    figure.legend([*handles, *alone.values()], [*names, *alone], loc="outside upper right", ncols=3)
     return figure
+
+
+def _named(levels: Mapping[str, Line2D]) -> None:
+    """Give levels their names in the panel's legend."""
+    for name, line in levels.items():
+        line.set_label(name)

@@ -110,7 +110,7 @@ ARMS: dict[str, Arm] = {
         because=_SILENT,
     ),
     "features": Arm(
-        Method("frozen features", _OURS, "D", "CrossVideo on features of a frozen image network"),
+        Method("after CrossVideo, features", _OURS, "D", "CrossVideo on features of a frozen image network"),
         seen="features", because="the paper pre-trains on pixels, as far as it says",
     ),
     # do images help, or does a second network on anything

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Records = Sequence[Mapping[str, Any]]
 PROBES = {"effective_rank": "effective rank", "feature_std": "spread of directions"}
+DASHES = ("-", "--", ":", "-.")  # of methods that have one colour
 COLLAPSED = {"effective_rank": 1.0, "feature_std": 0.0}  # what a probe says where all features are alike
 
 
@@ -47,19 +48,21 @@ def draw_pretraining(runs: Mapping[Method, Records]) -> Figure:
     axes = grid.ravel()
     for axis in axes[count:]:
         axis.remove()
+    shades = [method.colour for method in runs]
+    dashes = {method: DASHES[shades[:place].count(method.colour) % 4] for place, method in enumerate(runs)}
     for axis, (method, records) in zip(axes, runs.items(), strict=False):
         axis.set_title(f"loss, {_short(method)}")
         if not records:
             axis.annotate("not run", (0.5, 0.5), xycoords="axes fraction", ha="center", color=NOT_RUN, fontsize=SMALL)
             axis.tick_params(labelbottom=False, labelleft=False)
             continue
-        _line(axis, records, "loss", method)
+        _line(axis, records, "loss", method, dashes[method])
         if (chance := chance_of(records)) is not None:
             _level(axis, chance, f"chance {chance:.2f}")
     for axis, (probe, title) in zip(axes[len(runs) : count], PROBES.items(), strict=True):
         for method, records in runs.items():
             if records:
-                _line(axis, records, probe, method, _short(method))
+                _line(axis, records, probe, method, dashes[method], _short(method))
         axis.set_title(title)
         _level(axis, COLLAPSED[probe], "collapsed")
     for axis in axes[:count]:
@@ -97,6 +100,7 @@ def _level(axes: Axes, value: float, text: str) -> None:
     axes.set_ylim(low - 0.04 * (high - low), high + 0.14 * (high - low))
 
 
-def _line(axes: Axes, records: Records, name: str, method: Method, label: str = "") -> None:
+def _line(axes: Axes, records: Records, name: str, method: Method, dashes: str, label: str = "") -> None:
     epochs, values = curve_of([record["result"]["curve"] for record in records], name)
     curve_with_band(axes, epochs, values, method, label, small=True)
+    axes.lines[-1].set_linestyle(dashes)

@@ -72,7 +72,7 @@ def draw_ribbons(lines: Sequence[TableRow], sequences: Sequence[str], *, legend:
     every = [labels for by_run in frames.values() for pair in by_run.values() for labels in pair]
     shown = _by_frames(np.concatenate(every))
     shades = {action: ACTION_COLOURS[place % len(ACTION_COLOURS)] for place, action in enumerate(shown)}
-    height = 0.45 + 0.22 * (1 + len(runs))
+    height = 0.65 + 0.24 * (1 + len(runs))
     figure, axes = panels(
         1, len(sequences), width=PAGE, ratio=height / PAGE, sharex=True, squeeze=False,
         gridspec_kw={"hspace": 0.05},

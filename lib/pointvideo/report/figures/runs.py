@@ -3,6 +3,7 @@ functions."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,14 @@ from jaxtyping import Float, Integer
 
 from ..layout import Table, TableRow
 from ..results import Recorded, Result
-from .style import NOT_RUN, PAGE, PALETTE, REPORTED, SMALL, curve_with_band, fit, panels, seeds_words
+from .style import NOT_RUN, PAGE, PALETTE, PART_COLOURS, REPORTED, SMALL, curve_with_band, fit, panels, seeds_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ...study.experiments import Method
 
-BELOW_LABEL = 0.42  # inches from an axis to what stands below its label
+BELOW_LABEL = 0.5  # inches from an axis to what stands below its label
 
 
 def draw_accuracies(table: Table, name: str | None = None) -> Figure:
@@ -199,20 +200,28 @@ def draw_classes(lines: Sequence[TableRow], classes: Sequence[str], *, shown: st
     axes[0].set_xticks(range(len(classes)), classes, rotation=90)
     axes[0].set(xlabel="taken for", ylabel="true action")
     part = ", % of the action" if frames else ""
-    axes[0].set_title(f"{unit}{part}, {first.row.method.label}, seed {first.results[0].seed}")
+    ran = [line for line in lines if line.results]
+    alike = len({line.row.method.label for line in ran}) < len(ran)  # rows of one method go by their titles
+
+    def name_of(line: TableRow) -> str:
+        return line.row.title if alike else line.row.method.label
+
+    said = f"{unit}{part}, {name_of(first)}, seed {first.results[0].seed}"
+    axes[0].set_title(textwrap.fill(said, 58) if alike else said)
     shares = []
-    for line in (line for line in lines if line.results):
+    for line in ran:
         counts = sum(confusion(result, len(classes)) for result in line.results)
         total = counts.sum(axis=1)
         shares.append((line, np.where(total > 0, 100 * counts.diagonal() / np.maximum(total, 1), np.nan)))
     places, ends = np.arange(len(classes)), np.sort(np.stack([values for _, values in shares]), axis=0)
     axes[1].hlines(places, *ends[[0, -1]], color="#bbbbbb", linewidth=1.2)
-    for line, values in shares:
-        method, seeds = line.row.method, seeds_words(len(line.results))
-        text = f"{method.label}, {seeds}"
-        axes[1].plot(values, places, method.marker, color=method.colour, label=text, clip_on=False)
+    for place, (line, values) in enumerate(shares):
+        method, text = line.row.method, f"{name_of(line)}, {seeds_words(len(line.results))}"
+        marker = "osD^v"[place % 5] if alike else method.marker
+        shade = PART_COLOURS[place % len(PART_COLOURS)] if alike else method.colour
+        axes[1].plot(values, places, marker, color=shade, label=text, clip_on=False)
     axes[1].set(title="accuracy of each action", xlabel=f"{unit} right, %")
     fit(axes[1], [ends], along="x", least=20)
     axes[1].grid(axis="both", color="#eeeeee")
-    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=4)
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=1 if alike else 4)
     return figure

@@ -107,14 +107,16 @@ def name_row(axes: Axes, name: str) -> None:
 
 def caption(figure: Figure, text: str) -> None:
     """One small grey line below the figure; a second call replaces the first."""
+    import re
     import textwrap
 
     for old in [artist for artist in figure.texts if artist.get_gid() == "caption"]:
         old.remove()
+    kept = re.sub(r"(\d) (min|s|h)\b", "\\1\xa0\\2", text)  # a number and its unit stay on one line
     figure.text(
         0.0,
         -0.06 / figure.get_figheight(),
-        "\n".join(textwrap.wrap(text, int(PAGE * 17))),
+        "\n".join(textwrap.wrap(kept, int(PAGE * 17))).replace("\xa0", " "),
         ha="left",
         va="top",
         fontsize=SMALL,
