@@ -47,7 +47,7 @@ def test_a_row_that_is_above_labels_alone_keeps_its_verdict():
 def test_a_row_that_is_not_above_labels_alone_has_no_verdict():
     found = table([60] * 5, [75] * 5, [55])  # 5 points on 100 videos are within the interval
     assert list(found[SCRATCH].not_learnt) == ["accuracy"] and not found[AFTER].not_learnt
-    assert "not above majority class: +5.0 [" in found[SCRATCH].note
+    assert "not above the most frequent label: +5.0 [" in found[SCRATCH].note
     assert found[SCRATCH].verdict == "NOT LEARNT" and "NOT LEARNT" in found.to_csv()
     (finding,) = (one for one in found.findings if set(one.claim.rows) == {SCRATCH, AFTER})
     assert finding.word == "NOT LEARNT" and finding.contrast is None and SCRATCH in finding.difference
@@ -81,7 +81,7 @@ def test_a_control_may_have_nothing_to_learn_but_must_still_beat_labels_alone():
         }
         assert list(gate.not_learnt(rows, runs, ["accuracy"], idle).values()) == words
     runs["msr-majority"] = [result_from_record(record, RECOGNITION) for record in made_up_row("m", [74], randomness=2)]
-    assert "not above majority class" in gate.not_learnt(rows, runs, ["accuracy"], idle)[AFTER, "accuracy"]
+    assert "not above the most frequent label" in gate.not_learnt(rows, runs, ["accuracy"], idle)[AFTER, "accuracy"]
 
 
 def test_takes_of_one_action_by_one_person_count_as_one_for_the_gate(monkeypatch):
@@ -178,7 +178,7 @@ def test_a_network_whose_logits_are_multiplied_by_zero_has_not_learnt(tmp_path, 
     found = tables.build_table(C2P, "t", rows, records, claims=claims, starts=starts)
     assert found["a"].verdict == found["b"].verdict == "NOT LEARNT"
     assert found.findings[0].word == "NOT LEARNT"
-    assert "not above majority class: +0.0" in found["a"].note
+    assert "not above the most frequent label: +0.0" in found["a"].note
 
 
 plain = type(finetune()).network

@@ -53,7 +53,7 @@ def not_learnt(
             reason = "" if rows[name].control else start_not_learnt((starts or {}).get(name, ()))
             if zero:
                 reason = f"0 in all {sum(map(len, scored.values()))} runs of the table"
-            reason = reason or _below(several, {bar: (rows[bar].method.label, bars[bar]) for bar in bars}, metric)
+            reason = reason or _below(several, {bar: (rows[bar].method.short, bars[bar]) for bar in bars}, metric)
             if reason:
                 found[name, metric] = reason
     return found

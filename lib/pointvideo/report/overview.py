@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..data.catalogue import SETS
 from ..data.layout import set_of
+from .claims import claims
 from .findings import NOT_LEARNT, Finding
 from .layout import Table
 from .render import VERDICT_COLOURS
@@ -61,7 +62,7 @@ def _words(findings: Iterable[Finding]) -> str:
 
 
 def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], link: str) -> tuple[str, str, str, str]:
-    """A paper in one line: how many tables, runs on each data set of those planned, each claim's verdict counted once.
+    """A paper in one line: how many tables, runs on each data set of those planned, each claim of the paper counted once.
 
     link: to all its results.
     """
@@ -76,11 +77,13 @@ def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], li
         sets = dict.fromkeys(experiment.dataset for experiment, table in idle if not table.keys)
         data.append(f"not run yet: {done['not run'][1]} runs ({', '.join(map(_titled, sets))})")
     every = {finding.claim.id: finding for table in reversed(tables) for finding in table.findings}
+    # those of rows that this profile does not have
+    absent = (Finding(claim, None, None, tuple(claim.rows)) for claim in claims(paper) if claim.id not in every)
     return (
         f"**{paper.short}** ({paper.venue})",
         f"[{len(tables)} table{'s' * (len(tables) > 1)}]({link})",
         "; ".join(data),
-        _decided(every.values()),
+        _decided([*every.values(), *absent]),
     )
 
 

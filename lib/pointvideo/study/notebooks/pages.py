@@ -12,7 +12,7 @@ from .index import Entry, read_index
 
 NAVIGATION = "navigation"
 HOW_TO_RUN = (
-    "*To run this page: `make lab`. If `import pointvideo` fails, the kernel is another Python's: choose the kernel "
+    "*To run this page: `make lab`. If `import pointvideo` fails, the page runs on another Python: choose the kernel "
     "PointVideo, which `make kernel` installs.*"
 )
 PROGRESS_BAR = re.compile(r"\r|\d+%\|")
