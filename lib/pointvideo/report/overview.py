@@ -62,7 +62,7 @@ def _words(findings: Iterable[Finding]) -> str:
 
 
 def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], link: str) -> tuple[str, str, str, str]:
-    """A paper in one line: how many tables, runs on each data set of those planned, each claim of the paper counted once.
+    """A paper in one line: how many tables, runs on each data set of those planned, each claim counted once.
 
     link: to all its results.
     """
