@@ -28,9 +28,9 @@ def draw_protocol(probes: Table, finetunings: Table) -> Figure:
     figure, axes = panels(len(columns), width=PAGE, ratio=1.8, sharey=True)
     level = _hand_made(finetunings)
     for panel, (table, kind, title) in zip(axes, columns, strict=True):
-        _panel(panel, table, kind)
+        ran = _panel(panel, table, kind)
         panel.set_title(title, fontsize=SMALL + 1)
-        if level is not None:
+        if ran and level is not None:
             panel.axvline(level, color="#888888", linewidth=1, linestyle=(0, (4, 2)), zorder=0.5)
     axes[0].set_yticks(range(len(LINES)), [_FIRST.get(name, METHODS[name].label) for name in LINES])
     axes[0].set_ylim(len(LINES) - 0.5, -0.5)
@@ -38,7 +38,8 @@ def draw_protocol(probes: Table, finetunings: Table) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, table: Table, kind: str) -> None:
+def _panel(axes: Axes, table: Table, kind: str) -> bool:
+    """Whether any of its rows has run; the axis of an empty panel has no numbers."""
     known = {line.row.id: line for line in table.rows}
     seen = []
     for place, name in enumerate(LINES):
@@ -60,8 +61,11 @@ def _panel(axes: Axes, table: Table, kind: str) -> None:
         seen.append(values)
     if seen:
         fit(axes, seen, along="x")
+    else:
+        axes.tick_params(labelbottom=False)
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)
+    return bool(seen)
 
 
 def _hand_made(table: Table) -> float | None:
