@@ -24,7 +24,7 @@ GRIDS: dict[str, dict[str, tuple[Setting, ...]]] = {
 # the best of the experiments' records; tests/papers/test_mvnet.py compares
 CHOSEN = {
     "classified": {"scratch": _GRID[2], "both": _GRID[1]},
-    "parts": {"scratch": _GRID[2], "both": _GRID[2]},
+    "parts": {"scratch": _GRID[3], "both": _GRID[4]},
     "videos": {"scratch": VIDEO_GRID[6], "both": VIDEO_GRID[5]},
 }
 
