@@ -47,7 +47,7 @@ def test_the_search_is_drawn_with_what_was_chosen():
     filled = [line for line in axes.lines if line.get_markerfacecolor() != "white"]
     assert len(axes.lines) == 24 and len(filled) == 4
     assert max(line.get_xdata()[0] for line in axes.lines) == max(line.get_xdata()[0] for line in filled)
-    assert axes.get_xlabel() == "video accuracy on the held-out training subjects, % of 84 videos"
+    assert axes.get_xlabel().replace("\n", " ") == "video accuracy on the held-out training subjects, % of 84 videos"
     with pytest.raises(ValueError, match="no run to draw"):
         draw_search(build_table("t", ["pptr-c2p-24"], {"pptr-c2p-24": []}), ())
     with pytest.raises(ValueError, match="no row 'choice-none'"):

@@ -42,7 +42,10 @@ def test_an_arm_differs_from_both_losses_in_what_it_says_alone(name):
     assert differing(plain.projection, varied.projection) == set(arm.projection)
     tuned, scratch = objects.classify("laptop", name), objects.classify("laptop")
     more = {"backbone", "data"} if arm.colour else set()
-    assert differing(tuned, scratch) == {"init", "transfer", *more} and tuned.init == varied
+    assert differing(tuned, scratch) == {"init", "transfer", "training", *more} and tuned.init == varied
+    assert differing(tuned.training, scratch.training) == {"optimiser"}  # a rate each, as chosen
+    both = objects.classify("laptop", "both")
+    assert tuned.training == both.training
 
 
 def test_the_paper_itself_has_the_defaults_of_the_recipe():
@@ -66,14 +69,16 @@ def test_the_control_of_random_targets_has_the_shape_of_the_teacher():
 
 def test_videos_have_the_protocol_of_dense_distillation_but_the_network():
     ours, theirs = bridge.finetune("laptop", "scratch", 3, 20), distillation.finetune("laptop", "scratch", 3, 20)
-    assert differing(ours, theirs) == {"backbone"}
+    assert differing(ours, theirs) == {"backbone", "training"}
+    assert differing(ours.training, theirs.training) == {"optimiser"}  # a rate of its own, as chosen
     assert differing(bridge.probe("laptop", "random", 2), distillation.probe("laptop", "random", "solved", 2)) == {
         "backbone"
     }
     same = bridge.finetune("laptop", "dense", 1, backbone=bridge.POINT4D)
     assert same == distillation.finetune("laptop", "dense", 1)  # runs that there are
     started = bridge.finetune("laptop", "both", 1)
-    assert differing(started, bridge.finetune("laptop", "scratch", 1)) == {"init"}
+    assert differing(started, bridge.finetune("laptop", "scratch", 1)) == {"init", "training"}
+    assert differing(bridge.finetune("laptop", "noise", 1), started) == {"init"}
     longer = bridge.finetune("laptop", "longer", 1)
     assert differing(longer, bridge.finetune("laptop", "scratch", 1)) == {"training", "evaluate_every"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -38,5 +39,6 @@ def draw_search(table: Table, chosen: Iterable[str]) -> Figure:
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)
     task, last = table.task, lines[0].results[0].last
-    axes.set_xlabel(f"{task.title(table.metrics[0])} on the {table.scored}, % of {last.videos} {task.unit}")
+    said = f"{task.title(table.metrics[0])} on the {table.scored}, % of {last.videos} {task.unit}"
+    axes.set_xlabel(textwrap.fill(said, 48))
     return figure
