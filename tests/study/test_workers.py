@@ -127,7 +127,11 @@ def start(tmp_path: Path, pause: float, jobs: int) -> subprocess.Popen:
     script = tmp_path / "plan.py"
     script.write_text(PLAN)
     command = [sys.executable, str(script), str(tmp_path), str(pause), str(min(jobs, cores()))]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # where the tests run in the background, a shell has told them, and what they start, not to hear Ctrl-C
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
 
 
 @pytest.mark.slow
