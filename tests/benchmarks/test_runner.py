@@ -146,7 +146,8 @@ def test_contenders_take_turns_and_the_first_calls_do_not_count():
     assert 0.006 <= times["a"].wall < times["b"].wall and times["b"].cpu < 0.01
     order.clear()
     interleave({"a": caller("a", 0.006), "b": caller("b", 0.012)}, 50, budget=0.08)
-    assert order.count("a") == order.count("b") == 2 + 4
+    # three rounds at least, and no more than fit: four of 18 ms, fewer where sleep takes longer
+    assert order.count("a") == order.count("b") and 2 + 3 <= order.count("a") <= 2 + 4
     order.clear()
     interleave({"a": caller("a", 0.001)}, 3)
     assert 2 + 3 * 3 <= len(order) <= 2 + 3 * 5  # a call below 5 ms is repeated within a round

@@ -159,7 +159,7 @@ def made_up_segmentation(
     ]
     result = {
         "last": last,
-        "best": {**last, "epoch": 6},
+        "best": {**last, "accuracy": min(1.0, last["accuracy"] + 0.01), "epoch": 6},
         "curve": curve,
         "predictions": {name: run_lengths(labels) for name, labels in guesses.items()},
         "labels": {name: run_lengths(labels) for name, labels in truth.items()},

@@ -161,6 +161,16 @@ def _linear(shade) -> np.ndarray:
     return np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
 
 
+def test_a_panel_of_recorded_data_has_no_strip_among_simulated_ones():
+    figure, axes = style.panels(2, ratio=0.8)
+    for axis in axes:
+        axis.plot([0, 1])
+    style.recorded(axes[0])
+    style.mark_simulated(figure)
+    assert [[text.get_text() for text in axis.texts] for axis in axes] == [[], ["SIMULATED"]]
+    assert style.shows_data(figure)
+
+
 def test_a_strip_is_drawn_above_the_title_and_only_once():
     figure, axes = style.panels(2, ratio=0.8)
     for axis in axes:

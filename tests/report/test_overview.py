@@ -46,7 +46,7 @@ def test_each_table_has_a_line_with_data_runs_and_verdicts():
     tables = [recorded(), simulated(), not_run()]
     lines = overview(tables, [10, 12, 9])
     assert lines[0] == ("Table 4", "recorded MSR-Action3D", "10 of 10", "1 larger than printed")
-    assert lines[1][:3] == ("Table 1", "SIMULATED hand_object", "10 of 12")
+    assert lines[1][:3] == ("Table 1", "SIMULATED hand object", "10 of 12")
     assert lines[1][3].endswith(f"{len(tables[1].findings)} same direction")
     assert lines[2] == ("Table 3", "not run", "0 of 9", f"{len(tables[2].findings)} not run")
     with pytest.raises(ValueError, match="shorter"):

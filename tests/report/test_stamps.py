@@ -46,7 +46,7 @@ def test_stamp_from_records(stamp):
     )
     assert (stamp.seconds, stamp.device, stamp.versions["torch"]) == (120.0, "cpu, 2 threads", "2.13.0")
     parts = (
-        "recorded msr_action3d",
+        "recorded MSR-Action3D",
         "2 runs run-0 …",
         "seeds 0, 1",
         "commit c0ffee1",

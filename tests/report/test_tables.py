@@ -255,6 +255,16 @@ def test_a_search_is_scored_on_training_subjects_and_a_fold_on_the_test_set():
     assert axes.get_xlabel() == "video accuracy on the held-out training subjects, last epoch, %"
 
 
+def test_what_is_scored_once_has_no_column_for_its_best_epoch():
+    from pointvideo import papers
+    from pointvideo.report.evidence import committed_ledger, evidence
+
+    probed = evidence(papers.get("cross4d_jepa"), "fair", "laptop", committed_ledger()).table
+    assert all(line.results for line in probed.rows) and not probed.best_differs
+    assert "ours, %" in probed.header and not any("best epoch" in name for name in probed.header)
+    assert {len(line) for line in probed.body} == {len(probed.header)}
+
+
 def test_a_table_of_action_segmentation_has_all_five_metrics():
     table, records = action_table()
     assert table.metrics == ("accuracy", "edit", "f1@10", "f1@25", "f1@50") and len(table.header) == 13

@@ -57,12 +57,14 @@ def found(toy):
 
 
 def test_its_table_has_its_numbers_and_its_claim(toy, found):
-    lines = found.table.body
+    lines, header = found.table.body, found.table.header
+    seeds, verdict = header.index("seeds"), header.index("verdict")
+    (right,) = [place for place, name in enumerate(header) if name.startswith("videos right")]
     assert [line[:2] for line in lines] == [("one layer, from scratch", "61.5"), ("one layer, Agree", "72.25")]
-    assert all(line[5] == "0, 1, 2" and " of 8 [" in line[4] for line in lines)
+    assert all(line[seeds] == "0, 1, 2" and " of 8 [" in line[right] for line in lines)
     (finding,) = found.findings
     assert finding.claim.id == "toy-agree" and finding.contrast.videos == 8 and finding.printed == "+10.75"
-    assert lines[1][6] == finding.word != "not run"
+    assert lines[1][verdict] == finding.word != "not run"
     assert len(deviations_table(toy)) == 1
 
 
@@ -79,7 +81,7 @@ def test_it_is_written_and_stands_in_the_documents(toy, found):
     assert line == (
         "**Toy** (nowhere 2031)",
         "[1 table](docs/results/toy.md)",
-        "recorded toy_dots: 6 of 6 runs",
+        "recorded toy dots: 6 of 6 runs",
         f"0 of 1 decided; 1 {found.findings[0].short}",
     )
     page = results_page(toy, [again], {"1": "[Toy, the page](toy.ipynb)."})

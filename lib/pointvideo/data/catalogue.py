@@ -254,3 +254,13 @@ def _bare(name: str) -> str:
 def of_single_clouds(dataset: str) -> bool:
     """Whether a data set's name means one of single clouds, such as ModelNet40."""
     return any(entry.name == set_of(dataset) and entry.counted == "cloud" for entry in SETS)
+
+
+def title_of(dataset: str) -> str:
+    """What a data set's name means, in words: the title that papers give it; a world's own name.
+
+    >>> title_of("msr_action3d"), title_of("hand_object")
+    ('MSR-Action3D', 'hand object')
+    """
+    name = set_of(dataset)
+    return next((entry.title for entry in SETS if entry.name == name), dataset.replace("_", " "))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data.layout import set_of
 from ..study.keys import is_recipe
 from ..study.rehearsal import Rehearsal, rehearse
 from ..study.runner import store_of
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ..study.experiments import Row
     from .evidence import Evidence
     from .layout import TableRow
+
+GROUPS = {"synthia4d": "layouts", "scanobjectnn": "groups", "shapenet_part": "groups", "scannet": "groups"}
+"""What a sequence's subject is, where it is not a person."""
 
 
 def own_lines(found: Evidence) -> list[str]:
@@ -44,7 +48,7 @@ def own_lines(found: Evidence) -> list[str]:
     faults += [fault for line in judged for fault in _of_row(line.row, line.results, store_of)]
     faults += _alike([(line.row, result) for line in judged for result in line.results])
     rehearsals = rehearsed(line.row for line in trained)
-    faults += [fault for one in rehearsals for fault in one.faults()]
+    faults += [fault for one, _ in rehearsals for fault in one.faults()]
     if faults:
         raise AssertionError("\n".join(faults))
     keys = len({key for results in runs.values() for result in results for key in result.keys})
@@ -58,8 +62,8 @@ def own_lines(found: Evidence) -> list[str]:
         ),
         *_counted("counts without a training: other encoders give other results", counted),
         *(
-            f"{one.backbone}: starts near the loss of a guess, its weights move, it learns a few videos by heart"
-            for one in rehearsals
+            f"{one.backbone}: starts near the loss of a guess, its weights move, it learns a few {unit} by heart"
+            for one, unit in rehearsals
         ),
     ]
 
@@ -107,11 +111,19 @@ def _counted(words: str, lines: Sequence[TableRow]) -> list[str]:
     return [f"{count} {words}"] if count else []
 
 
-def rehearsed(rows: Iterable[Row]) -> list[Rehearsal]:
-    """A rehearsal of each kind of network on each data set, but for recipes whose loss has no guess to start near."""
-    every = (recipe for row in rows for recipe in row.recipes[:1] if getattr(recipe, "rehearsed", True))
-    recipes = {(type(recipe.backbone), recipe.dataset): recipe for recipe in every}
-    return [rehearse(recipe, store_of(recipe.dataset)) for recipe in recipes.values()]
+def rehearsed(rows: Iterable[Row]) -> list[tuple[Rehearsal, str]]:
+    """A rehearsal of each kind of network on each data set, but for recipes whose loss has no guess to start near.
+
+    Returns:
+        Each with what it learns: videos, objects, rooms.
+    """
+    every = ((recipe, row.task.unit) for row in rows for recipe in row.recipes[:1])
+    recipes = {
+        (type(recipe.backbone), recipe.dataset): (recipe, unit)
+        for recipe, unit in every
+        if getattr(recipe, "rehearsed", True)
+    }
+    return [(rehearse(recipe, store_of(recipe.dataset)), unit) for recipe, unit in recipes.values()]
 
 
 def _of_row(row: Row, results: Iterable[Result], stores: Any) -> list[str]:
@@ -168,9 +180,10 @@ def _split(recipe: Any, store: Store) -> str:
         sorted({store.sequences[int(video)].subject for video in videos})
         for videos in (job.stream.videos, job.test.sequence)
     )
+    whose = GROUPS.get(set_of(recipe.dataset), "subjects")
     if both := set(trained) & set(scored):
-        raise AssertionError(f"subjects {sorted(both)}: trained on and scored")
-    return f"trained on subjects {_words(trained)}, scored on {_words(scored)}"
+        raise AssertionError(f"{whose} {sorted(both)}: trained on and scored")
+    return f"trained on {whose} {_words(trained)}, scored on {_words(scored)}"
 
 
 def _words(subjects: list[int]) -> str:

@@ -170,14 +170,21 @@ class Table:
         return known[row_id]
 
     @property
+    def best_differs(self) -> bool:
+        """Whether a run has a better epoch than its last: probes, baselines and counts are scored once."""
+        name = self.metrics[0]
+        return any(best and best != line.values(name) for line in self.rows for best in (line.values(name, "best"),))
+
+    @property
     def header(self) -> tuple[str, ...]:
+        last = ", after the last epoch" if self.best_differs else ""
         if self.task.whole:
             first = "SIMULATED" if self.source == "simulated" else f"paper: {self.task.title(self.task.main)}, %"
             return (
                 "row",
                 first,
-                "ours, after the last epoch, %",
-                f"ours, best epoch on the {self.scored}, %",
+                f"ours{last}, %",
+                *((f"ours, best epoch on the {self.scored}, %",) if self.best_differs else ()),
                 f"{self.task.unit} right, mean over the seeds [95 % over {self.task.unit}]",
                 "seeds",
                 "verdict",
@@ -187,9 +194,9 @@ class Table:
         return (
             "row",
             "SIMULATED" if self.source == "simulated" else f"paper: {main}, %",
-            f"ours: {main}, after the last epoch, %",
+            f"ours: {main}{last}, %",
             "95 % interval",
-            f"{main}, best epoch on the {self.scored}, % (epochs)",
+            *((f"{main}, best epoch on the {self.scored}, % (epochs)",) if self.best_differs else ()),
             *(f"{name}, %" for name in others),
             self.task.unit,
             "seeds",
@@ -211,6 +218,11 @@ class Table:
         cell = None if self.source == "simulated" else line.printed.get(name)
         return ours if cell is None else f"{ours}; printed {cell.printed}"
 
+    @staticmethod
+    def _best(line: TableRow, name: str) -> str:
+        """The score of each seed's best epoch, and which one it was."""
+        return f"{line.value(name, 'best')} ({line.best_epochs})" if line.values(name, "best") else line.best_epochs
+
     @property
     def body(self) -> list[tuple[str, ...]]:
         if self.task.whole:
@@ -219,7 +231,7 @@ class Table:
                     line.title,
                     self._reported(line),
                     line.value(self.metrics[0]),
-                    line.value(self.metrics[0], "best"),
+                    *((line.value(self.metrics[0], "best"),) if self.best_differs else ()),
                     line.counts,
                     line.seeds,
                     line.verdict,
@@ -234,7 +246,7 @@ class Table:
                 self._reported(line),
                 line.value(main),
                 line.interval(main),
-                f"{line.value(main, 'best')} ({line.best_epochs})" if line.values(main, "best") else line.best_epochs,
+                *((self._best(line, main),) if self.best_differs else ()),
                 *(self._with_printed(line, name) for name in others),
                 str(line.results[0].last.videos) if line.results else "not run",
                 line.seeds,

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ..data.catalogue import SETS
-from ..data.layout import set_of
+from ..data.catalogue import title_of
 from .claims import claims
 from .findings import NOT_LEARNT, Finding
 from .layout import Table
@@ -53,7 +52,7 @@ def data_of(table: Table) -> str:
     sets = dict.fromkeys(result.dataset for line in table.rows for result in line.results)
     if not sets:
         return "not run"
-    return f"{'SIMULATED' if table.source == 'simulated' else table.source} {', '.join(map(_titled, sets))}"
+    return f"{'SIMULATED' if table.source == 'simulated' else table.source} {', '.join(map(title_of, sets))}"
 
 
 def _words(findings: Iterable[Finding]) -> str:
@@ -75,7 +74,7 @@ def paper_line(paper: Paper, tables: Sequence[Table], planned: Sequence[int], li
     if "not run" in done:
         idle = zip(paper.experiments.values(), tables, strict=True)
         sets = dict.fromkeys(experiment.dataset for experiment, table in idle if not table.keys)
-        data.append(f"not run yet: {done['not run'][1]} runs ({', '.join(map(_titled, sets))})")
+        data.append(f"not run yet: {done['not run'][1]} runs ({', '.join(map(title_of, sets))})")
     every = {finding.claim.id: finding for table in reversed(tables) for finding in table.findings}
     # those of rows that this profile does not have
     absent = (Finding(claim, None, None, tuple(claim.rows)) for claim in claims(paper) if claim.id not in every)
@@ -93,11 +92,6 @@ def _decided(findings: Iterable[Finding]) -> str:
     counts = Counter(one.short for one in findings if not one.decided)
     rest = [f"{counts[word]} {word}" for word in ("undecided", NOT_LEARNT, "not run") if counts[word]]
     return "; ".join([f"{sum(one.decided for one in findings)} of {len(findings)} decided", *rest])
-
-
-def _titled(name: str) -> str:
-    """A data set by the name that papers give it; a world by its own."""
-    return next((entry.title for entry in SETS if entry.name == set_of(name)), name)
 
 
 def headlines(tables: Iterable[Table], most: int = 3) -> list[Finding]:

@@ -7,17 +7,30 @@ from typing import Any
 
 from ..backbones.asformer import ASFormerEncoderSize
 from ..backbones.contract import width_of
-from ..data.layout import set_of
+from ..data.catalogue import title_of
 from ..recipe import Training
 from ..stream import ClipData
+from ..tasks.geometry import Geometry
 from ..tasks.probe import Probe
 
 
-def training_words(training: Training) -> str:
-    """Such as "20 epochs, 1 clip a video, batch 8, adamw"."""
-    clips = training.clips_per_video
-    per_video = "every clip" if clips is None else f"{clips} clip{'s' if clips > 1 else ''} a video"
-    return f"{training.epochs} epochs, {per_video}, batch {training.batch}, {training.optimiser.name}"
+def training_words(training: Training, single: bool = False) -> str:
+    """Such as "20 epochs, 1 clip a video, batch 8, adamw"; of single clouds "4 samples a cloud"."""
+    words = f"{training.epochs} epoch{'s' if training.epochs > 1 else ''}"
+    return f"{words}, {_clips(training, single)}, batch {training.batch}, {training.optimiser.name}"
+
+
+def _clips(training: Training, single: bool) -> str:
+    clips, (name, whole) = training.clips_per_video, ("sample", "cloud") if single else ("clip", "video")
+    return f"every {name}" if clips is None else f"{clips} {name}{'s' if clips > 1 else ''} a {whole}"
+
+
+def _fitted(recipe: Any) -> str:
+    """How a recipe is fitted; what is solved has neither epochs nor an optimiser of its own."""
+    single = recipe.data.frames == 1
+    if isinstance(recipe, Geometry) or getattr(recipe, "fit", "") == "converged":
+        return f"solved, {_clips(recipe.training, single)}"
+    return training_words(recipe.training, single)
 
 
 def compare_profiles(
@@ -55,13 +68,14 @@ def _width(size: Any) -> int:
 def _lines(recipe: Any, every: Sequence[Any]) -> dict[str, str]:
     data, before = recipe.data, recipe.init.data
     seeds = sorted({one.seed for one in every})
-    then = "the probe" if isinstance(recipe, Probe) else "fine-tuning"
+    then = "the probe" if isinstance(recipe, (Probe, Geometry)) else "fine-tuning"
+    clips = "samples" if data.frames == 1 else "clips"
     return {
-        "data set": set_of(recipe.dataset) + (f", {data.videos} videos a split" if data.videos else ""),
-        "clips in pre-training": _clip_words(before),
-        f"clips in {then}": _clip_words(data),
+        "data set": title_of(recipe.dataset) + (f", {data.videos} videos a split" if data.videos else ""),
+        f"{clips} in pre-training": _clip_words(before),
+        f"{clips} in {then}": _clip_words(data),
         "channels of a token": str(_width(recipe.backbone)),
-        "pre-training": training_words(recipe.init.training),
-        then: training_words(recipe.training),
+        "pre-training": _fitted(recipe.init),
+        then: _fitted(recipe),
         "seeds": ", ".join(map(str, seeds)),
     }

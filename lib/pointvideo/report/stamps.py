@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..burn import made_folder
+from ..data.catalogue import title_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +51,7 @@ class Stamp:
     def caption(self, *, data: bool = True) -> str:
         """One line for below a figure. data: with the data that it is from."""
         source = self.source.upper() if self.source == "simulated" else self.source
-        parts = [f"{source} {self.dataset}"] if data else []
+        parts = [f"{source} {', '.join(map(title_of, self.dataset.split(', ')))}"] if data else []
         if self.keys:
             first, count = self.keys[0][:8], len(self.keys)
             parts.append(f"1 run {first}" if count == 1 else f"{count} runs {first} …")

@@ -236,6 +236,11 @@ def stamp_of(recipes: Mapping[str, C2PPretrain], profile: str) -> Stamp:
     return data_stamp(shown, profile=profile, data=", ".join(f"{store.source} {store.name}" for store in stores))
 
 
+def recorded_of(recipes: Mapping[str, C2PPretrain]) -> set[str]:
+    """Names of the recipes whose data were recorded."""
+    return {name for name, recipe in recipes.items() if store_of(recipe.dataset).source == "recorded"}
+
+
 def longer(recipe: Any, epochs: int, profile: str) -> Any:
     """A pre-training for so many epochs at quick, a tenth of them to warm up; at other profiles as it is."""
     if profile != "quick":

@@ -12,13 +12,13 @@ from ...kernels import nearest_neighbors, splat
 from ...report.figures.cameras import draw_camera_path
 from ...report.figures.clouds import bounds, draw_clip, draw_cloud, draw_depth
 from ...report.figures.orbits import draw_orbit, upright
-from ...report.figures.style import PAGE, colour, panels
+from ...report.figures.style import PAGE, colour, panels, recorded
 from ...study.runner import store_of
 from .inspection import Views, share_seen, views_of
 from .methods import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from matplotlib.figure import Figure
 
@@ -147,8 +147,13 @@ def draw_three_rows(recipe: C2PPretrain, views: Views, *, shown: int = 6) -> Fig
     )
 
 
-def draw_orbits(recipes: Mapping[str, C2PPretrain], views: Mapping[str, Views]) -> Figure:
-    """Where the camera is in each frame of the first clip, as a plan and from the side, a column a recipe."""
+def draw_orbits(
+    recipes: Mapping[str, C2PPretrain], views: Mapping[str, Views], *, measured: Collection[str] = ()
+) -> Figure:
+    """Where the camera is in each frame of the first clip, as a plan and from the side, a column a recipe.
+
+    measured: the recipes of recorded data, where the others are simulated.
+    """
     figure, axes = panels(len(recipes), 2, ratio=0.8, squeeze=False)
     for column, (name, recipe) in zip(axes.T, recipes.items(), strict=True):
         found, camera, y = views[name], recipe.camera, WAYS[recipe.dataset.split("-")[0]][0]
@@ -157,6 +162,8 @@ def draw_orbits(recipes: Mapping[str, C2PPretrain], views: Mapping[str, Views]) 
         screen = {"focal": camera.focal, "width": camera.width, "height": camera.height, "sensor": y == "down", "y": y}
         for axis, side in zip(column, ("from above", "from the side"), strict=True):
             draw_orbit(axis, *scene, view=side, title=f"{name}, {side}", **screen)
+        if name in measured:
+            recorded(*column)
     return figure
 
 
@@ -177,8 +184,11 @@ def hole_share(views: Views, kept: torch.Tensor, *, far: float = 2.0) -> float:
     return float((gaps(views, kept) > far * np.median(gaps(views, views.random(0)))).mean())
 
 
-def draw_holes(views: Mapping[str, Views]) -> Figure:
-    """Share of dropped points with no kept point within a distance, by camera and at random, a panel a name."""
+def draw_holes(views: Mapping[str, Views], *, measured: Collection[str] = ()) -> Figure:
+    """Share of dropped points with no kept point within a distance, by camera and at random, a panel a name.
+
+    measured: the names of recorded data, where the others are simulated.
+    """
     figure, axes = panels(len(views), ratio=0.75, sharey=True, squeeze=False)
     for axis, (name, found) in zip(axes[0], views.items(), strict=True):
         unit = np.median(gaps(found, found.random(0)))
@@ -187,6 +197,8 @@ def draw_holes(views: Mapping[str, Views]) -> Figure:
             farther = 100 * (1 - np.arange(len(distance)) / len(distance))
             axis.plot(distance, farther, color=METHODS[key].colour, label=kind)
         axis.set(title=name, xlabel="distance to the nearest kept point", xlim=(0, 4), ylim=(0, None))
+        if name in measured:
+            recorded(axis)
     axes[0, 0].set_ylabel("dropped points farther away, %")
     axes[0, 0].legend()
     return figure

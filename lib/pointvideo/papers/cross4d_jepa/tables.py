@@ -202,7 +202,7 @@ def table13(profile: str) -> tuple[Row, ...]:
     return tuple(
         Row(
             id=f"{name}-{kind}-{strength}",
-            title=f"{METHODS[name].short}, {corruption.title}",
+            title=f"{METHODS[name].short}, {_damage(corruption)}",
             recipes=tuple(probe(profile, name, "printed", seed, corruption=corruption) for seed in seeds),
             method=METHODS[name],
             backbone=STUDENT,
@@ -213,6 +213,11 @@ def table13(profile: str) -> tuple[Row, ...]:
         for strength, (corruption, column) in enumerate(zip(several, ("mild", "mod.", "severe"), strict=True), 1)
         for name in ("random", "global", "dense")
     )
+
+
+def _damage(corruption: Corruption) -> str:
+    """What is left of a test clip, in words; noise is in radii of the clip."""
+    return corruption.title.replace("%", " %") + (" radii" if corruption.noise else "")
 
 
 def table14(profile: str) -> tuple[Row, ...]:

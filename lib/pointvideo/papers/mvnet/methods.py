@@ -119,8 +119,8 @@ LIFTED = {
 ROOMS = {
     "scratch-bare": Method("from scratch, no colours", "#999999", "d", "from scratch, without colours"),
     "both-bare": Method("MVNet, no colours", "#56B4E9", "d", "both losses, without colours"),
-    "clusters-extent": Method("clusters", "#c8c8c8", "1", "clusters of points, their extent"),
-    "clusters-mean": Method("clusters, mean size", "#adadad", "2", "clusters of points, a class's mean size"),
+    "clusters-extent": Method("clusters", "#7a7a7a", "<", "clusters of points, their extent"),
+    "clusters-mean": Method("clusters, mean size", "#4d4d4d", ">", "clusters of points, a class's mean size"),
 }
 PLACE = Method("own coordinates", "#222222", "+", "the point's own coordinates")
 METHODS: dict[str, Method] = (

@@ -76,7 +76,7 @@ def small_png(picture: bytes) -> bytes:
         whole = Image.new("RGB", opened.size, "white")
         whole.paste(opened, mask=opened.getchannel("A") if opened.mode == "RGBA" else None)
     dots = numpy.asarray(whole, dtype=numpy.int16)
-    for colours in (32, 64, 128, 256):
+    for colours in (16, 24, 32, 64, 128, 256):
         few = whole.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
         if numpy.abs(numpy.asarray(few.convert("RGB"), dtype=numpy.int16) - dots).max() <= OFF:
             break

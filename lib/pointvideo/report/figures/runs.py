@@ -62,10 +62,11 @@ def draw_accuracies(table: Table, name: str | None = None) -> Figure:
             axes.plot(cell.value, line, REPORTED, color=PALETTE["reported"], markersize=6)
             kinds["printed in the paper"] = {"marker": REPORTED, "linestyle": "", "color": PALETTE["reported"]}
             seen.append(cell.value)
-    lines = fit(axes, [seen], along="x", levels=labels_alone(table, name))
+    levels = labels_alone(table, name)
+    lines = fit(axes, [seen], along="x", levels=levels)
     handles = [Line2D([], [], **({"color": "#555555", "markersize": 5} | look)) for look in kinds.values()]
     axes.set_yticks(range(len(rows)), [entry.title for entry in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_ylim(len(rows) - 0.4 + 0.8 * (len(levels) - len(lines)), -0.6)  # room for what is written at the edge
     axes.set_xlabel(f"{table.task.title(name)} on the {table.scored}, last epoch, %")
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)

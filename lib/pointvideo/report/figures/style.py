@@ -42,7 +42,8 @@ SIMILARITY_MAP = "RdBu_r"
 PAGE = 8.0  # inches: the width of every figure
 SHOWN, SAVED = 100, 200  # dots per inch on a page and in the file
 SMALL = 8  # typographic points of the smallest text, as shown
-SIMULATED, EXPLAINS = "simulated", "explains"  # gids: the strip, and a panel that explains and shows no data
+# gids: the strip, a panel that explains and shows no data, and one of recorded data beside simulated ones
+SIMULATED, EXPLAINS, RECORDED = "simulated", "explains", "recorded"
 GOLDEN = 0.62
 
 
@@ -131,6 +132,12 @@ def explains(*panels: Axes) -> None:
         axes.set_gid(EXPLAINS)
 
 
+def recorded(*panels: Axes) -> None:
+    """Mark panels of recorded data in a figure whose other panels are simulated: they get no strip."""
+    for axes in panels:
+        axes.set_gid(RECORDED)
+
+
 def shows_data(figure: Figure) -> bool:
     """Whether any panel does more than explain."""
     return bool(_data_panels(figure))
@@ -144,12 +151,13 @@ def _data_panels(figure: Figure) -> list[Axes]:
 def mark_simulated(figure: Figure) -> None:
     """A strip that says SIMULATED above each panel, so that it cannot be taken for a result on recorded data.
 
-    Clouds and narrow panels share one strip above the figure; panels that explain have none.
+    Clouds and narrow panels share one strip above the figure; panels that explain or are :func:`recorded` have none.
     """
     if figure.findobj(lambda artist: artist.get_gid() == SIMULATED):
         return
     figure.draw_without_rendering()
-    panels, renderer, point = _data_panels(figure), figure.canvas.get_renderer(), 72 / figure.dpi
+    renderer, point = figure.canvas.get_renderer(), 72 / figure.dpi
+    panels = [axes for axes in _data_panels(figure) if axes.get_gid() != RECORDED]
     if not panels:
         return
     if all(axes.axison and axes.bbox.width * point >= 70 for axes in panels):

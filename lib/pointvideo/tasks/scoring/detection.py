@@ -118,6 +118,6 @@ DETECTION = Task(
     metrics=tuple(THRESHOLDS),
     titles={"map25": "mAP@0.25", "map50": "mAP@0.5", FAMILY: "AP@0.25 of {}"},
     columns={"mAP@0.25": "map25", "mAP@0.5": "map50", "": FAMILY + "{}"},
-    curve="mAP@0.25 on the test rooms, %",
+    curve="mAP@0.25, test rooms, %",
     read=_read,
 )
