@@ -15,6 +15,7 @@ from .report.overview import PAPER_HEADER, headline, headlines, paper_line, trai
 from .report.paper_results import results_page
 from .report.render import markdown_table
 from .report.speed import best_ratios, speed_section
+from .source import settled
 from .study.experiments import Paper
 from .study.notebooks.index import read_index
 
@@ -30,6 +31,11 @@ def documents(root: Path, papers: Sequence[Paper]) -> dict[Path, str]:
     Raises:
         ValueError: a mark of a section is missing, or no benchmark is committed.
     """
+    with settled():
+        return _documents(root, papers)
+
+
+def _documents(root: Path, papers: Sequence[Paper]) -> dict[Path, str]:
     found = {paper.name: committed(paper) for paper in papers}
     bench = root / "figures" / "bench"
     sections = {

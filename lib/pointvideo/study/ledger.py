@@ -40,6 +40,7 @@ class Ledger:
         self._listed: tuple[list[list[str]], dict[str, Path]] = [], {}  # names in the committed folders, their files
         self._newest: dict[Any, Record | None] = {}  # what has been looked for among the records of `_among`
         self._among: list[Record] = []
+        self._alike: dict[tuple[str, str | None], list[Record]] = {}  # those, by source of the data and kind of recipe
 
     def folder_of(self, key: str) -> Path:
         """Where the run's own folder is, or would be."""
@@ -66,9 +67,10 @@ class Ledger:
         """
         if self.own(key) is not None:
             return self.folder_of(key) / "record.json"
+        for folder in reversed(self.committed):  # far quicker than a list of all
+            if (path := folder / f"{key}.json").is_file():
+                return path
         files = self._committed_files()
-        if key in files:
-            return files[key]
         if self._former[0] != files.keys():
             former = {old: path for path in files.values() for old in self._read(path).get("former_keys", ())}
             self._former = set(files), former
@@ -111,16 +113,15 @@ class Ledger:
         has; each recipe is looked for once."""
         known, recipes = self.records(), list(recipes)
         if len(known) != len(self._among) or any(map(operator.is_not, known, self._among)):
-            self._among, self._newest = known, {}
+            self._among, self._newest, self._alike = known, {}, {}
+            for record in known:
+                kind = record["dataset"]["source"], record["recipe"].get("kind")
+                self._alike.setdefault(kind, []).append(record)
         found: list[Record | None] = [None] * len(recipes)
         for source in sources:
-            alike: dict[str | None, list[Record]] = {}
-            for record in known:
-                if record["dataset"]["source"] == source:
-                    alike.setdefault(record["recipe"].get("kind"), []).append(record)
             for recipe in recipes:
                 if (recipe, source) not in self._newest:
-                    several = alike.get(type(recipe).__name__)
+                    several = self._alike.get((source, type(recipe).__name__))
                     self._newest[recipe, source] = newest_of_recipe(several, recipe) if several else None
             found = [self._newest[recipe, source] for recipe in recipes]
             if any(found):
