@@ -105,9 +105,12 @@ def test_a_tables_rows_are_of_its_set_with_a_seed_for_each_recipe_and_no_row_twi
         assert len(set(written)) == len(written), number
 
 
-def test_seeds_are_five_at_laptop_at_least():
-    rows = [row for row in PAPER.rows("laptop").values() if not row.baseline and "choice" not in row.id]
-    assert {len(row.recipes) for row in rows} == {5} and len(rows) > 80
+def test_seeds_are_five_where_a_claim_is_decided_and_three_elsewhere():
+    rows = {name: row for name, row in PAPER.rows("laptop").items() if not row.baseline and "choice" not in name}
+    assert {len(row.recipes) for row in rows.values()} == {3, 5} and len(rows) > 70
+    main = [f"as-pptr-{name}" for name in ("scratch", "longer", "c2p", "crossvideo", "crossvideo-labels-10")]
+    main += [f"ss-pptr-{name}" for name in ("scratch", "c2p", "crossvideo")]
+    assert {len(rows[name].recipes) for name in [*main, *(name for name in rows if name.startswith("msr-"))]} == {5}
 
 
 def test_starts_that_both_papers_have_are_one_run_on_recorded_data():

@@ -29,6 +29,7 @@ from .settings import images
 
 SET = "hoi4d_rgbd"
 LOSSES = ("no-cross", "no-intra", "no-frame", "no-video")
+_MAIN = ("scratch", "longer", "c2p", "crossvideo")  # on PPTr
 READINGS = ("symmetric", "other-videos", "same-video", "margin", "both-views", "every-frame", "ranges", "features")
 CONTROLS = ("other-images", "shifted", "grey", "depth", "points", "frame-number")
 LEAST = (10, 20)  # shares of the labels at which a pre-training sees no more videos than that
@@ -51,6 +52,7 @@ class Sizes:
     frames: Training  # of networks that see images alone
     evaluate_every: int
     seeds: tuple[int, ...]
+    few_seeds: tuple[int, ...]  # of ablations and controls, and of what is no claim's main side
     train_videos: int  # of the set, or of what is used of it
     # epochs from scratch that cost what CrossVideo's pre-training and fine-tuning cost, by clips of points, of which a
     # pre-training has two an update
@@ -78,6 +80,7 @@ def sizes(profile: str) -> Sizes:
         frames=frames if small else MS_TCN_TRAINING,
         evaluate_every={"quick": 6, "laptop": 10}.get(profile, plain.evaluate_every),
         seeds=plain.seeds,
+        few_seeds=plain.seeds[:3] if laptop else plain.seeds,
         train_videos={"quick": 16, "laptop": 210}.get(profile, 2971),
         longer={"quick": 14, "laptop": 78, "gpu": 90}.get(profile),
     )
@@ -206,6 +209,12 @@ def fused(profile: str, name: str = "scratch", seed: int = 0, *, fusion: str = "
     )
 
 
+def seeds_of(profile: str, name: str, backbone: str) -> tuple[int, ...]:
+    """All of them where a claim is decided, few for what is varied."""
+    chosen = sizes(profile)
+    return chosen.seeds if backbone == "pptr" and name in _MAIN else chosen.few_seeds
+
+
 def _row(profile: str, name: str, backbone: str = "pptr", percent: int = 100) -> Row:
     """A start or an arm: ``as-<backbone>-<name>``, with the share of the labels behind it."""
     few, printed = percent < 100, None
@@ -217,7 +226,7 @@ def _row(profile: str, name: str, backbone: str = "pptr", percent: int = 100) ->
     return Row(
         id=f"as-{backbone}-{name}" + (f"-labels-{percent}" if few else ""),
         title=f"{BACKBONES[backbone]}, {METHODS[name].short}" + (f", {percent} % of the labels" if few else ""),
-        recipes=tuple(finetune(profile, name, backbone, seed, percent) for seed in sizes(profile).seeds),
+        recipes=tuple(finetune(profile, name, backbone, seed, percent) for seed in seeds_of(profile, name, backbone)),
         method=METHODS[name],
         backbone=BACKBONES[backbone],
         label_percent=percent,
@@ -239,7 +248,7 @@ def _filmed(profile: str, network: str, name: str = "scratch", *, frozen: bool =
     return Row(
         id=f"images-{network}-{'scratch' if name == 'scratch' else 'crossvideo'}" + ("" if frozen else "-pixels"),
         title=f"{NETWORKS[network]}, {start}, {seen}",
-        recipes=tuple(label_images(profile, network, name, seed, frozen=frozen) for seed in sizes(profile).seeds),
+        recipes=tuple(label_images(profile, network, name, seed, frozen=frozen) for seed in sizes(profile).few_seeds),
         method=METHODS[name],
         backbone=NETWORKS[network],
         printed=printed,
@@ -249,7 +258,7 @@ def _filmed(profile: str, network: str, name: str = "scratch", *, frozen: bool =
 
 def _untrained(profile: str) -> Row:
     """What is left of features when nobody has trained the network that makes them."""
-    seeds = sizes(profile).seeds
+    seeds = sizes(profile).few_seeds
     return Row(
         id="images-asformer-scratch-untrained",
         title=f"{NETWORKS['asformer']}, from scratch, features of an untrained image network",
@@ -267,7 +276,7 @@ def _fused(profile: str, name: str, fusion: str = "features") -> Row:
     return Row(
         id=f"fused-{'scratch' if name == 'scratch' else 'crossvideo'}" + ("" if fusion == "features" else "-logits"),
         title=f"PPTr and ASFormer, {start}, {how}",
-        recipes=tuple(fused(profile, name, seed, fusion=fusion) for seed in sizes(profile).seeds),
+        recipes=tuple(fused(profile, name, seed, fusion=fusion) for seed in sizes(profile).few_seeds),
         method=METHODS[name],
         backbone="PPTr + ASFormer",
         printed=printed,

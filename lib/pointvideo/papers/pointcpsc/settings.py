@@ -47,6 +47,7 @@ class Sizes:
     frames: tuple[int, ...]  # clip lengths of Table 1
     main_seeds: tuple[int, ...]  # of Table 1 at 16 frames
     seeds: tuple[int, ...]  # of everything else on recorded data
+    few_seeds: tuple[int, ...]  # of ablations, whose steps are a few videos wide, and of what is no claim's main side
     longer: int  # epochs from scratch at the cost of pre-training and fine-tuning: by time at laptop, else by clips
     ratios: tuple[int, ...] = (60, 80, 90, 100)  # of Table 5, in per cent, without the default
     neighbours: tuple[int, ...] = (1, 5, 10)  # of Table 7
@@ -71,6 +72,7 @@ _RELEASED = Sizes(
     frames=(8, 12, 16, 24),
     main_seeds=tuple(range(10)),
     seeds=tuple(range(5)),
+    few_seeds=tuple(range(5)),
     longer=235,
 )
 _SIZES = {
@@ -89,6 +91,7 @@ _SIZES = {
         frames=(8, 16),
         main_seeds=(0,),
         seeds=(0,),
+        few_seeds=(0,),
         longer=5,
         ratios=(90,),
         neighbours=(1,),
@@ -112,6 +115,7 @@ _SIZES = {
         frames=(8, 12, 16, 24),
         main_seeds=tuple(range(10)),
         seeds=tuple(range(5)),
+        few_seeds=tuple(range(3)),
         longer=33,  # 12 + 10 at 0.49 s a step against 0.23 s
         prototypes=(20, 30),
     ),
