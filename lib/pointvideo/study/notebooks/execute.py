@@ -90,7 +90,7 @@ class _StrictEngine(NBClientEngine):
             kernel_name=kernel_name,
             timeout=limit,
             startup_timeout=120,
-            extra_arguments=["--log-level=CRITICAL"],
+            extra_arguments=["--log-level=ERROR"],  # it warns that it talks to us alone in plain text
             on_cell_execute=begin,
             on_cell_executed=end,
         )
