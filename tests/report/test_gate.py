@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pointvideo import papers
 from pointvideo.report import gate, tables
 from pointvideo.report.claims import Claim, judge
 from pointvideo.report.figures.runs import draw_accuracies, strongest_of_labels
@@ -52,6 +53,26 @@ def test_a_row_that_is_not_above_labels_alone_has_no_verdict():
     (finding,) = (one for one in found.findings if set(one.claim.rows) == {SCRATCH, AFTER})
     assert finding.word == "NOT LEARNT" and finding.contrast is None and SCRATCH in finding.difference
     assert found[AFTER].verdict == "NOT LEARNT"  # the comparison's, which stands in its row
+
+
+@pytest.mark.parametrize(
+    ("paper", "without", "judged"),
+    [
+        ("cross4d_jepa", ("random-found", "random-solved", "random-printed"), ("dense-solved", "scratch-labels-10")),
+        ("pointcpsc", ("random-16-linear", "random-16-solved"), ("cpsc-16-linear", "scratch-16")),
+        ("mvnet", ("geometry-random", "objects-random-solved"), ("objects-scratch", "geometry-both")),
+    ],
+)
+def test_a_frozen_network_without_training_is_not_asked(paper, without, judged):
+    rows = papers.get(paper).known_rows
+    assert all(gate.untrained(rows[name]) for name in without)
+    assert not any(gate.untrained(rows[name]) for name in judged)
+    low, bar = made_up_row("s", [11] * 5), made_up_row("m", [10], randomness=2)
+    runs = {name: [result_from_record(record, RECOGNITION) for record in several]
+            for name, several in (("low", low), ("bar", bar))}  # fmt: skip
+    bar = replace(BAR, id="bar")
+    assert not gate.not_learnt({"bar": bar, "low": replace(rows[without[0]], id="low")}, runs, ["accuracy"])
+    assert gate.not_learnt({"bar": bar, "low": replace(rows[judged[0]], id="low")}, runs, ["accuracy"])
 
 
 def test_the_strongest_baseline_is_the_bar():

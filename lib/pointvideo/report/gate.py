@@ -8,6 +8,8 @@ A row has not learnt in a metric where one of three things holds:
   constant answer; or, where a constant answer would cost nothing, its features have collapsed (effective rank below 2).
   A control that takes away what could be learnt is not asked this;
 * the metric is 0 in every run of the table, as of a class that no network ever finds.
+
+A frozen network without any training is asked nothing: it stands for what there is before learning.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.msr_action3d import take_of
+from ..tasks.pieces import LinearProbe
+from ..tasks.probe import Probe
 from .kept import kept
 from .results import Result, per_video
 from .statistics import Contrast, paired_contrast
@@ -35,7 +39,8 @@ Starts = Mapping[str, Sequence[Mapping[str, Any]]]
 def not_learnt(
     rows: Mapping[str, Row], runs: Runs, metrics: Iterable[str], starts: Starts | None = None
 ) -> dict[tuple[str, str], str]:
-    """(row, metric) -> why the row has not learnt in it; baselines and rows without a run are not judged.
+    """(row, metric) -> why the row has not learnt in it; baselines, what has had no training and rows without a run
+    are not judged.
 
     Args:
         rows: by id; without a run of a baseline of labels alone, no row is compared with one.
@@ -43,7 +48,7 @@ def not_learnt(
         metrics: those that the table shows or a claim uses.
         starts: by a row's id, the records of the pre-trainings that its runs start from.
     """
-    judged = {name: runs[name] for name, row in rows.items() if not row.baseline and runs.get(name)}
+    judged = {name: runs[name] for name, row in rows.items() if runs.get(name) and not (row.baseline or untrained(row))}
     bars = {name: runs[name] for name, row in rows.items() if row.baseline == "labels" and runs.get(name)}
     found: dict[tuple[str, str], str] = {}
     for metric in dict.fromkeys(metrics):
@@ -57,6 +62,13 @@ def not_learnt(
             if reason:
                 found[name, metric] = reason
     return found
+
+
+def untrained(row: Row) -> bool:
+    """Whether the row's runs read a frozen network as it is before any training."""
+    recipe = row.recipes[0]
+    frozen = isinstance(recipe, (Probe, LinearProbe)) or not hasattr(recipe, "evaluate_every")
+    return frozen and getattr(recipe, "init", recipe) is None
 
 
 def start_not_learnt(records: Iterable[Mapping[str, Any]]) -> str:
