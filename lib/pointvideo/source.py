@@ -38,13 +38,21 @@ _settled: list[Library] | None = None
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """For many digests in a row: whether a module was loaded anew is looked up once for all of them."""
+    """For many digests in a row: whether a module was loaded anew, or a record written, is looked up once for all."""
     global _settled
-    before, _settled = _settled, []
+    if _settled is not None:
+        yield
+        return
+    _settled = []
     try:
         yield
     finally:
-        _settled = before
+        _settled = None
+
+
+def settled_since() -> object | None:
+    """What stands for the :func:`settled` block that runs now, another in each; None outside of any."""
+    return _settled
 
 
 def script_name(text: str) -> str:

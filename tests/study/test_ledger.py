@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pointvideo.source import settled
 from pointvideo.study.keys import identity, key_of, recipe_dict
 from pointvideo.study.ledger import Ledger, sealed
 from tests.study.dots import finetune, pretrain
@@ -161,6 +162,17 @@ def test_the_newest_of_the_same_recipe(tmp_path: Path, record: dict[str, Any]):
     assert ledger.find_by_recipe(record["recipe"])["key"] == "c"
     assert ledger.find_by_recipe(replace(Pretrain(), seed=9)) is None
     assert ledger.find_by_recipe(Finetune()) is None
+
+
+def test_records_are_looked_for_once_in_a_settled_block_and_anew_in_the_next(tmp_path: Path, record: dict[str, Any]):
+    ledger = Ledger(tmp_path)
+    for there in (0, 1):
+        with settled():
+            assert len(ledger.records()) == there
+            ledger.put(record)
+            with settled():
+                assert len(ledger.records()) == there
+        assert len(ledger.records()) == 1
 
 
 def test_many_recipes_are_looked_for_on_the_first_data_there_is(tmp_path: Path, record: dict[str, Any]):

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..burn import made_folder
 from ..files import Damaged, set_aside, write_json
+from ..source import settled_since
 from .keys import plain, recipe_dict
 
 Record = dict[str, Any]
@@ -39,6 +40,7 @@ class Ledger:
         self._former: tuple[set[str], dict[str, Path]] = set(), {}  # committed keys, and what those formerly were
         self._listed: tuple[list[list[str]], dict[str, Path]] = [], {}  # names in the committed folders, their files
         self._newest: dict[Any, Record | None] = {}  # what has been looked for among the records of `_among`
+        self._settled: tuple[object, list[Record]] = None, []  # in which block all records were looked for, and which
         self._among: list[Record] = []
         self._alike: dict[tuple[str, str | None], list[Record]] = {}  # those, by source of the data and kind of recipe
 
@@ -93,13 +95,18 @@ class Ledger:
         return path is not None and path.name != "record.json"
 
     def records(self) -> list[Record]:
-        """Every record, one a key, the oldest first."""
+        """Every record, one a key, the oldest first; looked for once in a :func:`~pointvideo.source.settled` block."""
+        since = settled_since()
+        if since is not None and self._settled[0] is since:
+            return self._settled[1]
         found = {key: self._read(path) for key, path in self._committed_files().items()}
         for path in sorted((self.root / "runs").glob("*/record.json")):
             record = self.own(path.parent.name)
             if record is not None:
                 found[record["key"]] = record
-        return sorted(found.values(), key=lambda record: (record.get("finished", ""), record["key"]))
+        every = sorted(found.values(), key=lambda record: (record.get("finished", ""), record["key"]))
+        self._settled = since, every
+        return every
 
     def find_by_recipe(self, recipe: Any, *, but: str | None = None) -> Record | None:
         """The newest record of the same recipe under another key than `but`: the code, data or torch has moved on.
