@@ -118,10 +118,12 @@ class Verdicts:
         return HTML(html_details(f"{self.counts}: how often each verdict is given", "".join(parts)))
 
     def forests(self) -> list[DisplayObject]:
-        """Our difference and its interval, of each claim that has one: recorded data, then simulated."""
+        """Our difference and its interval: recorded data, then simulated. Of the claims that have one, those that are
+        decided, either way, and the main ones; all, where there is none of these."""
         pictures = []
         for source, found in self.findings.items():
-            several = [finding for finding in found if finding.contrast is not None]
+            ran = [finding for finding in found if finding.contrast is not None]
+            several = [finding for finding in ran if finding.decided or finding.claim.confirmatory] or ran
             behind = [one for one in self.evidence if one.source == source]
             names = [textwrap.fill(finding.claim.statement, 52) for finding in several]
             if several:

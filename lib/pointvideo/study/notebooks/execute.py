@@ -90,7 +90,8 @@ class _StrictEngine(NBClientEngine):
             kernel_name=kernel_name,
             timeout=limit,
             startup_timeout=120,
-            extra_arguments=["--log-level=ERROR"],  # it warns that it talks to us alone in plain text
+            # it warns that it talks to us in plain text, and calls its end, which we ask for, an error
+            extra_arguments=["--log-level=CRITICAL"],
             on_cell_execute=begin,
             on_cell_executed=end,
         )
