@@ -85,9 +85,9 @@ def test_it_is_written_and_stands_in_the_documents(toy, found):
         f"0 of 1 decided; 1 {found.findings[0].short}",
     )
     page = results_page(toy, [again], {"1": "[Toy, the page](toy.ipynb)."})
-    assert "| [Toy, Table 1: four directions](#toy-table-1-four-directions) | recorded toy_dots | 6 of 6 |" in page
+    assert "| [Toy, Table 1: four directions](#toy-table-1-four-directions) | recorded toy dots | 6 of 6 |" in page
     assert (
-        "**recorded toy_dots, 6 of 6 runs. " in page
+        "**recorded toy dots, 6 of 6 runs. " in page
         and "[Toy, the page](toy.ipynb). `make run-toy-1 PROFILE=laptop`" in page
     )
     assert page.count(word) == 1 and page.count(found.findings[0].text) == 1
