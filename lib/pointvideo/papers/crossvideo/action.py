@@ -23,13 +23,12 @@ from ...tasks.fused_action_segmentation import SegmentFused
 from ...tasks.image_action_segmentation import MS_TCN_TRAINING, SegmentImages
 from ..c2p import action_sizes as theirs
 from ..c2p.methods import BACKBONES, STARTS, Pretrain, choose, pretraining
-from .methods import ARMS, METHODS, PRINTED, UNTRAINED, because
+from .methods import ARMS, METHODS, PRINTED, UNTRAINED, because, seeds_of
 from .methods import arm as arm_of
 from .settings import images
 
 SET = "hoi4d_rgbd"
 LOSSES = ("no-cross", "no-intra", "no-frame", "no-video")
-_MAIN = ("scratch", "longer", "c2p", "crossvideo")  # on PPTr
 READINGS = ("symmetric", "other-videos", "same-video", "margin", "both-views", "every-frame", "ranges", "features")
 CONTROLS = ("other-images", "shifted", "grey", "depth", "points", "frame-number")
 LEAST = (10, 20)  # shares of the labels at which a pre-training sees no more videos than that
@@ -52,7 +51,6 @@ class Sizes:
     frames: Training  # of networks that see images alone
     evaluate_every: int
     seeds: tuple[int, ...]
-    few_seeds: tuple[int, ...]  # of ablations and controls, and of what is no claim's main side
     train_videos: int  # of the set, or of what is used of it
     # epochs from scratch that cost what CrossVideo's pre-training and fine-tuning cost, by clips of points, of which a
     # pre-training has two an update
@@ -80,7 +78,6 @@ def sizes(profile: str) -> Sizes:
         frames=frames if small else MS_TCN_TRAINING,
         evaluate_every={"quick": 6, "laptop": 10}.get(profile, plain.evaluate_every),
         seeds=plain.seeds,
-        few_seeds=plain.seeds[:3] if laptop else plain.seeds,
         train_videos={"quick": 16, "laptop": 210}.get(profile, 2971),
         longer={"quick": 14, "laptop": 78, "gpu": 90}.get(profile),
     )
@@ -209,10 +206,8 @@ def fused(profile: str, name: str = "scratch", seed: int = 0, *, fusion: str = "
     )
 
 
-def seeds_of(profile: str, name: str, backbone: str) -> tuple[int, ...]:
-    """All of them where a claim is decided, few for what is varied."""
-    chosen = sizes(profile)
-    return chosen.seeds if backbone == "pptr" and name in _MAIN else chosen.few_seeds
+def _seeds(profile: str, name: str, backbone: str) -> tuple[int, ...]:
+    return seeds_of(profile, sizes(profile).seeds, name, backbone)
 
 
 def _row(profile: str, name: str, backbone: str = "pptr", percent: int = 100) -> Row:
@@ -226,7 +221,7 @@ def _row(profile: str, name: str, backbone: str = "pptr", percent: int = 100) ->
     return Row(
         id=f"as-{backbone}-{name}" + (f"-labels-{percent}" if few else ""),
         title=f"{BACKBONES[backbone]}, {METHODS[name].short}" + (f", {percent} % of the labels" if few else ""),
-        recipes=tuple(finetune(profile, name, backbone, seed, percent) for seed in seeds_of(profile, name, backbone)),
+        recipes=tuple(finetune(profile, name, backbone, seed, percent) for seed in _seeds(profile, name, backbone)),
         method=METHODS[name],
         backbone=BACKBONES[backbone],
         label_percent=percent,
@@ -248,7 +243,9 @@ def _filmed(profile: str, network: str, name: str = "scratch", *, frozen: bool =
     return Row(
         id=f"images-{network}-{'scratch' if name == 'scratch' else 'crossvideo'}" + ("" if frozen else "-pixels"),
         title=f"{NETWORKS[network]}, {start}, {seen}",
-        recipes=tuple(label_images(profile, network, name, seed, frozen=frozen) for seed in sizes(profile).few_seeds),
+        recipes=tuple(
+            label_images(profile, network, name, seed, frozen=frozen) for seed in _seeds(profile, name, network)
+        ),
         method=METHODS[name],
         backbone=NETWORKS[network],
         printed=printed,
@@ -258,7 +255,7 @@ def _filmed(profile: str, network: str, name: str = "scratch", *, frozen: bool =
 
 def _untrained(profile: str) -> Row:
     """What is left of features when nobody has trained the network that makes them."""
-    seeds = sizes(profile).few_seeds
+    seeds = _seeds(profile, "scratch", "asformer")
     return Row(
         id="images-asformer-scratch-untrained",
         title=f"{NETWORKS['asformer']}, from scratch, features of an untrained image network",
@@ -276,7 +273,7 @@ def _fused(profile: str, name: str, fusion: str = "features") -> Row:
     return Row(
         id=f"fused-{'scratch' if name == 'scratch' else 'crossvideo'}" + ("" if fusion == "features" else "-logits"),
         title=f"PPTr and ASFormer, {start}, {how}",
-        recipes=tuple(fused(profile, name, seed, fusion=fusion) for seed in sizes(profile).few_seeds),
+        recipes=tuple(fused(profile, name, seed, fusion=fusion) for seed in _seeds(profile, name, "fused")),
         method=METHODS[name],
         backbone="PPTr + ASFormer",
         printed=printed,

@@ -159,3 +159,10 @@ def because(name: str) -> str:
     if name in ARMS:
         return ARMS[name].because or "the paper has no such row"
     return "the paper has no row with the cost of pre-training and fine-tuning" if name == "longer" else ""
+
+
+def seeds_of(profile: str, every: tuple[int, ...], name: str, backbone: str) -> tuple[int, ...]:
+    """All seeds where a claim is decided, which is on PPTr; at laptop three of them for ablations, controls and other
+    networks."""
+    main = backbone == "pptr" and name in ("scratch", "longer", "c2p", "crossvideo")
+    return every if main or profile != "laptop" else every[:3]

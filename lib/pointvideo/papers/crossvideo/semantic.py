@@ -18,8 +18,8 @@ from ...tasks.semantic_segmentation import SegmentPoints
 from ..c2p import semantic as theirs
 from ..c2p.action_sizes import PRETRAIN_AUGMENT, camera
 from ..c2p.methods import BACKBONES, STARTS, Pretrain, choose, pretraining
-from .action import SET, seeds_of
-from .methods import METHODS, PRINTED
+from .action import SET
+from .methods import METHODS, PRINTED, seeds_of
 from .methods import arm as arm_of
 from .settings import images
 
@@ -114,7 +114,10 @@ def table2(profile: str) -> tuple[Row, ...]:
         Row(
             id=f"ss-{backbone}-{name}",
             title=f"{BACKBONES[backbone]}, {METHODS[name].short}",
-            recipes=tuple(finetune(profile, backbone, name, seed) for seed in seeds_of(profile, name, backbone)),
+            recipes=tuple(
+                finetune(profile, backbone, name, seed)
+                for seed in seeds_of(profile, theirs.sizes(profile).seeds, name, backbone)
+            ),
             method=METHODS[name],
             backbone=BACKBONES[backbone],
             printed=Printed("Table II", BACKBONES[backbone] + PRINTED[name], frames=3),
